@@ -1,0 +1,30 @@
+# A thin doorway: everything is done by Pants and by build-support/setup.
+#   MIRROR=cn              fetch from the mirrors in pants.cn.toml
+#   BASE_IMAGE=<reference> build on another base image (a digest pin is best)
+
+SETUP := build-support/setup/setup.sh
+export MIRROR BASE_IMAGE
+
+help: ## show this
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p; s/^#   /  /p' Makefile
+
+image: ## build the image and run `about` from it
+	$(SETUP) image ./pants package deploy:image
+	$(SETUP) engine docker run --rm fastapp:latest-py3.12
+
+test: ## run every test
+	$(SETUP) test ./pants test ::
+
+lint: ## check style, Dockerfile, shell and BUILD files
+	$(SETUP) code ./pants lint ::
+
+fmt: ## format the sources
+	$(SETUP) code ./pants fmt ::
+
+check: ## check types
+	$(SETUP) code ./pants check ::
+
+lock: ## make the lockfiles anew
+	$(SETUP) code ./pants generate-lockfiles
+
+.PHONY: help image test lint fmt check lock

@@ -1,0 +1,183 @@
+# shellcheck shell=bash
+# Finds the machine's interpreters, has bootstrap.py set up what is missing, and gives the caller
+# the settings that differ from machine to machine. `.pants.bootstrap` reads this file, for both
+# our `./pants` and the official launcher; it works in bash 3.2 too, which is what macOS has.
+#
+# A warm start must cost a few milliseconds, so it starts no process at all: the settings of the
+# last set-up are kept together with everything they were made from, and are used again while that
+# is what it was.
+
+launcher_say() {
+  printf './pants: %s\n' "$1" >&2
+}
+
+# What a candidate must be able to do. A shim or a link that cannot run fails here too, and so
+# does an interpreter whose distribution packages venv apart. Prints the interpreter itself, not
+# the virtual environment that it may be seen through: that may be gone tomorrow.
+launcher_proof='
+import sys
+want = tuple(int(part) for part in sys.argv[1].split("."))
+if sys.implementation.name != "cpython" or sys.version_info[:2] != want:
+    sys.exit("is %s %s" % (sys.implementation.name, sys.version.split()[0]))
+try:
+    import ensurepip, ssl, venv
+except ImportError as error:
+    sys.exit("cannot import %s" % (error.name or error))
+print(getattr(sys, "_base_executable", None) or sys.executable)
+'
+
+# launcher_prove VERSION CANDIDATE: sets launcher_python, or adds the reason to launcher_rejected.
+launcher_prove() {
+  local answer
+  if answer=$("$2" -I -c "$launcher_proof" "$1" 2>&1 </dev/null) && [[ $answer == /* ]]; then
+    launcher_python=$answer
+    return 0
+  fi
+  launcher_rejected+="${launcher_rejected:+; }$2 ${answer##*$'\n'}"
+  return 1
+}
+
+# launcher_find_python VERSION VARIABLE: sets launcher_python to a CPython that works.
+launcher_find_python() {
+  local version=$1 variable=$2 candidate root
+  launcher_rejected=
+  if [[ -n ${!variable-} ]]; then
+    launcher_prove "$version" "${!variable}" && return 0
+    launcher_say "$variable does not name a usable CPython $version
+  where: the environment variable $variable
+  value: ${!variable} (${launcher_rejected#"${!variable} "})
+  mend:  name a CPython $version that has ssl, venv and ensurepip, or unset $variable"
+    return 1
+  fi
+  while IFS= read -r candidate; do
+    launcher_prove "$version" "$candidate" && return 0
+  done < <(type -aP "python$version" python3 2>/dev/null | awk '!seen[$0]++')
+  if root=${PYENV_ROOT:-$(pyenv root 2>/dev/null)} || root=${HOME:+$HOME/.pyenv}; then
+    while IFS= read -r candidate; do
+      [[ -x $candidate ]] && launcher_prove "$version" "$candidate" && return 0
+    done < <(printf '%s\n' "$root/versions/$version".*/bin/"python$version" | sort -rV)
+  fi
+  if candidate=$(UV_PYTHON_DOWNLOADS=never uv python find --no-project "$version" 2>/dev/null); then
+    launcher_prove "$version" "$candidate" && return 0
+  fi
+  launcher_say "no usable CPython $version on this machine
+  where: $variable (not set), PATH, pyenv and uv were searched
+  value: ${launcher_rejected:-no candidate}
+  mend:  install it with one of
+           apt-get install python$version python$version-venv   (where the release has it)
+           pyenv install $version
+           uv python install $version
+         or set $variable to one that has ssl, venv and ensurepip"
+  return 1
+}
+
+# Sets launcher_state: where everything that is set up lives. Deleting it is always safe.
+launcher_find_state() {
+  local wanted=
+  if [[ -n ${QINGKONG_BUILD_CACHE-} ]]; then
+    wanted=$QINGKONG_BUILD_CACHE
+    [[ $wanted == /* ]] || wanted=$launcher_root/$wanted
+  elif [[ ${XDG_CACHE_HOME-} == /* ]]; then
+    wanted=$XDG_CACHE_HOME/qingkong-build
+  elif [[ -n ${HOME-} ]]; then
+    wanted=$HOME/.cache/qingkong-build
+  fi
+  if [[ -n $wanted ]]; then
+    [[ -d $wanted ]] || mkdir -p "$wanted" 2>/dev/null || :
+    if [[ -d $wanted && -w $wanted ]]; then
+      launcher_state=$wanted
+      return 0
+    fi
+    if [[ -n ${QINGKONG_BUILD_CACHE-} ]]; then
+      launcher_say "the build cache cannot be written to
+  where: the environment variable QINGKONG_BUILD_CACHE
+  value: $wanted
+  mend:  name a directory that you may write, or unset it"
+      return 1
+    fi
+  fi
+  launcher_state=$launcher_root/.cache/bootstrap
+  if [[ ! -d $launcher_state ]]; then
+    launcher_say "${wanted:-HOME is not set; a cache in it} cannot be written to: using $launcher_state"
+    mkdir -p "$launcher_state"
+  fi
+}
+
+# Sets launcher_inputs to all that the settings are made from, word for word. Contents and not
+# times are compared: a checkout or a restored cache may bring back older files.
+launcher_read_inputs() {
+  local name file text
+  launcher_inputs="$launcher_root"$'\n'"$launcher_state"$'\n'
+  for name in HOME XDG_CACHE_HOME PANTS_PYTHON39 PANTS_PYTHON312 \
+    SSL_CERT_FILE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE \
+    http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY \
+    PANTS_PYTHON_REPOS_PATH_MAPPINGS PANTS_PEX_CLI_URL_TEMPLATE PANTS_HADOLINT_URL_TEMPLATE \
+    PANTS_SHELLCHECK_URL_TEMPLATE PANTS_SHFMT_URL_TEMPLATE "${!PIP_@}"; do
+    launcher_inputs+="$name=${!name-}"$'\n'
+  done
+  for file in "$launcher_root"/build-support/bootstrap/*.{sh,py,txt} "$launcher_root/pants.toml" \
+    "${PIP_CONFIG_FILE-}" /etc/pip.conf /etc/xdg/pip/pip.conf "${HOME-}/.pip/pip.conf" \
+    "${XDG_CONFIG_HOME:-${HOME-}/.config}/pip/pip.conf" \
+    "/Library/Application Support/pip/pip.conf" \
+    "${HOME-}/Library/Application Support/pip/pip.conf"; do
+    if [[ -f $file && -r $file ]]; then
+      IFS= read -r -d '' text <"$file" || :
+      launcher_inputs+="$file"$'\n'"$text"
+    fi
+  done
+}
+
+# launcher_ready WORD...: is every file there that this command line needs?
+launcher_ready() {
+  local needed=$launcher_needed file word
+  for word in "$@"; do
+    [[ " $launcher_lint_words " != *" $word "* ]] || needed+=$'\n'$launcher_lint_files
+  done
+  while IFS= read -r file; do
+    [[ -z $file || -e $file ]] || return 1
+  done <<<"$needed"
+}
+
+# launcher_bootstrap WORD...: exports the settings for Pants and sets launcher_client and
+# launcher_server. The words are the command line.
+launcher_bootstrap() {
+  local saved="$launcher_root/.cache/bootstrap-settings" kept= settings python39 python312
+  launcher_find_state || return
+  launcher_read_inputs
+  [[ ! -r $saved ]] || IFS= read -r -d '' kept <"$saved" || :
+  if [[ ${kept:0:${#launcher_inputs}} == "$launcher_inputs" ]]; then
+    eval "${kept:${#launcher_inputs}}"
+    launcher_ready "$@" && return
+  fi
+  launcher_find_python 3.9 PANTS_PYTHON39 || return
+  python39=$launcher_python
+  launcher_find_python 3.12 PANTS_PYTHON312 || return
+  python312=$launcher_python
+  settings=$("$python312" -I -S -B "$launcher_root/build-support/bootstrap/bootstrap.py" \
+    --root "$launcher_root" --state "$launcher_state" \
+    --python39 "$python39" --python312 "$python312" -- "$@") || return
+  eval "$settings"
+  # An index address may hold a password: the file is for its owner only. Not being able to keep
+  # the settings only costs time.
+  {
+    mkdir -p "${saved%/*}" &&
+      (umask 077 && printf '%s' "$launcher_inputs$settings" >"$saved.$$") &&
+      mv -f "$saved.$$" "$saved"
+  } 2>/dev/null || :
+}
+
+# The base image that was made on this machine, if any: build-support writes its name there.
+launcher_base_image() {
+  local image= file="$launcher_root/.cache/base-image"
+  [[ -r $file && -z ${PANTS_DOCKER_BUILD_ARGS+set} ]] || return 0
+  IFS= read -r image <"$file" || :
+  if [[ $image =~ ^[A-Za-z0-9][A-Za-z0-9._/:@-]*$ ]]; then
+    export PANTS_DOCKER_BUILD_ARGS="+[\"BASE_IMAGE=$image\"]"
+  elif [[ -n $image ]]; then
+    launcher_say "the base image's name is not a reference
+  where: $file
+  value: $image
+  mend:  make the base image again, or remove that file"
+    return 1
+  fi
+}

@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# The container engine: found, and started where it can be.
+
+engine_answers() {
+  timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
+}
+
+# A rootless Docker or Podman socket is used by exporting DOCKER_HOST for what comes after.
+engine_elsewhere() {
+  [[ -z ${DOCKER_HOST:-} ]] || return 1
+  local socket
+  for socket in "${XDG_RUNTIME_DIR:-/nonexistent}"/{docker.sock,podman/podman.sock} \
+    /run/podman/podman.sock; do
+    if [[ -S $socket && -w $socket ]] && DOCKER_HOST=unix://$socket engine_answers; then
+      export DOCKER_HOST=unix://$socket
+      return 0
+    fi
+  done
+  return 1
+}
+
+engine_start() {
+  local log=${DOCKERD_LOG:-/var/log/dockerd.log} dockerd
+  if [[ -d /run/systemd/system ]] && systemctl cat docker.service >/dev/null 2>&1; then
+    say "starting the container engine"
+    systemctl start docker || {
+      journalctl -u docker -n 15 --no-pager >&2 || true
+      fail "the container engine did not start; its last lines are above."
+    }
+  elif ! pgrep -x dockerd >/dev/null; then
+    dockerd=$(PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v dockerd) ||
+      fail "the docker client is here but no dockerd: install docker.io, or set DOCKER_HOST."
+    say "starting the container engine ($log)"
+    PATH=$PATH:/usr/sbin:/sbin setsid nohup "$dockerd" >"$log" 2>&1 </dev/null 9>&- &
+  fi
+  local tries
+  for ((tries = 0; tries < 120; tries++)); do
+    if engine_answers; then
+      return 0
+    fi
+    # Ended already: waiting longer does not help.
+    if ((tries > 4)) && [[ ! -d /run/systemd/system ]] && ! pgrep -x dockerd >/dev/null; then
+      break
+    fi
+    sleep 0.5
+  done
+  tail -n 15 "$log" >&2 2>/dev/null || true
+  fail "the container engine did not become ready; the last lines of $log are above."
+}
+
+# The client is here. Make sure that an engine answers it.
+engine_ready() {
+  if engine_answers || engine_elsewhere; then
+    return 0
+  fi
+  if [[ -n ${DOCKER_HOST:-} ]]; then
+    fail "no container engine answers at DOCKER_HOST=$DOCKER_HOST."
+  fi
+  if is_root; then
+    engine_start
+  elif [[ -S /var/run/docker.sock ]]; then
+    fail "this user may not use the container engine. Run, as an administrator:" \
+      "  usermod -aG docker $(id -un)    # then log in again" \
+      "or, if it is not running: systemctl start docker"
+  else
+    fail "the container engine is not running. Run, as an administrator: systemctl start docker"
+  fi
+}

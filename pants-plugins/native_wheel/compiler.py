@@ -1,0 +1,85 @@
+"""Finds the C compiler and asks for its version, which is part of every build's key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pants.core.util_rules.system_binaries import (
+    BinaryNotFoundError,
+    BinaryPathRequest,
+    BinaryPaths,
+    BinaryPathTest,
+    SearchPath,
+)
+from pants.engine.process import Process, ProcessCacheScope, ProcessResult
+from pants.engine.rules import Get, collect_rules, rule
+from pants.option.option_types import StrListOption
+from pants.option.subsystem import Subsystem
+from pants.util.strutil import help_text
+
+
+class NativeWheelSubsystem(Subsystem):
+    options_scope = "native-wheels"
+    help = "How `native_wheel` targets are built."
+
+    compilers = StrListOption(
+        default=["gcc", "cc", "clang"],
+        help="Names of C compilers, the first that is found is used.",
+    )
+    search_path = StrListOption(
+        default=["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"],
+        help=help_text(
+            """
+            Directories in which compilers are looked for, and the only ones on PATH while
+            a wheel is built.
+            """
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C compiler: where it is and the first line of its `--version`."""
+
+    path: str
+    version: str
+
+
+class CompilerNotFound(BinaryNotFoundError):
+    pass
+
+
+@rule(desc="Find a C compiler")
+async def find_compiler(subsystem: NativeWheelSubsystem) -> Compiler:
+    for name in subsystem.compilers:
+        paths = await Get(
+            BinaryPaths,
+            BinaryPathRequest(
+                binary_name=name,
+                search_path=SearchPath(subsystem.search_path),
+                test=BinaryPathTest(args=["--version"]),
+            ),
+        )
+        if paths.first_path is None:
+            continue
+        result = await Get(
+            ProcessResult,
+            Process(
+                argv=(paths.first_path.path, "--version"),
+                description=f"Ask {paths.first_path.path} for its version",
+                # A distribution upgrade changes the compiler under the same path.
+                cache_scope=ProcessCacheScope.PER_RESTART_SUCCESSFUL,
+            ),
+        )
+        version = result.stdout.decode(errors="replace").splitlines()[0].strip()
+        return Compiler(paths.first_path.path, version)
+    raise CompilerNotFound(
+        f"No C compiler was found: looked for {', '.join(subsystem.compilers)} in "
+        f"{', '.join(subsystem.search_path)} ([native-wheels].compilers and .search_path). "
+        "Install one, e.g. `apt-get install gcc libc6-dev` on Debian or Ubuntu, or "
+        "`xcode-select --install` on macOS."
+    )
+
+
+def rules():  # type: ignore[no-untyped-def]
+    return collect_rules()

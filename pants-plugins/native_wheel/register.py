@@ -1,0 +1,22 @@
+"""Registers the `native_wheel` target: a C-extension wheel built from a pinned sdist."""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+from native_wheel import build_environment, compiler, module_mapping, sdist
+from native_wheel.target_types import NativeWheelTarget
+from pants.engine.target import Target
+
+
+def target_types() -> Iterable[type[Target]]:
+    return (NativeWheelTarget,)
+
+
+def rules() -> Iterable[object]:
+    return (
+        *build_environment.rules(),
+        *compiler.rules(),
+        *module_mapping.rules(),
+        *sdist.rules(),
+    )

@@ -1,0 +1,222 @@
+"""The fields of `native_wheel`, and nothing that acts on them."""
+
+from __future__ import annotations
+
+import re
+from typing import Optional
+
+from pants.backend.python.macros.python_artifact import PythonArtifact
+from pants.backend.python.target_types import (
+    GenerateSetupField,
+    InterpreterConstraintsField,
+    PythonDistributionOutputPathField,
+    PythonProvidesField,
+    SDistField,
+    WheelField,
+)
+from pants.engine.addresses import Address
+from pants.engine.target import (
+    COMMON_TARGET_FIELDS,
+    Dependencies,
+    IntField,
+    InvalidFieldException,
+    StringField,
+    StringSequenceField,
+    Target,
+)
+from pants.util.strutil import help_text
+
+# Flags that make gcc link `crtfastmath.o`: a library that carries it flips the
+# processor to flush-to-zero for the whole process when it is loaded.
+FAST_MATH_FLAGS = ("-ffast-math", "-Ofast", "-funsafe-math-optimizations")
+
+
+class NativeWheelProjectField(StringField):
+    alias = "project"
+    required = True
+    value: str
+    help = help_text("The name of the project on the Python index, e.g. `asyncmy`.")
+
+
+class NativeWheelVersionField(StringField):
+    alias = "version"
+    required = True
+    value: str
+    help = help_text("The exact version of the source distribution, e.g. `0.2.18`.")
+
+
+class NativeWheelSha256Field(StringField):
+    alias = "sha256"
+    required = True
+    value: str
+    help = help_text(
+        """
+        The sha256 of the source distribution, 64 lowercase hex digits. It is checked
+        before anything inside the archive is read or run.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        if value is not None and not re.fullmatch(r"[0-9a-f]{64}", value):
+            raise InvalidFieldException(
+                f"The {cls.alias!r} field in target {address} must be 64 lowercase hex digits, "
+                f"but was {value!r}. Copy it from the file's page on the index, or from "
+                "`sha256sum` of a copy that you trust."
+            )
+        return value
+
+
+class NativeWheelSizeField(IntField):
+    alias = "size"
+    help = help_text("The size of the source distribution in bytes, checked when given.")
+
+
+class NativeWheelCompileArgsField(StringSequenceField):
+    alias = "compile_args"
+    default = ()
+    help = help_text(
+        """
+        Arguments appended to the compile command of every extension, after those of the
+        package itself, so that they win. A flag that does not reach the compiler is an error.
+        """
+    )
+
+
+class NativeWheelLinkArgsField(StringSequenceField):
+    alias = "link_args"
+    default = ()
+    help = help_text(
+        """
+        Arguments appended to the link command of every extension. `-ffast-math` and its like
+        are refused here: gcc would link `crtfastmath.o`, and importing the wheel would switch
+        the whole process to flush-to-zero arithmetic.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: object, address: Address) -> Optional[tuple[str, ...]]:
+        value = super().compute_value(raw_value, address)  # type: ignore[arg-type]
+        for arg in value or ():
+            if arg in FAST_MATH_FLAGS:
+                raise InvalidFieldException(
+                    f"The {cls.alias!r} field in target {address} has {arg!r}: at link time it "
+                    "makes importing the wheel flush denormal numbers to zero in the whole "
+                    f"process (`5e-324 == 0.0`). Move {arg!r} to the 'compile_args' field."
+                )
+        return value
+
+
+class NativeWheelProfileField(StringField):
+    alias = "profile"
+    default = "custom"
+    value: str
+    help = help_text("A name for this set of flags, recorded in the wheel's metadata.")
+
+
+class NativeWheelExcludeField(StringSequenceField):
+    alias = "exclude"
+    default = ()
+    help = help_text(
+        """
+        Glob patterns of files that the wheel must not carry, e.g. the C code that Cython
+        generates: `["*.c", "*.pyx"]`.
+        """
+    )
+
+
+class NativeWheelBuildResolveField(StringField):
+    alias = "build_resolve"
+    default = "native-build"
+    value: str
+    help = help_text(
+        """
+        The resolve that holds the build requirements (setuptools, Cython, the PEP 517 back
+        end), all of which are installed from its lockfile. What the package itself asks for
+        in `[build-system].requires` is not consulted: it is not pinned.
+        """
+    )
+
+
+class NativeWheelModulesField(StringSequenceField):
+    alias = "modules"
+    default = ()
+    help = help_text(
+        """
+        Modules whose imports mean this wheel, e.g. `["asyncmy"]`: dependency inference maps
+        them here, so tests, PEXes and images get this build and never the index's.
+        """
+    )
+
+
+class NativeWheelResolvesField(StringSequenceField):
+    alias = "resolves"
+    default = ()
+    help = help_text("The resolves in which `modules` mean this wheel. Default: all of them.")
+
+
+class NativeWheelDependenciesField(Dependencies):
+    pass
+
+
+# What follows lets Pants treat the target as a `python_distribution`, which is how a wheel
+# built here enters tests, PEXes and `pants run`. None of it is for the user to set.
+
+
+class _ProvidesField(PythonProvidesField):
+    alias = "_provides"
+    required = False
+    default = PythonArtifact(name="native-wheel")
+
+
+class _GenerateSetupField(GenerateSetupField):
+    alias = "_generate_setup"
+    default = False
+
+
+class _WheelField(WheelField):
+    alias = "_wheel"
+
+
+class _SDistField(SDistField):
+    alias = "_sdist"
+    default = False
+
+
+class NativeWheelTarget(Target):
+    alias = "native_wheel"
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        InterpreterConstraintsField,
+        PythonDistributionOutputPathField,
+        NativeWheelDependenciesField,
+        NativeWheelProjectField,
+        NativeWheelVersionField,
+        NativeWheelSha256Field,
+        NativeWheelSizeField,
+        NativeWheelCompileArgsField,
+        NativeWheelLinkArgsField,
+        NativeWheelProfileField,
+        NativeWheelExcludeField,
+        NativeWheelBuildResolveField,
+        NativeWheelModulesField,
+        NativeWheelResolvesField,
+        _ProvidesField,
+        _GenerateSetupField,
+        _WheelField,
+        _SDistField,
+    )
+    help = help_text(
+        """
+        A wheel with C extensions, built from a pinned source distribution of the index with
+        compiler flags of your choice.
+
+        The flags are appended to each extension's own arguments at build time; the package's
+        sources are not edited. The wheel carries `native_wheel.json` in its `.dist-info`: the
+        source's hash, the flags, the compiler and the build tools it was made with.
+
+        Depend on the target (or let `modules` infer it) and the wheel is what `pants test`,
+        `pants package` and the image use.
+        """
+    )

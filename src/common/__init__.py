@@ -1,0 +1,1 @@
+"""Settings and helpers that the apps of this project share."""

@@ -1,0 +1,113 @@
+"""Making the ASGI application of all installed apps."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from fastapp import __version__
+from fastapp.apps import AppConfig, apps
+from fastapp.apps.loading import import_string
+from fastapp.asgi.errors import install_error_handlers
+from fastapp.asgi.lifespan import make_lifespan, settings_lifespans
+from fastapp.conf import settings
+from fastapp.conf.secret import require_secret_key
+from fastapp.contrib.healthz import HEALTH_PATHS, health_router
+from fastapp.exceptions import ImproperlyConfigured
+from fastapp.middleware.allowed_hosts import DEVELOPMENT_HOSTS, AllowedHostsMiddleware
+from fastapp.middleware.catch_all import CatchAllMiddleware
+from fastapp.middleware.request_id import RequestIdMiddleware
+from fastapp.urls.build import app_router
+
+
+def create_application() -> FastAPI:
+    """The application that serves every installed app at ``/{prefix}``.
+
+    An app with an ``asgi.py`` is mounted as that application, with its own middleware, handlers
+    and lifespan; the routes of other apps are included directly.
+
+    Raises:
+        ImproperlyConfigured: the settings do not allow to serve.
+        AppLoadError: a module of an app fails to import.
+    """
+    require_secret_key(settings)
+    return build_application()
+
+
+def build_application() -> FastAPI:
+    """As :func:`create_application`, without asking whether the settings allow to serve.
+
+    For commands that look at the application and never serve it.
+    """
+    apps.populate()
+    mounted = {config.label: app for config in apps if (app := _own_application(config))}
+    app = FastAPI(
+        title="QingKong",
+        version=__version__,
+        lifespan=make_lifespan(settings_lifespans(), list(mounted.values())),
+        middleware=middleware_stack(),
+    )
+    install_error_handlers(app)
+    app.include_router(health_router)
+    for config in apps:
+        sub = mounted.get(config.label)
+        if sub is not None:
+            app.mount(f"/{config.prefix}", sub, name=config.label)
+        else:
+            router = app_router(config)
+            if router is not None:
+                app.include_router(router, prefix=f"/{config.prefix}")
+    return app
+
+
+def middleware_stack() -> list[Middleware]:
+    """The middleware around every application, outermost first."""
+    allowed = settings.ALLOWED_HOSTS or (DEVELOPMENT_HOSTS if settings.DEBUG else [])
+    stack = [
+        Middleware(RequestIdMiddleware),
+        Middleware(AllowedHostsMiddleware, allowed=allowed, exempt_paths=HEALTH_PATHS),
+    ]
+    if settings.CORS_ALLOWED_ORIGINS:
+        stack.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.CORS_ALLOWED_ORIGINS,
+                allow_credentials=settings.CORS_ALLOW_CREDENTIALS,
+                allow_methods=settings.CORS_ALLOW_METHODS,
+                allow_headers=settings.CORS_ALLOW_HEADERS,
+                expose_headers=settings.CORS_EXPOSE_HEADERS,
+                max_age=settings.CORS_MAX_AGE,
+            )
+        )
+    stack.append(Middleware(CatchAllMiddleware))
+    for path in settings.MIDDLEWARE:
+        found = import_string(path, "MIDDLEWARE")
+        if not isinstance(found, type):
+            raise ImproperlyConfigured(
+                f"MIDDLEWARE: {path!r}: expected an ASGI middleware class, got {found!r}"
+            )
+        stack.append(Middleware(found))
+    return stack
+
+
+def _own_application(config: AppConfig) -> Starlette | None:
+    """The application in the app's ``asgi.py`` with the routes of its ``urls.py``, or None."""
+    module = config.import_module("asgi")
+    if module is None:
+        return None
+    app = getattr(module, "app", None)
+    if not isinstance(app, FastAPI):
+        raise ImproperlyConfigured(
+            f"app {config.label!r}: {module.__name__} ({module.__file__}): expected a FastAPI "
+            f"application named 'app', got {type(app).__name__}"
+        )
+    router = app_router(config)
+    # The module lives as long as the process, while applications are made again and again in tests.
+    if router is not None and not getattr(app.state, "fastapp_routed", False):
+        app.include_router(router)
+        app.state.fastapp_routed = True
+    app.debug = False  # a traceback page would show exception text
+    install_error_handlers(app, mounted=True)
+    return app

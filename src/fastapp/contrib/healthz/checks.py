@@ -1,0 +1,37 @@
+"""Asking databases whether they answer, through the pools that requests use."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from fastapp.conf import settings
+from fastapp.db.lifecycle import connection
+
+logger = logging.getLogger("fastapp.healthz")
+
+
+async def check_databases() -> dict[str, str]:
+    """Ask every database for a row.
+
+    The pools are used and left open: closing them would break the requests in flight.
+
+    Returns:
+        "ok", "timeout" or "unreachable" by alias. The cause goes to the log only.
+    """
+    aliases = list(settings.databases)
+    results = await asyncio.gather(*(_check(alias) for alias in aliases))
+    return dict(zip(aliases, results, strict=True))
+
+
+async def _check(alias: str) -> str:
+    try:
+        async with asyncio.timeout(settings.HEALTH_CHECK_TIMEOUT):
+            await connection(alias).execute_query("SELECT 1")
+    except TimeoutError:
+        logger.warning("database %r gave no answer in time", alias)
+        return "timeout"
+    except Exception as exc:
+        logger.warning("database %r is not reachable: %s", alias, exc)
+        return "unreachable"
+    return "ok"

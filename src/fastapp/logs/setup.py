@@ -1,0 +1,51 @@
+"""The logging configuration of the framework, completed by the LOGGING setting."""
+
+from __future__ import annotations
+
+import logging.config
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastapp.conf.base import BaseSettings
+
+
+def logging_config(settings: BaseSettings) -> dict[str, Any]:
+    """The mapping for ``logging.config.dictConfig``: ours with LOGGING merged in, key by key."""
+    base: dict[str, Any] = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"request_id": {"()": "fastapp.logs.request_id.RequestIdFilter"}},
+        "formatters": {
+            "plain": {
+                "format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s",
+            },
+            "json": {"()": "fastapp.logs.formatters.JsonFormatter"},
+        },
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stderr",
+                "filters": ["request_id"],
+                "formatter": settings.LOG_FORMAT,
+            }
+        },
+        "root": {"level": settings.LOG_LEVEL, "handlers": ["console"]},
+        # aiosqlite and the like log every statement at DEBUG; that is asked for by name only.
+        "loggers": {"aiosqlite": {"level": "WARNING"}, "asyncio": {"level": "WARNING"}},
+    }
+    return _merge(base, settings.LOGGING)
+
+
+def configure_logging(settings: BaseSettings) -> None:
+    """Set up logging of this process."""
+    logging.config.dictConfig(logging_config(settings))
+
+
+def _merge(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in extra.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, Mapping)
+        merged[key] = _merge(old, value) if both and old is not None else value
+    return merged

@@ -1,0 +1,1 @@
+"""ASGI middleware of the framework. None of it buffers a body."""

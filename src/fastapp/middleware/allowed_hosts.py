@@ -1,0 +1,67 @@
+"""Refuses requests whose Host header is not in ALLOWED_HOSTS."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection, Iterable
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from fastapp.asgi.responses import error_response
+
+logger = logging.getLogger("fastapp.security")
+
+#: What DEBUG allows while ALLOWED_HOSTS is empty.
+DEVELOPMENT_HOSTS = (".localhost", "127.0.0.1", "[::1]")
+
+_HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?P<port>:[0-9]{1,5})?\Z")
+
+
+def host_name(header: str) -> str | None:
+    """The name in a Host header, lower-case, without the port; None when it is malformed."""
+    match = _HOST.match(header)
+    if match is None:
+        return None
+    return match["name"].lower().removesuffix(".")
+
+
+def is_allowed(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a host name matches: "*" is any, ".example.com" is it and all below it."""
+    for pattern in (pattern.lower() for pattern in patterns):
+        if pattern == "*" or name == pattern:
+            return True
+        if pattern.startswith(".") and (name == pattern[1:] or name.endswith(pattern)):
+            return True
+    return False
+
+
+class AllowedHostsMiddleware:
+    """Answers 400 to a request for a host that is not allowed.
+
+    The address that a request comes from makes no difference: the loopback address is no reason to
+    trust a Host header. Only the health endpoints answer for any host, as their answers do not
+    depend on it and probes ask by address.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, allowed: Collection[str], exempt_paths: Collection[str] = ()
+    ) -> None:
+        self.app = app
+        self.allowed = tuple(allowed)
+        self.exempt_paths = frozenset(exempt_paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] not in ("http", "websocket") or scope["path"] in self.exempt_paths:
+            await self.app(scope, receive, send)
+            return
+        header = Headers(scope=scope).get("host", "")
+        name = host_name(header)
+        if name is not None and is_allowed(name, self.allowed):
+            await self.app(scope, receive, send)
+            return
+        logger.warning("host %r is not in ALLOWED_HOSTS (QK_ALLOWED_HOSTS)", header[:200])
+        response = error_response(400, "disallowed_host", "The Host header is not allowed.")
+        await response(scope, receive, send)

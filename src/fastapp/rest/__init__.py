@@ -1,0 +1,1 @@
+"""The REST layer: views, errors and pagination."""
