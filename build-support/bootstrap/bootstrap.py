@@ -309,14 +309,14 @@ def this_platform() -> str:
     return f"{system}_{machine}"
 
 
-def read_pants_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BootstrapError(
-            "pants.toml cannot be read", where=str(path), value=str(error), mend="mend that line"
+            f"{path.name} cannot be read", where=str(path), value=str(error), mend="mend that line"
         ) from error
 
 
@@ -362,7 +362,9 @@ def build_pex(python: Path, wheel: Path, scratch: Path) -> Path:
     }
     built = subprocess.run(
         [python, "-s", "-m", "pex", f"pex=={version}", "-c", "pex", "-o", str(target)]
-        + ["--no-pypi", "--find-links", str(wheel.parent), "--disable-cache", "--no-rc"],
+        + ["--no-pypi", "--find-links", str(wheel.parent), "--disable-cache", "--no-rc"]
+        # Else this line would name the interpreter that builds it, and nothing else does.
+        + ["--python-shebang", "/usr/bin/env python3.9"],
         cwd=scratch,
         env=environment,
         umask=0o022,
@@ -399,7 +401,8 @@ def ensure_tool(state: Path, tool: Tool, pin: Pin, pip: Pip) -> None:
     if target.exists():
         return
     say(f"fetching {tool.name} {pin.version} (once)")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target.parent, ignore_errors=True)  # What an interrupted start may have left.
+    target.parent.mkdir(parents=True)
     # In the state directory: the last step has to be a rename within one file system.
     with tempfile.TemporaryDirectory(dir=target.parent) as name:
         scratch = Path(name)
@@ -513,14 +516,31 @@ def write_atomically(path: Path, text: str) -> None:
     os.replace(file.name, path)
 
 
-def python_repos(state: Path, pip: Pip) -> Iterator[tuple[str, str]]:
+def extra_config_files(words: Sequence[str]) -> list[str]:
+    """The configuration files that Pants is told to read after pants.toml."""
+    option = "--pants-config-files="
+    values = [os.environ.get("PANTS_CONFIG_FILES", "")]
+    values += [word.removeprefix(option) for word in words if word.startswith(option)]
+    # One path, or lists of paths as Pants's list options are written.
+    return [
+        name
+        for value in values
+        for name in (re.findall(r"""["']([^"']+)["']""", value) if "[" in value else [value])
+        if name
+    ]
+
+
+def python_repos(
+    state: Path, pip: Pip, configured: frozenset[str]
+) -> Iterator[tuple[str, str]]:
+    """Where Pants finds packages, except for what its `configured` options say already."""
     if pip.settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         return
     index = pip.settings.get("index-url")
-    if index is not None:
+    if index is not None and "indexes" not in configured:
         yield "PANTS_PYTHON_REPOS_INDEXES", json.dumps([index])
     name = "PANTS_PYTHON_REPOS_PATH_MAPPINGS"
-    if name not in os.environ:
+    if name not in os.environ and "path_mappings" not in configured:
         yield name, json.dumps([f"PYPI_FILES|{path_mapping(state, pip)}"])
 
 
@@ -560,12 +580,11 @@ def pants_directories(state: Path) -> Iterator[tuple[str, str]]:
 
 
 def render(variables: Mapping[str, str], exports: Sequence[tuple[str, str]]) -> str:
-    """Shell text; a value that the user has set already stays."""
+    """Shell text; `launcher_export` leaves a value alone that the user has set."""
     lines = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
-    lines += [
-        f'[ -n "${{{name}+set}}" ] || export {name}={shlex.quote(value)}' for name, value in exports
-    ]
-    return "\n".join(lines) + "\n"
+    lines += ["launcher_export() {"]
+    lines += [f'[ -n "${{{name}+set}}" ] || export {name}={shlex.quote(value)}' for name, value in exports]
+    return "\n".join([*lines, "}", ""])
 
 
 @contextlib.contextmanager
@@ -581,16 +600,18 @@ def locked(state: Path) -> Iterator[None]:
 
 
 def bootstrap(root: Path, state: Path, python39: str, python312: str, words: Sequence[str]) -> str:
-    config = read_pants_toml(root / "pants.toml")
+    config = read_toml(root / "pants.toml")
     environment = environment_for(state, python39)
     lint_words = goals_that_lint(config)
+    configs = [config, *(read_toml(root / name) for name in extra_config_files(words))]
+    repos = frozenset(option for each in configs for option in each.get("python-repos", {}))
     with locked(state):
         if not environment.stamp.exists():
             build_environment(environment, python39)
         pip = Pip(environment.python)
         exports: list[tuple[str, str]] = []
         lint_files: list[str] = []
-        needed: list[str] = []
+        needed = [str(path) for path in (environment.python, environment.script, environment.client)]
         for tool in (PEX, *LINT_TOOLS):
             pin = pin_of(tool, config)
             if pin is None or tool.url_variable in os.environ:
@@ -602,7 +623,7 @@ def bootstrap(root: Path, state: Path, python39: str, python312: str, words: Seq
                 ensure_tool(state, tool, pin, pip)
             (needed if tool is PEX else lint_files).append(str(path))
             exports.append((tool.url_variable, "file://" + quote(str(path))))
-        exports += python_repos(state, pip)
+        exports += python_repos(state, pip, repos)
         exports += network(pip.settings)
         exports += pants_directories(state)
         search_path = json.dumps([python312, python39])
@@ -610,7 +631,7 @@ def bootstrap(root: Path, state: Path, python39: str, python312: str, words: Seq
     variables = {
         "launcher_client": str(environment.client),
         "launcher_server": str(environment.script),
-        "launcher_needed": "\n".join([str(environment.python), *needed]),
+        "launcher_needed": "\n".join(needed),
         "launcher_lint_files": "\n".join(lint_files),
         "launcher_lint_words": " ".join(sorted(lint_words)),
     }

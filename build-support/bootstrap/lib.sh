@@ -7,6 +7,8 @@
 # last set-up are kept together with everything they were made from, and are used again while that
 # is what it was.
 
+: "${launcher_root:?the file that reads this one sets it}"
+
 launcher_say() {
   printf './pants: %s\n' "$1" >&2
 }
@@ -33,7 +35,7 @@ launcher_prove() {
     launcher_python=$answer
     return 0
   fi
-  launcher_rejected+="${launcher_rejected:+; }$2 ${answer##*$'\n'}"
+  launcher_rejected+="${launcher_rejected:+; }$2 ${answer%%$'\n'*}"
   return 1
 }
 
@@ -103,19 +105,24 @@ launcher_find_state() {
   fi
 }
 
-# Sets launcher_inputs to all that the settings are made from, word for word. Contents and not
+# launcher_read_inputs WORD...: sets launcher_inputs to all that the settings are made from, word
+# for word. Contents and not
 # times are compared: a checkout or a restored cache may bring back older files.
 launcher_read_inputs() {
   local name file text
   launcher_inputs="$launcher_root"$'\n'"$launcher_state"$'\n'
+  for name in "$@"; do
+    [[ $name != --pants-config-files=* ]] || launcher_inputs+=$name$'\n'
+  done
   for name in HOME XDG_CACHE_HOME PANTS_PYTHON39 PANTS_PYTHON312 \
     SSL_CERT_FILE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE \
     http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY \
-    PANTS_PYTHON_REPOS_PATH_MAPPINGS PANTS_PEX_CLI_URL_TEMPLATE PANTS_HADOLINT_URL_TEMPLATE \
-    PANTS_SHELLCHECK_URL_TEMPLATE PANTS_SHFMT_URL_TEMPLATE "${!PIP_@}"; do
+    PANTS_CONFIG_FILES PANTS_PYTHON_REPOS_PATH_MAPPINGS \
+    PANTS_PEX_CLI_URL_TEMPLATE \
+    PANTS_HADOLINT_URL_TEMPLATE PANTS_SHELLCHECK_URL_TEMPLATE PANTS_SHFMT_URL_TEMPLATE "${!PIP_@}"; do
     launcher_inputs+="$name=${!name-}"$'\n'
   done
-  for file in "$launcher_root"/build-support/bootstrap/*.{sh,py,txt} "$launcher_root/pants.toml" \
+  for file in "$launcher_root"/build-support/bootstrap/*.{sh,py,txt} "$launcher_root"/pants*.toml \
     "${PIP_CONFIG_FILE-}" /etc/pip.conf /etc/xdg/pip/pip.conf "${HOME-}/.pip/pip.conf" \
     "${XDG_CONFIG_HOME:-${HOME-}/.config}/pip/pip.conf" \
     "/Library/Application Support/pip/pip.conf" \
@@ -129,9 +136,9 @@ launcher_read_inputs() {
 
 # launcher_ready WORD...: is every file there that this command line needs?
 launcher_ready() {
-  local needed=$launcher_needed file word
+  local needed=${launcher_needed:?} file word
   for word in "$@"; do
-    [[ " $launcher_lint_words " != *" $word "* ]] || needed+=$'\n'$launcher_lint_files
+    [[ " ${launcher_lint_words:?} " != *" $word "* ]] || needed+=$'\n'${launcher_lint_files?}
   done
   while IFS= read -r file; do
     [[ -z $file || -e $file ]] || return 1
@@ -141,13 +148,16 @@ launcher_ready() {
 # launcher_bootstrap WORD...: exports the settings for Pants and sets launcher_client and
 # launcher_server. The words are the command line.
 launcher_bootstrap() {
-  local saved="$launcher_root/.cache/bootstrap-settings" kept= settings python39 python312
+  local saved="$launcher_root/.cache/bootstrap-settings" kept='' settings python39 python312
   launcher_find_state || return
-  launcher_read_inputs
+  launcher_read_inputs "$@"
   [[ ! -r $saved ]] || IFS= read -r -d '' kept <"$saved" || :
   if [[ ${kept:0:${#launcher_inputs}} == "$launcher_inputs" ]]; then
     eval "${kept:${#launcher_inputs}}"
-    launcher_ready "$@" && return
+    if launcher_ready "$@"; then
+      launcher_export
+      return
+    fi
   fi
   launcher_find_python 3.9 PANTS_PYTHON39 || return
   python39=$launcher_python
@@ -157,6 +167,7 @@ launcher_bootstrap() {
     --root "$launcher_root" --state "$launcher_state" \
     --python39 "$python39" --python312 "$python312" -- "$@") || return
   eval "$settings"
+  launcher_export
   # An index address may hold a password: the file is for its owner only. Not being able to keep
   # the settings only costs time.
   {
@@ -168,7 +179,7 @@ launcher_bootstrap() {
 
 # The base image that was made on this machine, if any: build-support writes its name there.
 launcher_base_image() {
-  local image= file="$launcher_root/.cache/base-image"
+  local image='' file="$launcher_root/.cache/base-image"
   [[ -r $file && -z ${PANTS_DOCKER_BUILD_ARGS+set} ]] || return 0
   IFS= read -r image <"$file" || :
   if [[ $image =~ ^[A-Za-z0-9][A-Za-z0-9._/:@-]*$ ]]; then

@@ -98,16 +98,15 @@ def suitable(wheels: dict[str, str], platform_tag: str) -> list[str]:
 
 def hashes(name: str, version: str, files: dict[str, str], wheels_only: bool) -> list[str]:
     """The hashes of the files that a supported platform may install."""
-    stem = re.compile(re.sub(r"[-_.]+", "[-_.]+", name) + "-" + re.escape(version) + "[-.]", re.I)
-    named = {file: sha256 for file, sha256 in files.items() if stem.match(file)}
-    wheels = {file: sha256 for file, sha256 in named.items() if file.endswith(".whl")}
-    sdists = {file: sha256 for file, sha256 in named.items() if file.endswith((".tar.gz", ".zip"))}
+    stem = re.sub(r"[-_.]+", "[-_.]+", name) + "-" + re.escape(version)
+    wheels = {f: h for f, h in files.items() if re.match(rf"{stem}-.*\.whl$", f, re.I)}
+    sdists = [h for f, h in files.items() if re.match(rf"{stem}\.(?:tar\.gz|zip)$", f, re.I)]
     chosen: set[str] = set()
     for platform, tag in PLATFORM_TAGS.items():
         found = suitable(wheels, tag)
         if not found:
             print(f"{name} {version}: no wheel for {platform}", file=sys.stderr)
-            found = [] if wheels_only else list(sdists.values())
+            found = [] if wheels_only else sdists
         chosen.update(found)
     if not chosen:
         sys.exit(f"lock.py: the index has no usable file of {name} {version}")

@@ -16,7 +16,7 @@ _PREFIX = re.compile(r"[A-Za-z0-9_~.-]+(/[A-Za-z0-9_~.-]+)*\Z")
 
 
 class AppConfig:
-    """Describes one app. Subclass it in ``<app>/apps.py``; every attribute but ``name`` may be left.
+    """Describes one app; subclass it in ``<app>/apps.py``. Every attribute may be left out.
 
     Attributes:
         name: dotted name of the package, such as "apps.shop".

@@ -71,7 +71,7 @@ def _innermost(exc: Exception, file: str | None) -> tuple[str | None, str]:
 
 
 def _is_machinery(filename: str) -> bool:
-    return filename == __file__ or filename == importlib.__file__
+    return filename in (__file__, importlib.__file__)
 
 
 def import_string(path: str, where: str) -> object:

@@ -72,7 +72,9 @@ class Apps:
             return self._configs[label]
         except KeyError:
             known = ", ".join(self._configs) or "none"
-            raise LookupError(f"no installed app has the label {label!r} (there is: {known})") from None
+            raise LookupError(
+                f"no installed app has the label {label!r} (there is: {known})"
+            ) from None
 
     def __iter__(self) -> Iterator[AppConfig]:
         return iter(self.get_app_configs())

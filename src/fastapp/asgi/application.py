@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -88,7 +90,8 @@ def middleware_stack() -> list[Middleware]:
             raise ImproperlyConfigured(
                 f"MIDDLEWARE: {path!r}: expected an ASGI middleware class, got {found!r}"
             )
-        stack.append(Middleware(found))
+        factory: Any = found
+        stack.append(Middleware(factory))
     return stack
 
 

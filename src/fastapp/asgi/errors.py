@@ -16,9 +16,15 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from tortoise.exceptions import DBConnectionError, DoesNotExist, IntegrityError
+from tortoise.exceptions import (
+    DBConnectionError,
+    DoesNotExist,
+    IntegrityError,
+    OperationalError,
+)
 
 from fastapp.asgi.responses import error_response, internal_error
+from fastapp.db.errors import is_connection_lost
 from fastapp.rest.exceptions import APIError
 
 logger = logging.getLogger("fastapp.request")
@@ -47,7 +53,7 @@ async def handle_api_error(_request: Request, exc: APIError) -> Response:
 
 
 async def handle_http_exception(_request: Request, exc: HTTPException) -> Response:
-    """``HTTPException`` of FastAPI and Starlette: its text is the message, other data the detail."""
+    """``HTTPException``: its text becomes the message, other data the detail."""
     if exc.status_code in (204, 304):
         return Response(status_code=exc.status_code, headers=exc.headers)
     phrase = HTTPStatus(exc.status_code).phrase if exc.status_code in _STATUSES else "Error"
@@ -81,12 +87,14 @@ async def handle_integrity_error(_request: Request, exc: IntegrityError) -> Resp
     return error_response(409, "conflict", "The request conflicts with the present state.")
 
 
-async def handle_database_down(_request: Request, exc: DBConnectionError) -> Response:
+async def handle_database_error(
+    _request: Request, exc: DBConnectionError | OperationalError
+) -> Response:
     """The database can not be reached: 503, so that clients and balancers try again."""
+    if not is_connection_lost(exc):
+        raise exc
     logger.error("database is not reachable: %s", exc)
-    return error_response(
-        503, "service_unavailable", "The service is not available at the moment."
-    )
+    return error_response(503, "service_unavailable", "The service is not available at the moment.")
 
 
 async def handle_unexpected(_request: Request, _exc: Exception) -> Response:
@@ -101,7 +109,8 @@ _HANDLERS: dict[type[Exception], Handler] = {
     RequestValidationError: handle_validation_error,
     DoesNotExist: handle_does_not_exist,
     IntegrityError: handle_integrity_error,
-    DBConnectionError: handle_database_down,
+    DBConnectionError: handle_database_error,
+    OperationalError: handle_database_error,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
@@ -23,14 +23,14 @@ def settings_lifespans() -> list[Lifespan]:
     Raises:
         ImproperlyConfigured: one can not be imported or can not be called.
     """
-    found = []
+    found: list[Lifespan] = []
     for path in settings.LIFESPANS:
         lifespan = import_string(path, "LIFESPANS")
         if not callable(lifespan):
             raise ImproperlyConfigured(
                 f"LIFESPANS: {path!r}: expected an async context manager function, got {lifespan!r}"
             )
-        found.append(lifespan)
+        found.append(cast(Lifespan, lifespan))
     return found
 
 

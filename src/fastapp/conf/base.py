@@ -194,6 +194,11 @@ class BaseSettings(PydanticBaseSettings):
         """Folder of files the process writes: DATA_DIR, or BASE_DIR when that is not set."""
         return self.BASE_DIR if self.DATA_DIR is None else self.DATA_DIR
 
+    @classmethod
+    def field_names(cls) -> frozenset[str]:
+        """Names of all settings."""
+        return frozenset(cls.model_fields)
+
     def masked(self) -> dict[str, Any]:
         """All settings by name with the secrets hidden; made of JSON types only."""
         return {name: mask(name, value) for name, value in self.model_dump(mode="json").items()}

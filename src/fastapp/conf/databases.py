@@ -116,8 +116,7 @@ def _build(alias: str, where: str, entry: Mapping[str, Any]) -> DatabaseConfig:
     engine = _ENGINES.get(str(entry.get("ENGINE", "")))
     if engine is None:
         raise ImproperlyConfigured(
-            f"{where}['ENGINE']: expected one of {', '.join(_ENGINES)}, "
-            f"got {entry.get('ENGINE')!r}"
+            f"{where}['ENGINE']: expected one of {', '.join(_ENGINES)}, got {entry.get('ENGINE')!r}"
         )
     options = entry.get("OPTIONS") or {}
     if not isinstance(options, Mapping):

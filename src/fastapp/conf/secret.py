@@ -53,4 +53,4 @@ def require_secret_key(settings: BaseSettings) -> None:
         key = secrets.token_urlsafe(48)
         os.environ[VARIABLE] = key
         # The settings are frozen for everyone else; this completes them before first use.
-        object.__setattr__(settings, "SECRET_KEY", key)
+        settings.__dict__["SECRET_KEY"] = key

@@ -30,7 +30,7 @@ def host_name(header: str) -> str | None:
 def is_allowed(name: str, patterns: Iterable[str]) -> bool:
     """Whether a host name matches: "*" is any, ".example.com" is it and all below it."""
     for pattern in (pattern.lower() for pattern in patterns):
-        if pattern == "*" or name == pattern:
+        if pattern in ("*", name):
             return True
         if pattern.startswith(".") and (name == pattern[1:] or name.endswith(pattern)):
             return True

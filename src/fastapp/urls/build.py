@@ -16,7 +16,7 @@ from fastapp.urls.patterns import Include, MethodEndpoints, Path
 
 
 def app_router(config: AppConfig) -> APIRouter | None:
-    """The router of an app's ``urls.py``, without the app's prefix; None when there is no such file.
+    """The router of an app's ``urls.py``, without the prefix; None when there is no such file.
 
     Raises:
         AppLoadError: ``urls.py`` fails to import.
@@ -42,9 +42,7 @@ def patterns_of(module: ModuleType) -> Sequence[Path]:
         )
     for pattern in patterns:
         if not isinstance(pattern, Path):
-            raise ImproperlyConfigured(
-                f"{where}: urlpatterns: expected path(...), got {pattern!r}"
-            )
+            raise ImproperlyConfigured(f"{where}: urlpatterns: expected path(...), got {pattern!r}")
     return patterns
 
 
@@ -93,9 +91,7 @@ def _add_endpoint(
     )
 
 
-def _include(
-    router: APIRouter, pattern: Path, included: Include, app: str, namespace: str
-) -> None:
+def _include(router: APIRouter, pattern: Path, included: Include, app: str, namespace: str) -> None:
     inner_namespace = f"{namespace}:{included.namespace}" if included.namespace else namespace
     source = included.source
     if isinstance(source, str):

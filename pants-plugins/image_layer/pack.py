@@ -1,0 +1,86 @@
+"""Packs a tree into a layer: one cached process, the same bytes every time."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pkgutil
+from dataclasses import dataclass
+
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.backend.python.util_rules.pex_environment import PythonExecutable
+from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact
+from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests, RemovePrefix
+from pants.engine.process import Process, ProcessResult
+from pants.engine.rules import Get, collect_rules, rule
+from pants.util.frozendict import FrozenDict
+
+_SCRIPT = "pack_layer.py"
+_SPEC = "layer.json"
+# Never in an image: they would change with the clock (contract: no __pycache__ directories).
+ALWAYS_EXCLUDED = ("__pycache__", "*/__pycache__", "*.pyc")
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """What `scripts/pack_layer.py` reads; paths are those of the image, without the `/`."""
+
+    target: str
+    output: str
+    # The directory of the sandbox whose content goes under `path`; "" for none.
+    tree: str = ""
+    path: str = ""
+    exclude: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+    directories: FrozenDict[str, str] = FrozenDict()
+    symlinks: FrozenDict[str, str] = FrozenDict()
+    files: FrozenDict[str, str] = FrozenDict()
+
+
+@dataclass(frozen=True)
+class PackLayerRequest:
+    digest: Digest
+    spec: LayerSpec
+
+
+@rule
+async def pack_layer(request: PackLayerRequest, python_setup: PythonSetup) -> BuiltPackage:
+    spec = request.spec
+    python = await Get(
+        PythonExecutable,
+        InterpreterConstraints,
+        InterpreterConstraints(python_setup.interpreter_constraints),
+    )
+    source = pkgutil.get_data("image_layer.scripts", _SCRIPT)
+    assert source is not None, f"{_SCRIPT} is missing from the image_layer plugin"
+    content = dataclasses.asdict(spec)
+    for name in ("directories", "symlinks", "files"):
+        content[name] = dict(getattr(spec, name))
+    ours = await Get(
+        Digest,
+        CreateDigest(
+            [
+                FileContent(_SCRIPT, source),
+                FileContent(_SPEC, json.dumps(content, sort_keys=True).encode()),
+            ]
+        ),
+    )
+    inputs = await Get(Digest, MergeDigests([ours, request.digest]))
+    output = os.path.join("out", spec.output)
+    result = await Get(
+        ProcessResult,
+        Process(
+            argv=(python.path, "-I", _SCRIPT, _SPEC, output),
+            input_digest=inputs,
+            output_files=(output,),
+            description=f"Pack the layer of {spec.target}",
+        ),
+    )
+    digest = await Get(Digest, RemovePrefix(result.output_digest, "out"))
+    return BuiltPackage(digest, (BuiltPackageArtifact(spec.output),))
+
+
+def rules():  # type: ignore[no-untyped-def]
+    return collect_rules()

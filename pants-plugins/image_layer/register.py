@@ -1,0 +1,27 @@
+"""Registers the layer targets, and the second image name of `docker_image`."""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+from image_layer import image_names, layers, pack
+from image_layer.target_types import (
+    FilesystemLayerTarget,
+    RequirementsLayerTarget,
+    SourcesLayerTarget,
+    WheelsLayerTarget,
+)
+from pants.engine.target import Target
+
+
+def target_types() -> Iterable[type[Target]]:
+    return (
+        FilesystemLayerTarget,
+        RequirementsLayerTarget,
+        SourcesLayerTarget,
+        WheelsLayerTarget,
+    )
+
+
+def rules() -> Iterable[object]:
+    return (*image_names.rules(), *layers.rules(), *pack.rules())

@@ -1,0 +1,169 @@
+"""Write one image layer as a tar whose bytes depend on its content alone. Standard library only.
+
+Entries are sorted; owner is 0:0 and the time 1980-01-01 unless the specification says
+otherwise; modes are 0755 for directories and executables, 0644 for the rest. Exits 1 with one
+message on any error, and leaves no partial file.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import io
+import json
+import os
+import re
+import sys
+import tarfile
+from typing import Any, Iterable, Iterator, Optional
+
+# 1980-01-01: later than zero, which some tools take for "unknown", and what zip files can carry.
+EPOCH = 315532800
+
+
+class LayerError(Exception):
+    """What went wrong, where, with which value, and the mend."""
+
+
+def entry(path: str, *, mode: int, uid: int = 0, gid: int = 0) -> tarfile.TarInfo:
+    """A tar entry for `path`, with nothing of this machine in it."""
+    info = tarfile.TarInfo(path.strip("/"))
+    info.mtime = EPOCH
+    info.mode = mode
+    info.uid, info.gid = uid, gid
+    return info
+
+
+def excluded(relative: str, patterns: Iterable[str]) -> bool:
+    """Whether a pattern matches `relative`; `*` matches `/` too."""
+    return any(fnmatch.fnmatchcase(relative, pattern) for pattern in patterns)
+
+
+def files_below(tree: str, patterns: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each kept file or link below `tree`, as (path on disk, relative path)."""
+    for directory, names, files in os.walk(tree):
+        relative_directory = os.path.relpath(directory, tree)
+        kept = []
+        for name in names:
+            relative = os.path.normpath(os.path.join(relative_directory, name))
+            if not excluded(relative, patterns):
+                kept.append(name)
+        names[:] = kept
+        for name in files:
+            relative = os.path.normpath(os.path.join(relative_directory, name))
+            if not excluded(relative, patterns):
+                yield os.path.join(directory, name), relative
+
+
+def distribution_name(dist_info: str) -> Optional[str]:
+    """`asyncmy` for `asyncmy-0.2.18.dist-info`, normalised as in PEP 503; None for others."""
+    match = re.fullmatch(r"(.+?)-[^-]+\.dist-info", dist_info)
+    return re.sub(r"[-_.]+", "-", match.group(1)).lower() if match else None
+
+
+def check_forbidden(spec: dict[str, Any]) -> None:
+    """Refuse a tree that holds a distribution which must come from elsewhere."""
+    forbidden = {re.sub(r"[-_.]+", "-", name).lower() for name in spec["forbid"]}
+    if not forbidden:
+        return
+    for name in sorted(os.listdir(spec["tree"])):
+        found = distribution_name(name)
+        if found in forbidden:
+            raise LayerError(
+                f"the 'forbid' field in target {spec['target']} has {found!r}, but its lockfile "
+                f"brings {name}. Remove the requirement that asks for it (look for {found!r} in "
+                "the lockfile's `requires_dists`) and run `pants generate-lockfiles`."
+            )
+
+
+def tree_entries(spec: dict[str, Any]) -> Iterator[tuple[tarfile.TarInfo, Optional[bytes]]]:
+    """The entries of the packed tree: its directories, files and links."""
+    tree, prefix = spec["tree"], spec["path"]
+    directories = {prefix}
+    for source, relative in files_below(tree, spec["exclude"]):
+        path = os.path.join(prefix, relative)
+        parent = os.path.dirname(path)
+        while len(parent) > len(prefix):
+            directories.add(parent)
+            parent = os.path.dirname(parent)
+        if os.path.islink(source):
+            link = os.readlink(source)
+            if os.path.isabs(link):
+                raise LayerError(
+                    f"{relative} in the layer of target {spec['target']} is a link to {link!r}, "
+                    "a path of the build machine. Exclude it with the 'exclude' field."
+                )
+            info = entry(path, mode=0o777)
+            info.type, info.linkname = tarfile.SYMTYPE, link
+            yield info, None
+            continue
+        with open(source, "rb") as file:
+            content = file.read()
+        executable = os.stat(source).st_mode & 0o111
+        info = entry(path, mode=0o755 if executable else 0o644)
+        info.size = len(content)
+        yield info, content
+    for path in directories:
+        if path:
+            info = entry(path, mode=0o755)
+            info.type = tarfile.DIRTYPE
+            yield info, None
+
+
+def declared_entries(spec: dict[str, Any]) -> Iterator[tuple[tarfile.TarInfo, Optional[bytes]]]:
+    """The entries that the target spells out."""
+    for path, owner_mode in spec["directories"].items():
+        match = re.fullmatch(r"(\d+):(\d+) ([0-7]{3,4})", owner_mode)
+        if match is None:
+            raise LayerError(
+                f"the 'directories' field in target {spec['target']} has {owner_mode!r} for "
+                f"{path!r}; it must be 'UID:GID MODE', e.g. '0:0 0755'."
+            )
+        uid, gid, mode = match.groups()
+        info = entry(path, mode=int(mode, 8), uid=int(uid), gid=int(gid))
+        info.type = tarfile.DIRTYPE
+        yield info, None
+    for path, link in spec["symlinks"].items():
+        info = entry(path, mode=0o777)
+        info.type, info.linkname = tarfile.SYMTYPE, link
+        yield info, None
+    for path, text in spec["files"].items():
+        content = text.encode()
+        info = entry(path, mode=0o644)
+        info.size = len(content)
+        yield info, content
+
+
+def write_layer(spec: dict[str, Any], output: str) -> None:
+    """Write the layer that `spec` describes to `output`."""
+    entries = list(declared_entries(spec))
+    if spec["tree"]:
+        if not os.path.isdir(spec["tree"]):
+            raise LayerError(
+                f"target {spec['target']} has nothing to put into its layer. Check its "
+                "dependencies."
+            )
+        check_forbidden(spec)
+        entries.extend(tree_entries(spec))
+    entries.sort(key=lambda pair: pair[0].name)
+    os.makedirs(os.path.dirname(output) or ".", exist_ok=True)
+    partial = f"{output}.part"
+    with tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as tar:
+        for info, content in entries:
+            tar.addfile(info, io.BytesIO(content) if content is not None else None)
+    os.replace(partial, output)
+
+
+def main(argv: list[str]) -> int:
+    spec_file, output = argv
+    with open(spec_file, encoding="utf-8") as file:
+        spec = json.load(file)
+    try:
+        write_layer(spec, output)
+    except LayerError as error:
+        print(f"image_layer: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

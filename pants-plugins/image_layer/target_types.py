@@ -1,0 +1,154 @@
+"""The fields of the layer targets.
+
+Each target makes one tar, the bytes of one image layer, in ordinary cached processes. A
+Dockerfile unpacks it with `ADD layer.tar /`: the engine assembles and does no work of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from pants.backend.python.target_types import InterpreterConstraintsField
+from pants.core.goals.package import OutputPathField
+from pants.engine.addresses import Address
+from pants.engine.target import (
+    COMMON_TARGET_FIELDS,
+    Dependencies,
+    DictStringToStringField,
+    InvalidFieldException,
+    StringField,
+    StringSequenceField,
+    Target,
+)
+from pants.util.strutil import help_text
+
+
+class LayerPathField(StringField):
+    alias = "path"
+    required = True
+    value: str
+    help = help_text("The absolute directory of the image under which the files are put.")
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        if value is not None and (not value.startswith("/") or ".." in value.split("/")):
+            raise InvalidFieldException(
+                f"The {cls.alias!r} field in target {address} must be an absolute path without "
+                f"'..', but was {value!r}. Write e.g. '/app'."
+            )
+        return value
+
+
+class LayerExcludeField(StringSequenceField):
+    alias = "exclude"
+    default = ()
+    help = help_text(
+        """
+        Glob patterns of files to leave out, relative to `path`; `*` matches `/` too.
+        `__pycache__` directories and `.pyc` files are always left out.
+        """
+    )
+
+
+class LayerDependenciesField(Dependencies):
+    pass
+
+
+class RequirementsLayerResolveField(StringField):
+    alias = "resolve"
+    required = True
+    value: str
+    help = help_text("The resolve whose whole lockfile is installed, e.g. `prod`.")
+
+
+class RequirementsLayerForbidField(StringSequenceField):
+    alias = "forbid"
+    default = ()
+    help = help_text(
+        """
+        Distributions that must not come from this lockfile, because a wheel that is built
+        here takes their place. Finding one is an error: with the same version in both
+        places, the index's wheel could win silently.
+        """
+    )
+
+
+class WheelsLayerDependenciesField(LayerDependenciesField):
+    required = True
+    help = help_text("The `native_wheel` or `python_distribution` targets to install.")
+
+
+class SourcesLayerDependenciesField(LayerDependenciesField):
+    required = True
+    help = help_text(
+        """
+        The first-party targets to ship. Everything of ours that they depend on comes too, with
+        source roots stripped; requirements do not, they have layers of their own.
+        """
+    )
+
+
+class FilesystemLayerDirectoriesField(DictStringToStringField):
+    alias = "directories"
+    help = help_text("Directories to create, as `{path: 'UID:GID MODE'}`, e.g. `'0:0 0755'`.")
+
+
+class FilesystemLayerSymlinksField(DictStringToStringField):
+    alias = "symlinks"
+    help = help_text("Symbolic links to create, as `{path: target}`.")
+
+
+class FilesystemLayerFilesField(DictStringToStringField):
+    alias = "files"
+    help = help_text("Small files to create, as `{path: content}`, root-owned and mode 0644.")
+
+
+_LAYER_FIELDS = (*COMMON_TARGET_FIELDS, OutputPathField)
+
+
+class RequirementsLayerTarget(Target):
+    alias = "requirements_layer"
+    core_fields = (
+        *_LAYER_FIELDS,
+        InterpreterConstraintsField,
+        RequirementsLayerResolveField,
+        RequirementsLayerForbidField,
+        LayerPathField,
+        LayerExcludeField,
+    )
+    help = help_text("An image layer with every distribution of one lockfile, as a tar.")
+
+
+class WheelsLayerTarget(Target):
+    alias = "wheels_layer"
+    core_fields = (
+        *_LAYER_FIELDS,
+        InterpreterConstraintsField,
+        WheelsLayerDependenciesField,
+        LayerPathField,
+        LayerExcludeField,
+    )
+    help = help_text("An image layer with wheels that are built in this repository, as a tar.")
+
+
+class SourcesLayerTarget(Target):
+    alias = "sources_layer"
+    core_fields = (
+        *_LAYER_FIELDS,
+        SourcesLayerDependenciesField,
+        LayerPathField,
+        LayerExcludeField,
+    )
+    help = help_text("An image layer with first-party sources and resources, as a tar.")
+
+
+class FilesystemLayerTarget(Target):
+    alias = "filesystem_layer"
+    core_fields = (
+        *_LAYER_FIELDS,
+        FilesystemLayerDirectoriesField,
+        FilesystemLayerSymlinksField,
+        FilesystemLayerFilesField,
+    )
+    help = help_text("An image layer with directories, symbolic links and small files, as a tar.")

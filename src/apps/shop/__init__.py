@@ -1,0 +1,1 @@
+"""Example app: a small shop with products and orders."""

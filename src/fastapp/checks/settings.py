@@ -1,0 +1,91 @@
+"""Checks of settings. Numbers 001 to 029."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from fastapp.checks.messages import CheckMessage, error, warning
+from fastapp.conf import BaseSettings
+from fastapp.conf.databases import MYSQL
+from fastapp.conf.secret import VARIABLE, secret_key_problem
+from fastapp.conf.sources import ENV_PREFIX
+
+
+def check_settings(settings: BaseSettings) -> Iterator[CheckMessage]:
+    """What holds in development too."""
+    problem = secret_key_problem(settings.SECRET_KEY)
+    if problem and not settings.DEBUG:
+        yield warning(1, f"{problem}; servers refuse to start.", f"Set {VARIABLE}.")
+    for name in unknown_variables(settings):
+        yield warning(2, f"{name} overrides no setting.", "Check its spelling; case matters.")
+    if "*" in settings.CORS_ALLOWED_ORIGINS and settings.CORS_ALLOW_CREDENTIALS:
+        yield error(
+            3,
+            "CORS_ALLOWED_ORIGINS allows any origin while CORS_ALLOW_CREDENTIALS is on.",
+            "Name the origins.",
+        )
+    if any(database.engine == MYSQL for database in settings.databases.values()):
+        yield from _time_zone_for_mysql(settings)
+
+
+def check_deployment(settings: BaseSettings) -> Iterator[CheckMessage]:
+    """What must hold in production."""
+    if settings.DEBUG:
+        yield error(10, "DEBUG is on.", f"Set {ENV_PREFIX}DEBUG=false.")
+    problem = secret_key_problem(settings.SECRET_KEY)
+    if problem:
+        yield error(11, f"{problem}.", f"Set {VARIABLE}.")
+    if not settings.ALLOWED_HOSTS:
+        yield error(
+            12, "ALLOWED_HOSTS is empty: every request is refused.", "Set QK_ALLOWED_HOSTS."
+        )
+    elif "*" in settings.ALLOWED_HOSTS:
+        yield warning(13, "ALLOWED_HOSTS allows any host.", "Name the hosts.")
+    if "*" in settings.CORS_ALLOWED_ORIGINS:
+        yield warning(14, "CORS_ALLOWED_ORIGINS allows any origin.", "Name the origins.")
+    for database in settings.databases.values():
+        where = f"DATABASES[{database.alias!r}]"
+        if database.engine != MYSQL or database.options.get("unix_socket"):
+            continue
+        tls = database.options.get("ssl")
+        if not tls:
+            yield warning(15, f"{where}: the connection is not encrypted.", "Set OPTIONS['ssl'].")
+        elif not (isinstance(tls, dict) and (tls.get("ca") or tls.get("capath"))):
+            yield warning(
+                16,
+                f"{where}: the connection is encrypted, but the server is not verified.",
+                "Set OPTIONS['ssl']['ca'] to the file of its certificate authority.",
+            )
+    for database in settings.databases.values():
+        mode = str(database.options.get("sql_mode", "STRICT"))
+        if database.engine == MYSQL and "STRICT" not in mode.upper():
+            yield warning(
+                17,
+                f"DATABASES[{database.alias!r}]: sql_mode is not strict: values may be cut off.",
+                "Add STRICT_TRANS_TABLES.",
+            )
+
+
+def unknown_variables(settings: BaseSettings) -> list[str]:
+    """Names of environment variables that look like settings and are none."""
+    fields = settings.field_names()
+    return sorted(
+        name
+        for name in os.environ
+        if name.startswith(ENV_PREFIX)
+        and name.removeprefix(ENV_PREFIX).partition("__")[0] not in fields
+    )
+
+
+def _time_zone_for_mysql(settings: BaseSettings) -> Iterator[CheckMessage]:
+    year = datetime.now(UTC).year
+    offsets = {settings.tz.utcoffset(datetime(year, month, 1)) for month in range(1, 13)}  # noqa: DTZ001
+    if len(offsets) > 1:
+        yield warning(
+            4,
+            f"TIME_ZONE {settings.TIME_ZONE!r} has summer time, and MySQL is given local time: "
+            f"one hour of each year is ambiguous.",
+            "Use a zone without summer time, such as UTC.",
+        )

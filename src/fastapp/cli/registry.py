@@ -1,0 +1,44 @@
+"""The commands of the framework: name, where they are, and one line of help.
+
+The help is repeated here, so that ``--help`` imports none of them (a test compares the two).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Name of a command: dotted path of its click command, and its short help.
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "about": (
+        "fastapp.cli.commands.about:about",
+        "Show versions, settings, apps and databases.",
+    ),
+    "check": (
+        "fastapp.cli.commands.check:check",
+        "Look for mistakes in settings, apps, URLs and databases.",
+    ),
+    "makemigrations": (
+        "fastapp.cli.commands.makemigrations:makemigrations",
+        "Write migrations for changes of models.",
+    ),
+    "migrate": (
+        "fastapp.cli.commands.migrate:migrate",
+        "Apply migrations to the databases.",
+    ),
+    "routes": (
+        "fastapp.cli.commands.routes:routes",
+        "List every route: methods, path, name, view.",
+    ),
+    "runserver-aio": (
+        "fastapp.cli.commands.runserver_aio:runserver_aio",
+        "Serve all apps in one process, each at its prefix.",
+    ),
+    "showmigrations": (
+        "fastapp.cli.commands.showmigrations:showmigrations",
+        "List migrations and whether they are applied.",
+    ),
+    "sqlmigrate": (
+        "fastapp.cli.commands.sqlmigrate:sqlmigrate",
+        "Print the SQL of a migration.",
+    ),
+}

@@ -1,0 +1,1 @@
+"""Database clients: those of Tortoise ORM with as little changed as a service needs."""

@@ -1,0 +1,196 @@
+"""MySQL and MariaDB through asyncmy.
+
+What Tortoise ORM sets on one connection only (time zone, storage engine) is set here on every
+connection of the pool, by the driver's ``init_command``: one statement, one round trip.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from fastapp.db.errors import is_connection_lost
+from fastapp.exceptions import ImproperlyConfigured
+
+try:
+    import asyncmy
+    from asyncmy import errors
+except ModuleNotFoundError as exc:
+    if exc.name != "asyncmy":
+        raise
+    raise ImproperlyConfigured(
+        "DATABASES: the engine 'mysql' needs the package 'asyncmy', which is not installed"
+    ) from exc
+
+from asyncmy.charset import charset_by_name
+from tortoise.backends.base.client import (
+    PoolConnectionWrapper,
+    TransactionContext,
+    TransactionContextPooled,
+)
+from tortoise.backends.mysql.client import MySQLClient as TortoiseMySQLClient
+from tortoise.backends.mysql.client import TransactionWrapper
+from tortoise.connection import get_connections
+from tortoise.exceptions import DBConnectionError, OperationalError
+from tortoise.timezone import get_default_timezone
+
+#: Refuses what would silently lose data: values cut off, zero dates, unknown engines.
+STRICT_SQL_MODE = (
+    "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
+    "NO_ENGINE_SUBSTITUTION"
+)
+
+
+def utc_offset(now: datetime) -> str:
+    """The offset of an aware moment as MySQL writes it, such as "+08:00"."""
+    offset = now.utcoffset()
+    minutes = 0 if offset is None else int(offset.total_seconds()) // 60
+    sign = "-" if minutes < 0 else "+"
+    return f"{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+def session_command(
+    *, sql_mode: str, time_zone: str, storage_engine: str = "", further: str = ""
+) -> str:
+    """The one SET statement that every new connection runs.
+
+    Args:
+        sql_mode: SQL modes separated by commas.
+        time_zone: an offset such as "+08:00" or a name that the server knows.
+        storage_engine: default engine of new tables, or "".
+        further: a SET statement of the project, whose assignments are added at the end.
+
+    Raises:
+        ImproperlyConfigured: ``further`` is no SET of variables.
+    """
+    assignments = [
+        f"SESSION sql_mode={_quote(sql_mode)}",
+        f"SESSION time_zone={_quote(time_zone)}",
+    ]
+    if storage_engine:
+        assignments.append(f"SESSION default_storage_engine={_quote(storage_engine)}")
+    further = further.strip().rstrip(";")
+    if further:
+        keyword, _, rest = further.partition(" ")
+        if keyword.upper() != "SET" or "=" not in rest or ";" in rest:
+            raise ImproperlyConfigured(
+                "DATABASES: OPTIONS['init_command']: expected one statement "
+                f"'SET variable=value, ...', got {further!r}"
+            )
+        assignments.append(rest.strip())
+    return "SET " + ", ".join(assignments)
+
+
+def _quote(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
+
+
+class MySQLClient(TortoiseMySQLClient):
+    """A pool whose connections are all set up alike, and that survives a restart of the server."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # The base class sets a default of its own in ``extra``; ours is asked for before it.
+        self.sql_mode: str = kwargs.get("sql_mode") or STRICT_SQL_MODE
+        self.extra.pop("sql_mode", None)
+        self.time_zone: str | None = self.extra.pop("time_zone", None)
+        self.further_init: str = self.extra.pop("init_command", "")
+
+    async def create_connection(self, with_db: bool) -> None:
+        """Open the pool.
+
+        Raises:
+            DBConnectionError: the server can not be reached or refuses.
+        """
+        if charset_by_name(self.charset) is None:
+            raise ImproperlyConfigured(
+                f"DATABASES: OPTIONS['charset']: no such charset {self.charset!r}"
+            )
+        now = datetime.now(tz=get_default_timezone())
+        self._template = {
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            "db": self.database if with_db else None,
+            "autocommit": True,
+            "charset": self.charset,
+            "minsize": self.pool_minsize,
+            "maxsize": self.pool_maxsize,
+            "init_command": session_command(
+                sql_mode=self.sql_mode,
+                time_zone=self.time_zone or utc_offset(now),
+                storage_engine=self.storage_engine,
+                further=self.further_init,
+            ),
+            **self.extra,
+        }
+        try:
+            self._pool = await asyncmy.create_pool(password=self.password, **self._template)
+        except errors.OperationalError as exc:
+            raise DBConnectionError(self._unreachable(exc)) from exc
+        await self._post_connect()
+
+    def acquire_connection(self) -> PoolConnectionWrapper[Any]:
+        """A connection of the pool for the length of a ``with`` block."""
+        return _PooledConnection(self, self._pool_init_lock)
+
+    def _in_transaction(self) -> TransactionContext:
+        return _Transaction(TransactionWrapper(self), self._pool_init_lock)
+
+    def _unreachable(self, exc: Exception) -> str:
+        place = self.extra.get("unix_socket") or f"{self.host}:{self.port}"
+        return f"cannot connect to MySQL at {place}: {exc}"
+
+
+class _PooledConnection(PoolConnectionWrapper[Any]):
+    """Tells a server that is away from a statement that is wrong."""
+
+    async def __aenter__(self) -> Any:
+        try:
+            return await super().__aenter__()
+        except errors.OperationalError as exc:
+            raise DBConnectionError(_client(self.client)._unreachable(exc)) from exc
+
+
+class _Transaction(TransactionContextPooled):
+    """Survives connections that the server closed while they lay in the pool.
+
+    The base class loses them: ``__aexit__`` never runs when ``__aenter__`` raises, so each BEGIN
+    that fails would take a place in the pool for ever. As BEGIN changes nothing, it is tried again
+    on the next connection; no other statement ever is.
+    """
+
+    async def __aenter__(self) -> Any:
+        try:
+            await self.ensure_connection()
+            pool = self.client._parent._pool
+            for _ in range(pool.maxsize):
+                if await self._begin(pool):
+                    break
+            else:
+                await self._begin(pool, last=True)
+        except errors.OperationalError as exc:
+            raise DBConnectionError(_client(self.client._parent)._unreachable(exc)) from exc
+        self.token = get_connections().set(self.connection_name, self.client)
+        return self.client
+
+    async def _begin(self, pool: Any, *, last: bool = False) -> bool:
+        raw = self.client._connection = await pool.acquire()
+        try:
+            await self.client.begin()
+        except BaseException as exc:
+            raw.close()
+            await pool.release(raw)
+            if last or not (isinstance(exc, OperationalError) and is_connection_lost(exc)):
+                raise
+            return False
+        return True
+
+
+def _client(client: Any) -> MySQLClient:
+    assert isinstance(client, MySQLClient)
+    return client
+
+
+client_class = MySQLClient

@@ -1,0 +1,41 @@
+"""PostgreSQL through asyncpg, which is an optional package."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from fastapp.exceptions import ImproperlyConfigured
+
+try:
+    asyncpg: Any = importlib.import_module("asyncpg")
+    from tortoise.backends.asyncpg.client import AsyncpgDBClient
+except ModuleNotFoundError as exc:
+    raise ImproperlyConfigured(
+        "DATABASES: the engine 'postgresql' needs the package 'asyncpg', which is not installed"
+    ) from exc
+
+from tortoise.exceptions import DBConnectionError
+from tortoise.timezone import get_timezone
+
+
+class PostgreSQLClient(AsyncpgDBClient):
+    """Sets the session time zone on every pooled connection; tells of a server that is away."""
+
+    async def create_connection(self, with_db: bool) -> None:
+        """Open the pool.
+
+        Raises:
+            DBConnectionError: the server can not be reached or refuses.
+        """
+        settings: dict[str, Any] = self.server_settings
+        settings.setdefault("timezone", get_timezone())
+        try:
+            await super().create_connection(with_db)
+        except (OSError, asyncpg.PostgresError) as exc:
+            raise DBConnectionError(
+                f"cannot connect to PostgreSQL at {self.host}:{self.port}: {exc}"
+            ) from exc
+
+
+client_class = PostgreSQLClient

@@ -1,0 +1,83 @@
+"""The configuration of Tortoise ORM, made from the settings and the installed apps."""
+
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+from typing import Any
+
+from tortoise.models import Model
+
+from fastapp.apps import AppConfig, apps
+from fastapp.conf import settings
+from fastapp.db.credentials import connection_config
+from fastapp.exceptions import ImproperlyConfigured
+
+_PLACEHOLDER = "fastapp.db.placeholder"
+
+
+def tortoise_config() -> dict[str, Any]:
+    """Connections and apps, as ``TortoiseContext.init`` takes them.
+
+    Raises:
+        AppLoadError: a models module fails to import.
+        ImproperlyConfigured: a database or an app's connection is wrong.
+    """
+    apps.populate()
+    connections = {
+        alias: connection_config(database, settings.data_dir)
+        for alias, database in settings.databases.items()
+    }
+    found = {}
+    for config in apps:
+        if config.default_connection not in connections:
+            raise ImproperlyConfigured(
+                f"app {config.label!r}: default_connection: expected one of "
+                f"{', '.join(connections)} (DATABASES), got {config.default_connection!r}"
+            )
+        entry = _app_entry(config)
+        if entry is not None:
+            found[config.label] = entry
+    if not found:
+        found[_PLACEHOLDER.partition(".")[0]] = {
+            "models": [_PLACEHOLDER],
+            "default_connection": "default",
+        }
+    return {"connections": connections, "apps": found}
+
+
+def app_models(config: AppConfig) -> list[type[Model]]:
+    """The models that an app declares, in order of name."""
+    module = config.import_module("models")
+    return [] if module is None else _own_models(config, module)
+
+
+def _app_entry(config: AppConfig) -> dict[str, Any] | None:
+    module = config.import_module("models")
+    if module is None:
+        return None
+    models = _own_models(config, module)
+    if not models:
+        return None
+    for model in models:
+        # Tortoise gives a model to the first app in whose models module it finds the name, which
+        # would be the wrong one for a model that is imported there from another app.
+        model._meta.app = config.label
+    entry: dict[str, Any] = {
+        "models": [module.__name__],
+        "default_connection": config.default_connection,
+    }
+    if config.import_module("migrations") is not None:
+        entry["migrations"] = f"{config.name}.migrations"
+    return entry
+
+
+def _own_models(config: AppConfig, module: ModuleType) -> list[type[Model]]:
+    return [
+        value
+        for _, value in sorted(vars(module).items())
+        if inspect.isclass(value)
+        and issubclass(value, Model)
+        and not value._meta.abstract
+        and (value.__module__ == config.name or value.__module__.startswith(f"{config.name}."))
+    ]

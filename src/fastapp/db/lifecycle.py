@@ -1,0 +1,90 @@
+"""Opening and closing the databases of this process.
+
+Connections are opened by the first query, not before: a process starts while its database is
+still down, answers "not ready", and serves as soon as the database is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.context import TortoiseContext, get_current_context
+
+from fastapp.conf import settings
+from fastapp.db.config import tortoise_config
+from fastapp.exceptions import FastAppError
+
+
+class _Shared:
+    """The databases of this process, and how many applications and commands use them."""
+
+    def __init__(self) -> None:
+        self.context: TortoiseContext | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.users = 0
+
+
+_shared = _Shared()
+
+
+@asynccontextmanager
+async def databases() -> AsyncIterator[TortoiseContext]:
+    """The ORM, ready for use inside the block; what was opened is closed at the end of it.
+
+    Blocks nest and overlap: the last one to end closes.
+
+    Raises:
+        ImproperlyConfigured: the settings or an app's models are wrong. An unreachable database
+            is no error here.
+    """
+    loop = asyncio.get_running_loop()
+    if _shared.context is not None and _shared.loop is not loop:
+        # The loop that these belonged to ended without leaving its blocks.
+        await _shared.context.close_connections()
+        _shared.context, _shared.users = None, 0
+    if _shared.context is None:
+        _shared.context = await _open()
+        _shared.loop = loop
+    _shared.users += 1
+    context = _shared.context
+    try:
+        yield context
+    finally:
+        if _shared.context is context:
+            _shared.users -= 1
+            if _shared.users == 0:
+                _shared.context = None
+                await context.close_connections()
+
+
+async def _open() -> TortoiseContext:
+    config = tortoise_config()
+    context = TortoiseContext()
+    with context, warnings.catch_warnings():
+        # No app with models is no mistake.
+        warnings.filterwarnings("ignore", message=r'Module ".*placeholder" has no models')
+        await context.init(
+            config=config,
+            use_tz=True,
+            timezone=settings.TIME_ZONE,
+            # Servers run the lifespan in a task of its own, so that requests can not inherit the
+            # context from it.
+            _enable_global_fallback=True,
+        )
+    return context
+
+
+def connection(alias: str = "default") -> BaseDBAsyncClient:
+    """The client of a database; inside a transaction, that transaction.
+
+    Raises:
+        FastAppError: the databases are not open.
+    """
+    context = get_current_context()
+    if context is None:
+        raise FastAppError("the databases are not open: use 'async with databases()'")
+    return context.connections.get(alias)

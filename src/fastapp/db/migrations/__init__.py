@@ -1,0 +1,1 @@
+"""Migrations, on those of Tortoise ORM: one ``migrations`` package in each app, a history table."""

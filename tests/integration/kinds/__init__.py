@@ -1,0 +1,1 @@
+"""An app with one model that has a field of every kind."""
