@@ -27,11 +27,13 @@ import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit, urlunsplit
 
 HERE = Path(__file__).resolve().parent
+LOCKS = ("installer.requirements.txt", "pants.requirements.txt")
 LOCK_COMMAND = "python3.9 build-support/bootstrap/lock.py"
 
 # A fixed time makes the pex tool come out the same everywhere; 1980 is where zip time starts.
@@ -117,7 +119,8 @@ def pip_settings(python: Path) -> dict[str, str]:
 def explain_pip(output: str, *, what: str, lock: str, index: str) -> BootstrapError:
     """One message for what pip says in many lines."""
     wrong = re.search(
-        r"^\s+(?P<name>\S+) from .*?:?\n\s+Expected sha256 (?P<want>\w+)(?:.|\n)*?Got\s+(?P<got>\w+)",
+        r"^\s+(?P<name>\S+) from .*\n"
+        r"\s+Expected sha256 (?P<want>\w+)(?:.|\n)*?Got\s+(?P<got>\w+)",
         output,
         re.M,
     )
@@ -156,9 +159,15 @@ class Pip:
 
     def __init__(self, python: Path) -> None:
         self.python = python
-        self.settings = pip_settings(python)
-        shown = self.settings.get("index-url")
-        self.index = f"the index {without_password(shown)}" if shown else "pip's default index"
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        return pip_settings(self.python)
+
+    @property
+    def index(self) -> str:
+        named = self.settings.get("index-url")
+        return f"the index {without_password(named)}" if named else "pip's default index"
 
     def run(self, *arguments: str, what: str, lock: str, **extra: str) -> str:
         # pip's own five tries take long to say that there is no network.
@@ -191,9 +200,7 @@ class Pip:
 
     def download(self, package: str, lock: str, directory: Path) -> Path:
         """The wheel of one locked `package`, verified."""
-        block = re.search(
-            rf"^{re.escape(package)}==.*(?:\n .*)*", (HERE / lock).read_text(), re.M
-        )
+        block = re.search(rf"^{re.escape(package)}==.*(?:\n .*)*", (HERE / lock).read_text(), re.M)
         if block is None:
             raise BootstrapError(
                 f"{package} is not locked",
@@ -252,7 +259,7 @@ def environment_for(state: Path, python39: str) -> Environment:
         [python39, "-I", "-c", "import sys; print(sys.version)"], capture_output=True, text=True
     ).stdout
     key = hashlib.sha256(f"1\n{python39}\n{version}\n".encode())
-    for lock in ("installer.requirements.txt", "pants.requirements.txt"):
+    for lock in LOCKS:
         key.update((HERE / lock).read_bytes())
     return Environment(state / f"pants-{key.hexdigest()[:16]}")
 
@@ -269,7 +276,7 @@ def native_client(environment: Environment) -> Path | None:
     return None
 
 
-def build_environment(environment: Environment, python39: str) -> None:
+def build_environment(environment: Environment, python39: str, pip: Pip) -> None:
     say(f"setting up Pants in {environment.path} (once; about half a minute)")
     # Scripts and pip's records hold absolute paths, so it is built where it stays. What an
     # interrupted start left has no stamp, and goes.
@@ -284,9 +291,9 @@ def build_environment(environment: Environment, python39: str) -> None:
             value=(made.stderr or made.stdout).strip().splitlines()[-1][:200],
             mend=f"check that {python39} -m venv works and that the disk has room",
         )
-    for lock in ("installer.requirements.txt", "pants.requirements.txt"):
-        # A new object each time: the first list brings the pip that installs the second.
-        Pip(environment.python).install(lock)
+    # The first list brings the pip that installs the second.
+    for lock in LOCKS:
+        pip.install(lock)
     client = native_client(environment) or environment.script
     environment.stamp.write_text(f"{client.relative_to(environment.path)}\n")
 
@@ -361,10 +368,12 @@ def build_pex(python: Path, wheel: Path, scratch: Path) -> Path:
         "TZ": "UTC",
     }
     built = subprocess.run(
-        [python, "-s", "-m", "pex", f"pex=={version}", "-c", "pex", "-o", str(target)]
-        + ["--no-pypi", "--find-links", str(wheel.parent), "--disable-cache", "--no-rc"]
-        # Else this line would name the interpreter that builds it, and nothing else does.
-        + ["--python-shebang", "/usr/bin/env python3.9"],
+        [
+            *(str(python), "-s", "-m", "pex", f"pex=={version}", "-c", "pex", "-o", str(target)),
+            *("--no-pypi", "--find-links", str(wheel.parent), "--disable-cache", "--no-rc"),
+            # Else this line would name the interpreter that builds it, and nothing else does.
+            *("--python-shebang", "/usr/bin/env python3.9"),
+        ],
         cwd=scratch,
         env=environment,
         umask=0o022,
@@ -443,9 +452,7 @@ def default_index(python: Path) -> tuple[str, str]:
         "from pip._internal.models.index import PyPI\n"
         "print(PyPI.simple_url, PyPI.file_storage_domain)"
     )
-    done = subprocess.run(
-        [python, "-I", "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True)
     simple, host = done.stdout.split()
     return simple, host
 
@@ -495,13 +502,14 @@ def ask_index(pip: Pip, index: str) -> str:
 
 
 def path_mapping(state: Path, pip: Pip) -> str:
-    index = pip.settings.get("index-url")
-    simple, host = default_index(pip.python)
-    if index is None or index.rstrip("/") == simple.rstrip("/"):
-        return f"//{host}/packages"
+    index = pip.settings.get("index-url", "")
     answer = state / "indexes" / hashlib.sha256(index.encode()).hexdigest()[:16]
     if not answer.exists():
-        prefix = ask_index(pip, index)
+        simple, host = default_index(pip.python)
+        if index.rstrip("/") in ("", simple.rstrip("/")):
+            prefix = f"//{host}/packages"
+        else:
+            prefix = ask_index(pip, index)
         answer.parent.mkdir(exist_ok=True)
         write_atomically(answer, prefix + "\n")
     return answer.read_text().strip()
@@ -530,9 +538,7 @@ def extra_config_files(words: Sequence[str]) -> list[str]:
     ]
 
 
-def python_repos(
-    state: Path, pip: Pip, configured: frozenset[str]
-) -> Iterator[tuple[str, str]]:
+def python_repos(state: Path, pip: Pip, configured: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Where Pants finds packages, except for what its `configured` options say already."""
     if pip.settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         return
@@ -583,7 +589,9 @@ def render(variables: Mapping[str, str], exports: Sequence[tuple[str, str]]) -> 
     """Shell text; `launcher_export` leaves a value alone that the user has set."""
     lines = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
     lines += ["launcher_export() {"]
-    lines += [f'[ -n "${{{name}+set}}" ] || export {name}={shlex.quote(value)}' for name, value in exports]
+    lines += [
+        f'[ -n "${{{name}+set}}" ] || export {name}={shlex.quote(value)}' for name, value in exports
+    ]
     return "\n".join([*lines, "}", ""])
 
 
@@ -602,16 +610,18 @@ def locked(state: Path) -> Iterator[None]:
 def bootstrap(root: Path, state: Path, python39: str, python312: str, words: Sequence[str]) -> str:
     config = read_toml(root / "pants.toml")
     environment = environment_for(state, python39)
+    pip = Pip(environment.python)
     lint_words = goals_that_lint(config)
     configs = [config, *(read_toml(root / name) for name in extra_config_files(words))]
     repos = frozenset(option for each in configs for option in each.get("python-repos", {}))
     with locked(state):
         if not environment.stamp.exists():
-            build_environment(environment, python39)
-        pip = Pip(environment.python)
+            build_environment(environment, python39, pip)
         exports: list[tuple[str, str]] = []
         lint_files: list[str] = []
-        needed = [str(path) for path in (environment.python, environment.script, environment.client)]
+        needed = [
+            str(path) for path in (environment.python, environment.script, environment.client)
+        ]
         for tool in (PEX, *LINT_TOOLS):
             pin = pin_of(tool, config)
             if pin is None or tool.url_variable in os.environ:

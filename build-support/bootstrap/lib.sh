@@ -31,9 +31,9 @@ print(getattr(sys, "_base_executable", None) or sys.executable)
 # launcher_prove VERSION CANDIDATE: sets launcher_python, or adds the reason to launcher_rejected.
 launcher_prove() {
   local answer
-  if answer=$("$2" -I -c "$launcher_proof" "$1" 2>&1 </dev/null) && [[ $answer == /* ]]; then
-    launcher_python=$answer
-    return 0
+  if answer=$("$2" -I -c "$launcher_proof" "$1" 2>&1 </dev/null); then
+    launcher_python=${answer##*$'\n'}
+    [[ $launcher_python != /* ]] || return 0
   fi
   launcher_rejected+="${launcher_rejected:+; }$2 ${answer%%$'\n'*}"
   return 1

@@ -26,7 +26,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 # Wheels that CPython 3.9 may install, the more exact ones first, and the platforms that Pants 2.17
-# runs on. (pex has two pure wheels: the one that says `py3` is meant for 3.12, so exactness counts.)
+# runs on. (pex has two pure wheels, and the one that says `py3` is meant for 3.12: the exact one
+# has to be the only one.)
 PYTHON_TAGS = ({"cp39", "py39"}, {"py3"}, {"cp3" + str(minor) for minor in range(2, 9)})
 ABI_TAGS = {"none", "cp39", "abi3"}
 PLATFORM_TAGS = {
@@ -135,7 +136,9 @@ def main() -> None:
                 lines.append("--only-binary :all:")
             for name, version in sorted(closure.items()):
                 locked = hashes(name, version, files[name], wheels_only)
-                lines.append(f"{name}=={version}" + "".join(f" \\\n    --hash=sha256:{h}" for h in locked))
+                lines.append(
+                    f"{name}=={version}" + "".join(f" \\\n    --hash=sha256:{h}" for h in locked)
+                )
             text = "\n".join(lines) + "\n"
             if not target.exists() or target.read_text() != text:
                 outdated.append(target.name)

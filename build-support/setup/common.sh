@@ -1,8 +1,6 @@
 # shellcheck shell=bash
 # What the setup scripts share: messages, and what kind of machine this is.
 
-repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-
 say() {
   printf 'setup: %s\n' "$@"
 }
@@ -16,18 +14,24 @@ has() {
   command -v "$1" >/dev/null 2>&1
 }
 
+# The path of a file of the repository.
+in_repo() {
+  (cd "${BASH_SOURCE[0]%/*}/../.." && printf '%s/%s\n' "$PWD" "$1")
+}
+
 is_root() {
   [[ $(id -u) == 0 ]]
 }
 
-# Debian and Ubuntu themselves; a test gives another os-release.
+# Debian and Ubuntu themselves, not what is made from them. A test gives another os-release.
 is_debian() {
-  local name
-  name=$(sed -n 's/^ID=//p' "${SETUP_OS_RELEASE:-/etc/os-release}" 2>/dev/null | tr -d '"') || true
-  [[ $name == debian || $name == ubuntu ]] && has apt-get
-}
-
-# The value of `KEY = "value"` in a TOML file that writes it on one line.
-toml_value() {
-  sed -n "s/^$1 *= *\"\(.*\)\" *\$/\1/p" "$2" | head -n 1
-}
+  local key value
+  while IFS='=' read -r key value; do
+    if [[ $key == ID ]]; then
+      value=${value//\"/}
+      [[ $value == debian || $value == ubuntu ]] && has apt-get
+      return
+    fi
+  done <"${SETUP_OS_RELEASE:-/etc/os-release}"
+  return 1
+} 2>/dev/null

@@ -19,33 +19,44 @@ engine_elsewhere() {
   return 1
 }
 
+engine_is_running() {
+  has pgrep && pgrep -x dockerd >/dev/null
+}
+
+# What the engine said last, for a failure to start.
+engine_last_lines() {
+  if [[ -d /run/systemd/system ]]; then
+    journalctl -u docker -n 15 --no-pager
+  else
+    tail -n 15 "$1"
+  fi >&2 || true
+}
+
 engine_start() {
-  local log=${DOCKERD_LOG:-/var/log/dockerd.log} dockerd
-  if [[ -d /run/systemd/system ]] && systemctl cat docker.service >/dev/null 2>&1; then
+  local log=${DOCKERD_LOG:-/var/log/dockerd.log} dockerd pid='' tries
+  if [[ -d /run/systemd/system ]]; then
     say "starting the container engine"
     systemctl start docker || {
-      journalctl -u docker -n 15 --no-pager >&2 || true
+      engine_last_lines "$log"
       fail "the container engine did not start; its last lines are above."
     }
-  elif ! pgrep -x dockerd >/dev/null; then
-    dockerd=$(PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v dockerd) ||
-      fail "the docker client is here but no dockerd: install docker.io, or set DOCKER_HOST."
+  elif ! engine_is_running; then
+    dockerd=$(PATH=$PATH:/usr/sbin:/sbin command -v dockerd) ||
+      fail "there is a docker client but no dockerd: install docker.io, or set DOCKER_HOST."
     say "starting the container engine ($log)"
-    PATH=$PATH:/usr/sbin:/sbin setsid nohup "$dockerd" >"$log" 2>&1 </dev/null 9>&- &
+    PATH=$PATH:/usr/sbin:/sbin setsid nohup "$dockerd" >"$log" 2>&1 </dev/null &
+    pid=$!
   fi
-  local tries
   for ((tries = 0; tries < 120; tries++)); do
     if engine_answers; then
       return 0
-    fi
-    # Ended already: waiting longer does not help.
-    if ((tries > 4)) && [[ ! -d /run/systemd/system ]] && ! pgrep -x dockerd >/dev/null; then
+    elif [[ -n $pid ]] && ! kill -0 "$pid" 2>/dev/null; then
       break
     fi
     sleep 0.5
   done
-  tail -n 15 "$log" >&2 2>/dev/null || true
-  fail "the container engine did not become ready; the last lines of $log are above."
+  engine_last_lines "$log"
+  fail "the container engine did not become ready; its last lines are above."
 }
 
 # The client is here. Make sure that an engine answers it.

@@ -4,10 +4,10 @@
 #   setup.sh TASK [COMMAND...]
 #
 # TASK is one of
-#   code     Pythons and a C compiler: lint, fmt, check, locks
-#   engine   a container engine that answers
-#   image    code, engine, and the base image
-#   test     image, and a MariaDB server for the tests to start
+#   code          Pythons and a C compiler: lint, fmt, check, lock
+#   engine        a container engine that answers
+#   image         both, and the base image
+#   test          the same, and a MariaDB for the tests to start
 #   debootstrap   what the stand-in for the base image is made with
 #
 # Installing is for root on Debian and Ubuntu only; elsewhere it says what to install and stops.
@@ -16,7 +16,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for part in common mirror python packages engine; do
+for part in common mirror python packages install engine; do
   # shellcheck source=/dev/null
   source "$here/$part.sh"
 done
@@ -32,53 +32,21 @@ needs() {
   esac
 }
 
+# A cheap proof that a thing is there and works.
 is_here() {
-  local path
   case $1 in
     engine) has docker ;;
-    compiler) has gcc && has strip && gcc -E -include stdio.h -x c /dev/null >/dev/null 2>&1 ;;
-    debootstrap) [[ -x /usr/sbin/debootstrap ]] && has strip ;;
-    mariadb) PATH=$PATH:/usr/sbin has mariadbd ;;
-    # What Pants itself runs on needs no headers.
+    compiler) has strip && gcc -E -include stdio.h -x c /dev/null >/dev/null 2>&1 ;;
+    debootstrap) [[ -x /usr/sbin/debootstrap ]] || has debootstrap ;;
+    mariadb) (PATH=$PATH:/usr/sbin && has mariadbd && has mariadb-install-db) ;;
+    # Pants itself runs on 3.9; native wheels are built for 3.12, against its headers.
     python3.9) find_python 3.9 >/dev/null ;;
-    python*) path=$(find_python "${1#python}") && python_has_headers "$path" ;;
+    python3.12) find_python 3.12 headers >/dev/null ;;
   esac
-}
-
-# One thing after another, for root on Debian or Ubuntu.
-install() {
-  local thing packages=() pythons=()
-  for thing in "$@"; do
-    if [[ $thing == python* ]]; then
-      pythons+=("$thing")
-    else
-      # shellcheck disable=SC2207 # package names have no spaces
-      packages+=($(packages_for apt-get "$thing"))
-    fi
-  done
-  if [[ " $* " == *' engine '* ]]; then
-    # Parts that some releases have as packages of their own, or that this kernel asks for.
-    for thing in docker-cli docker-buildx; do
-      ! apt_has "$thing" || packages+=("$thing")
-    done
-    [[ $(cat /sys/module/apparmor/parameters/enabled 2>/dev/null) != Y ]] || packages+=(apparmor)
-  fi
-  ((${#packages[@]} == 0)) || apt_install "${packages[@]}"
-  for thing in ${pythons[@]+"${pythons[@]}"}; do
-    if apt_has "$thing"; then
-      apt_install "$thing" "$thing-venv" "$thing-dev"
-    else
-      uv_install_python "${thing#python}"
-    fi
-    hash -r
-    is_here "$thing" || fail "Python ${thing#python} is still missing." \
-      "$(python_advice "${thing#python}")"
-  done
 }
 
 main() {
   local task=${1:?"give a task: code, engine, image, test or debootstrap"} thing needed missing=()
-  shift
   use_mirror
   needed=$(needs "$task")
   for thing in $needed; do
@@ -87,15 +55,14 @@ main() {
   if ((${#missing[@]})); then
     is_debian || refuse "this system is neither Debian nor Ubuntu" "${missing[@]}"
     is_root || refuse "this user is not root" "${missing[@]}"
-    install "${missing[@]}"
+    install_missing "${missing[@]}"
   fi
-  if [[ $task != code && $task != debootstrap ]]; then
-    engine_ready
-  fi
-  if [[ $task == image || $task == test ]]; then
-    "$repo/deploy/base/ensure.sh"
-  fi
-  (($# == 0)) || exec "$@"
+  [[ " $needed " != *' engine '* ]] || engine_ready
+  case $task in
+    image | test) "$here/../../deploy/base/ensure.sh" ;;
+  esac
 }
 
 main "$@"
+shift
+(($# == 0)) || exec "$@"

@@ -77,9 +77,9 @@ key_of() {
 }
 
 use_stand_in() {
-  local reason=$1 python key
+  local reason=$1 python key old
   python=$("$setup/python.sh" 3.12) ||
-    fail "a stand-in for $official needs a Python 3.12 on this machine; set PYTHON312=<path>."
+    fail "a stand-in for $official needs a Python 3.12 on this machine; set PANTS_PYTHON312=<path>."
   key=$(key_of "$python")
   if [[ $(docker image inspect -f '{{index .Config.Labels "io.qingkong.base.key"}}' \
     "$stand_in" 2>/dev/null) != "$key" ]]; then
@@ -87,7 +87,10 @@ use_stand_in() {
       "Making a stand-in for it takes root. Run this as root once, or give BASE_IMAGE=<reference>."
     "$setup/setup.sh" debootstrap
     say "$official: $reason; making a stand-in from Debian packages and $("$python" -V)"
+    old=$(docker image inspect -f '{{.Id}}' "$stand_in" 2>/dev/null) || true
     "$here/make-stand-in.sh" "$python" "$stand_in" "$key" 9>&-
+    # Fails, and should, while something is built on the one before.
+    [[ -z $old ]] || docker image rm "$old" >/dev/null 2>&1 || true
   fi
   write_state "$stand_in"
   say "$official: $reason; using the local stand-in $stand_in"

@@ -48,7 +48,9 @@ sources >"$work/sources" || fail \
   "this machine's apt sources have no Debian $suite to make a base image from." \
   "Name a mirror with APT_MIRROR=<address>, or an image with BASE_IMAGE=<reference>."
 
-# 1. A minimal system.
+# 1. A minimal system. Its dpkg leaves documentation out, and does not wait for the disk.
+mkdir -p "$root/etc/dpkg/dpkg.cfg.d"
+cp "$here/dpkg-slim.cfg" "$root/etc/dpkg/dpkg.cfg.d/slim"
 read -r mirror _ _ keyring <"$work/sources"
 [[ $keyring == - ]] && keyring=$debian_keyring
 [[ -r $keyring ]] || fail "the keyring $keyring is missing; install debian-archive-keyring."
@@ -91,7 +93,7 @@ for module in "$root"/usr/local/lib/python3.12/lib-dynload/*.so; do
   fi
 done
 inside python3 -I -B -c 'import bz2, ctypes, curses, dbm, lzma, readline, sqlite3, ssl, uuid, zlib' ||
-  fail "the Python at $python does not run on Debian $suite; give another with PYTHON312=<path>."
+  fail "the Python at $python does not run on Debian $suite; give another with PANTS_PYTHON312=<path>."
 inside python3 -I -B - <<'PYTHON'
 import glob
 import sys
@@ -115,7 +117,6 @@ mkdir -p "$root"/etc/apt/sources.list.d "$root"/var/lib/apt/lists/partial \
 find "$root" -xdev \( -name '*.pyc' -o -name '*.pyo' \) -delete
 find "$root" -xdev -depth -type d -name __pycache__ -empty -delete
 sed -i "s/^\([^:]*:[^:]*\):[0-9]*:/\1:$((epoch / 86400)):/" "$root/etc/shadow"
-cp "$here/dpkg-slim.cfg" "$root/etc/dpkg/dpkg.cfg.d/slim"
 
 # 5. The image.
 tar -C "$root" --one-file-system --sort=name --numeric-owner --format=gnu \
@@ -132,4 +133,4 @@ version=$(inside python3 -c 'import platform; print(platform.python_version())')
   --label "io.qingkong.base.suite=$suite" \
   --label "org.opencontainers.image.title=Stand-in for python:3.12-slim-bookworm" \
   --label "org.opencontainers.image.description=Made from Debian packages and a local CPython" |
-  docker load -q
+  docker load -q >/dev/null

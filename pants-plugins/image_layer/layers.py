@@ -92,6 +92,38 @@ class FilesystemLayerFieldSet(PackageFieldSet):
     output_path: OutputPathField
 
 
+# Before the rules that call it: Pants reads the `Get`s of helpers that it has already seen.
+async def _pack_pex(
+    field_set: Union[RequirementsLayerFieldSet, WheelsLayerFieldSet],
+    pex_: Pex,
+    constraints: InterpreterConstraints,
+    forbid: tuple[str, ...],
+) -> BuiltPackage:
+    tree = await Get(
+        PexTree,
+        PexTreeRequest(
+            pex=pex_,
+            directory=_TREE,
+            interpreter_constraints=constraints,
+            description=f"Lay out the distributions of {field_set.address}",
+        ),
+    )
+    return await Get(
+        BuiltPackage,
+        PackLayerRequest(
+            tree.digest,
+            LayerSpec(
+                target=field_set.address.spec,
+                output=field_set.output_path.value_or_default(file_ending="tar"),
+                tree=_TREE,
+                path=field_set.path.value.strip("/"),
+                exclude=(*ALWAYS_EXCLUDED, *_SCRIPTS_OF_PEX, *(field_set.exclude.value or ())),
+                forbid=forbid,
+            ),
+        ),
+    )
+
+
 @rule(desc="Build a requirements layer")
 async def package_requirements_layer(
     field_set: RequirementsLayerFieldSet, python_setup: PythonSetup
@@ -133,37 +165,6 @@ async def package_wheels_layer(
         LocalDistsPexRequest(addresses, internal_only=True, interpreter_constraints=constraints),
     )
     return await _pack_pex(field_set, wheels.pex, constraints, ())
-
-
-async def _pack_pex(
-    field_set: Union[RequirementsLayerFieldSet, WheelsLayerFieldSet],
-    pex_: Pex,
-    constraints: InterpreterConstraints,
-    forbid: tuple[str, ...],
-) -> BuiltPackage:
-    tree = await Get(
-        PexTree,
-        PexTreeRequest(
-            pex=pex_,
-            directory=_TREE,
-            interpreter_constraints=constraints,
-            description=f"Lay out the distributions of {field_set.address}",
-        ),
-    )
-    return await Get(
-        BuiltPackage,
-        PackLayerRequest(
-            tree.digest,
-            LayerSpec(
-                target=field_set.address.spec,
-                output=field_set.output_path.value_or_default(file_ending="tar"),
-                tree=_TREE,
-                path=field_set.path.value.strip("/"),
-                exclude=(*ALWAYS_EXCLUDED, *_SCRIPTS_OF_PEX, *(field_set.exclude.value or ())),
-                forbid=forbid,
-            ),
-        ),
-    )
 
 
 @rule(desc="Build a sources layer")

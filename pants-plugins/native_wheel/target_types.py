@@ -144,8 +144,10 @@ class NativeWheelModulesField(StringSequenceField):
     default = ()
     help = help_text(
         """
-        Modules whose imports mean this wheel, e.g. `["asyncmy"]`: dependency inference maps
-        them here, so tests, PEXes and images get this build and never the index's.
+        Modules whose imports mean this wheel, e.g. `["asyncmy", "asyncmy.pool"]`: dependency
+        inference maps them here, so tests, PEXes and images get this build and never the
+        index's. Name each submodule that is imported; one that is missing here is reported
+        as unowned.
         """
     )
 

@@ -33,7 +33,7 @@ def interpreters() -> Interpreters:
             [
                 *("bash", "-euo", "pipefail", "-c"),
                 "launcher_root=$PWD; source build-support/bootstrap/lib.sh;"
-                f" launcher_find_python {version} {variable}; echo \"$launcher_python\"",
+                f' launcher_find_python {version} {variable}; echo "$launcher_python"',
             ],
             capture_output=True,
             text=True,
@@ -61,11 +61,9 @@ def first_starts(
     """A machine on which two first starts came at the same time."""
     serving = serve()
     index = next(serving)
-    machine = with_stand_in(
-        make_machine(tmp_path_factory.mktemp("ready"), interpreters), index
-    )
+    machine = with_stand_in(make_machine(tmp_path_factory.mktemp("ready"), interpreters), index)
     both = [machine.popen("list"), machine.popen("list")]
-    outcomes = [process.communicate(timeout=120) for process in both]
+    outcomes = [process.communicate(timeout=240) for process in both]
     one, two = (
         Outcome(process.returncode, *texts) for process, texts in zip(both, outcomes, strict=True)
     )
@@ -82,10 +80,17 @@ def ready(first_starts: Ready, tmp_path: Path) -> Machine:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def early_start(request: pytest.FixtureRequest) -> None:
+    """Has the real Pants set up while other tests run: it takes as long as all of them."""
+    if any("real_start" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("real_start")
+
+
+@pytest.fixture(scope="session")
 def real_start(
     tmp_path_factory: pytest.TempPathFactory, interpreters: Interpreters
 ) -> Iterator[RealStart]:
-    """The real Pants, set up while the other tests run: it takes as long as all of them."""
+    """The real Pants, being set up."""
     machine = make_machine(tmp_path_factory.mktemp("real"), interpreters)
     shutil.copy2("pants.toml", machine.pants_toml)
     for name, value in os.environ.items():

@@ -44,11 +44,15 @@ STAND_IN_SERVER = b"import sys\ndef main():\n    print('the python program', *sy
 def wheel(name: str, version: str, files: Mapping[str, bytes], scripts: str = "") -> bytes:
     info = f"{name.replace('-', '_').replace('.', '_')}-{version}.dist-info"
     content = dict(files)
-    content[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
+    content[f"{info}/METADATA"] = (
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
+    )
     content[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     if scripts:
         content[f"{info}/entry_points.txt"] = f"[console_scripts]\n{scripts}\n".encode()
-    content[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*content, f"{info}/RECORD"]).encode()
+    content[f"{info}/RECORD"] = "".join(
+        f"{path},,\n" for path in [*content, f"{info}/RECORD"]
+    ).encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path, data in content.items():
@@ -109,7 +113,9 @@ def serve() -> Iterator[Index]:
         def do_GET(self) -> None:
             data = served.answer(self.path)
             self.send_response(404 if data is None else 200)
-            self.send_header("Content-Type", "text/html" if "/simple/" in self.path else "application/zip")
+            self.send_header(
+                "Content-Type", "text/html" if "/simple/" in self.path else "application/zip"
+            )
             self.send_header("Content-Length", str(len(data or b"")))
             self.end_headers()
             self.wfile.write(data or b"")
@@ -119,7 +125,7 @@ def serve() -> Iterator[Index]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    served.url = f"http://127.0.0.1:{cast(int, server.server_address[1])}/simple"
+    served.url = f"http://127.0.0.1:{server.server_address[1]}/simple"
     yield served
     served.released.set()
     server.shutdown()
@@ -156,7 +162,8 @@ class Outcome:
         assert self.code not in (0, -2), self.stdout
         messages = [text for text in self.stderr.split("./pants: ") if "\n  where: " in text]
         assert len(messages) == 1, self.stderr
-        assert "\n  value: " in messages[0] and "\n  mend:  " in messages[0], self.stderr
+        for field_name in ("\n  value: ", "\n  mend:  "):
+            assert field_name in messages[0], self.stderr
         assert "Traceback" not in self.stderr
         for part in parts:
             assert part in messages[0], self.stderr
@@ -195,7 +202,7 @@ class Machine:
 
     def start(self, *arguments: str, **changes: str | None) -> Outcome:
         process = self.popen(*arguments, **changes)
-        stdout, stderr = process.communicate(timeout=120)
+        stdout, stderr = process.communicate(timeout=240)
         return Outcome(process.returncode, stdout, stderr)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import stat
 from pathlib import Path
@@ -30,22 +29,13 @@ def test_an_interrupted_set_up_is_repaired(machine: Machine, index: Index) -> No
     with_stand_in(machine, index, client=b"#!/nonexistent\n")
     index.held = "pantsbuild-pants"
     cut_off = machine.popen("list")
-    assert index.reached.wait(60)
+    assert index.reached.wait(120)
     os.killpg(cut_off.pid, signal.SIGKILL)
     cut_off.communicate()
     assert environments(machine) == []
     index.released.set()
     assert machine.start("list").stdout == "the python program list\n"
     assert len(environments(machine)) == 1
-
-
-def test_a_locked_file_with_other_content_is_refused(machine: Machine) -> None:
-    lock = machine.bootstrap / "pants.requirements.txt"
-    lock.write_text(re.sub(r"(pants==2.17.1 \\\n.*sha256:)\w{64}", rf"\g<1>{'0' * 64}", lock.read_text()))
-    machine.start("list").failed(
-        "pantsbuild.pants", "pants.requirements.txt", machine.environment["PIP_INDEX_URL"], "0" * 64
-    )
-    assert environments(machine) == []
 
 
 def test_an_index_that_cannot_be_reached_is_named(machine: Machine) -> None:
@@ -96,7 +86,9 @@ def test_a_missing_interpreter_is_named_with_ways_to_get_it(
     machine: Machine, bare_path: Path
 ) -> None:
     # A shim of a version that is not there, as pyenv leaves them on PATH.
-    shim = script(bare_path / "python3.9", "echo 'pyenv: python3.9: command not found' >&2; exit 127")
+    shim = script(
+        bare_path / "python3.9", "echo 'pyenv: python3.9: command not found' >&2; exit 127"
+    )
     outcome = machine.start("list", PANTS_PYTHON39=None, PATH=str(bare_path))
     outcome.failed(
         *("CPython 3.9", "PANTS_PYTHON39", f"{shim} pyenv: python3.9: command not found"),

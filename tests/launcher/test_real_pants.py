@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -33,13 +34,17 @@ def test_the_native_client_runs_and_pants_is_what_the_list_locks(real_start: Rea
     state = Path(real_start.machine.environment["HOME"], ".cache", "qingkong-build")
     [stamp] = state.glob("pants-*/complete")
     client = stamp.parent / stamp.read_text().strip()
-    assert client.name == "native_client" and os.access(client, os.X_OK)
+    assert client.name == "native_client"
+    assert os.access(client, os.X_OK)
     listing = subprocess.run(
         [stamp.parent / "bin" / "python", "-I", "-m", "pip", "list", "--format", "json"],
         capture_output=True,
         check=True,
     )
-    installed = {f"{p['name'].lower()}=={p['version']}" for p in json.loads(listing.stdout)}
+    installed = {
+        f"{re.sub('[-_.]+', '-', each['name']).lower()}=={each['version']}"
+        for each in json.loads(listing.stdout)
+    }
     locked = (real_start.machine.bootstrap / "pants.requirements.txt").read_text()
     pins = {line.split()[0] for line in locked.splitlines() if line[0] not in " #"}
-    assert pins <= {name.replace("_", "-") for name in installed}
+    assert pins <= installed

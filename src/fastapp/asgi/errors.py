@@ -56,10 +56,10 @@ async def handle_http_exception(_request: Request, exc: HTTPException) -> Respon
     """``HTTPException``: its text becomes the message, other data the detail."""
     if exc.status_code in (204, 304):
         return Response(status_code=exc.status_code, headers=exc.headers)
-    phrase = HTTPStatus(exc.status_code).phrase if exc.status_code in _STATUSES else "Error"
-    error = _CODES.get(exc.status_code, phrase.lower().replace(" ", "_").replace("-", "_"))
+    status = HTTPStatus(exc.status_code) if exc.status_code in _STATUSES else None
+    error = _CODES.get(exc.status_code, "error" if status is None else status.name.lower())
     is_text = isinstance(exc.detail, str)
-    message = exc.detail if is_text else f"{phrase}."
+    message = exc.detail if is_text else "Error." if status is None else f"{status.phrase}."
     detail = None if is_text else exc.detail
     return error_response(exc.status_code, error, message, detail, exc.headers)
 

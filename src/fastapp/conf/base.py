@@ -19,13 +19,14 @@ from pydantic_settings import (
 from fastapp.apps.discovery import discover_apps
 from fastapp.conf.databases import DatabaseConfig, parse_databases
 from fastapp.conf.masking import mask
+from fastapp.conf.meta import SettingsMeta
 from fastapp.conf.sources import ENV_PREFIX, ClassDefaultsSource, dotenv_source, values_only
 from fastapp.conf.types import DatabaseMapping, StringList
 from fastapp.conf.validation import check_origin, describe, load_time_zone
 from fastapp.exceptions import ImproperlyConfigured
 
 
-class BaseSettings(PydanticBaseSettings):
+class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     """Base class of a project's settings.
 
     A project writes ``class Settings(BaseSettings)`` in ``common/settings.py``, overrides the

@@ -160,7 +160,8 @@ def _from_url(where: str, url: str) -> dict[str, Any]:
     expected = "expected a URL such as mysql://user:password@host:3306/name or sqlite:///db.sqlite3"
     try:
         parts = urlsplit(url)
-        port = parts.port
+        # sqlite://:memory: has no port, and would not pass for one.
+        port = None if _ENGINES.get(parts.scheme) == SQLITE else parts.port
     except ValueError as exc:
         # The URL holds a password: never repeat it, nor the text of the error, which does.
         raise ImproperlyConfigured(f"{where}: {expected}; the host or the port is wrong") from exc
