@@ -141,7 +141,7 @@ def explain_pip(output: str, *, what: str, lock: str, index: str) -> BootstrapEr
         return BootstrapError(
             f"{what} needs the package index, which did not answer",
             where=index,
-            value=re.sub(r"//[^/@\s]*@", "//", trouble[-1])[:200],
+            value=re.sub(r"<[^>]*>: |(?<=//)[^/@\s]*@", "", trouble[-1])[:200],
             mend="check the network, or name a reachable index (PIP_INDEX_URL or pip.conf),"
             " proxy (HTTPS_PROXY) and certificates (PIP_CERT)",
         )

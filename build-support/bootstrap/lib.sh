@@ -100,7 +100,7 @@ launcher_find_state() {
   fi
   launcher_state=$launcher_root/.cache/bootstrap
   if [[ ! -d $launcher_state ]]; then
-    launcher_say "${wanted:-HOME is not set; a cache in it} cannot be written to: using $launcher_state"
+    launcher_say "${wanted:-a cache in HOME, which is not set,} cannot be written to: using $launcher_state"
     mkdir -p "$launcher_state"
   fi
 }

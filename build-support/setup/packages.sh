@@ -69,9 +69,15 @@ refuse() {
   done
   {
     echo "setup: missing: ${*:2}"
-    echo "setup: nothing was installed, because $1. Run, as an administrator:"
-    ((${#packages[@]} == 0)) || echo "  $(install_command "$manager" "${packages[*]}")"
-    ((${#others[@]} == 0)) || printf '  %s\n' "${others[@]}"
+    echo "setup: nothing was installed, because $1."
+    if ((${#packages[@]})); then
+      echo "setup: run, as an administrator:"
+      echo "  $(install_command "$manager" "${packages[*]}")"
+    fi
+    if ((${#others[@]})); then
+      echo "setup: run, as yourself:"
+      printf '  %s\n' "${others[@]}"
+    fi
   } >&2
   exit 1
 }

@@ -13,7 +13,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+import sysconfig
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 TARGET = "/usr/local"
@@ -63,21 +64,34 @@ def same_length(prefix: bytes) -> bytes:
     return TARGET.encode().ljust(len(head), b"/") + slash + name
 
 
-def forget_prefix(path: Path, prefix: bytes) -> None:
-    data = path.read_bytes()
-    if prefix not in data:
-        return
-    if is_elf(path):
-        if len(prefix) == len(same_length(prefix)):
-            path.write_bytes(data.replace(prefix, same_length(prefix)))
-    else:
-        path.write_bytes(data.replace(prefix, TARGET.encode()))
+def forget(path: Path, places: Mapping[str, str]) -> None:
+    """Replace places of this machine in a file by those of the image."""
+    data = before = path.read_bytes()
+    for here, there in places.items():
+        old, new = here.encode(), there.encode()
+        if is_elf(path):
+            new = same_length(old)
+            if len(new) != len(old):
+                continue
+        data = data.replace(old, new)
+    if data != before:
+        path.write_bytes(data)
+
+
+def places_here() -> dict[str, str]:
+    """Where this interpreter is and was built, and what that is called in the official image."""
+    places = {str(Path(sys.base_prefix).resolve()): TARGET, sys.base_prefix: TARGET}
+    built = sysconfig.get_config_var("abs_srcdir")
+    if isinstance(built, str) and built.startswith("/") and built not in places:
+        places[built] = "/usr/src/python"
+    return places
 
 
 def main(root: Path) -> None:
     home = Path(sys.base_prefix).resolve()
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     local = root / TARGET.lstrip("/")
+    places = places_here()
     shutil.rmtree(local, ignore_errors=True)
     for name in ("bin", "lib", "include", "share"):
         (local / name).mkdir(parents=True)
@@ -98,8 +112,7 @@ def main(root: Path) -> None:
             continue
         if is_elf(path):
             strip(path)
-        for prefix in dict.fromkeys((str(home), sys.base_prefix)):
-            forget_prefix(path, prefix.encode())
+        forget(path, places)
 
 
 if __name__ == "__main__":

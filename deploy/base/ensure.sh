@@ -4,7 +4,7 @@
 # The base is python:3.12-slim-bookworm: the one in the engine, or pulled. Where no registry can be
 # reached, a stand-in equal in use is made on this machine (make-stand-in.sh), and one line says so
 # each time. BASE_IMAGE=<reference> takes another image, a digest pin included; BASE_IMAGE=stand-in
-# asks for the stand-in.
+# asks for the stand-in. With --key it only prints what a stand-in made now would be known by.
 #
 # A base other than the default is written to .cache/base-image, one line, which the launcher
 # reads; the file is removed when the default is in use.
@@ -41,14 +41,14 @@ write_state() {
   fi
 }
 
-# Pull an image. The registry has ten seconds to begin, and then all the time it needs. What the
-# engine said is left in $answer.
+# Pull an image. The registry has BASE_ANSWER_SECONDS (10) to begin, and then all the time it
+# needs. What the engine said is left in $answer.
 pull() {
-  local log pid tenths status=0
+  local log pid tenths status=0 seconds=${BASE_ANSWER_SECONDS:-10}
   log=$(mktemp)
   docker pull "$1" >"$log" 2>&1 9>&- &
   pid=$!
-  for ((tenths = 0; tenths < 100; tenths++)); do
+  for ((tenths = 0; tenths < seconds * 10; tenths++)); do
     if ! kill -0 "$pid" 2>/dev/null; then
       break
     elif grep -qi 'pulling\|digest:' "$log"; then
@@ -57,9 +57,9 @@ pull() {
     fi
     sleep 0.1
   done
-  if ((tenths == 100)); then
+  if ((tenths == seconds * 10)); then
     kill "$pid" 2>/dev/null || true
-    echo "no answer in 10 seconds" >>"$log"
+    echo "no answer in $seconds seconds" >>"$log"
   fi
   wait "$pid" || status=$?
   answer=$(grep -v '^$' "$log" | tail -n 1) || answer="no answer"
@@ -76,10 +76,14 @@ key_of() {
   } | sha256sum | cut -c1-16
 }
 
+find_python() {
+  "$setup/python.sh" 3.12 ||
+    fail "a stand-in for $official needs a Python 3.12 on this machine; set PANTS_PYTHON312=<path>."
+}
+
 use_stand_in() {
   local reason=$1 python key old
-  python=$("$setup/python.sh" 3.12) ||
-    fail "a stand-in for $official needs a Python 3.12 on this machine; set PANTS_PYTHON312=<path>."
+  python=$(find_python)
   key=$(key_of "$python")
   if [[ $(docker image inspect -f '{{index .Config.Labels "io.qingkong.base.key"}}' \
     "$stand_in" 2>/dev/null) != "$key" ]]; then
@@ -107,6 +111,11 @@ use_given() {
 use_official() {
   rm -f "$state" "$unreachable"
 }
+
+if [[ ${1:-} == --key ]]; then
+  key_of "$(find_python)"
+  exit
+fi
 
 mkdir -p "$repo/.cache"
 exec 9>"$repo/.cache/base.lock"

@@ -69,6 +69,11 @@ class MariaDB:
         return self.folder / "s.sock"
 
     @property
+    def certificate(self) -> Path:
+        """The certificate of the server, which signs itself; its name is "localhost"."""
+        return self.folder / "cert.pem"
+
+    @property
     def _data(self) -> Path:
         return self.folder / "data"
 
@@ -95,6 +100,7 @@ class MariaDB:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise MariaDBError(f"{program} failed:\n{done.stdout}{done.stderr}"[-_LOG_TAIL:])
+        self.make_certificate()
         setup = self.folder / "setup.sql"
         host = "'127.0.0.1'"
         setup.write_text(
@@ -106,6 +112,21 @@ class MariaDB:
             encoding="utf-8",
         )
         self.start(f"--init-file={setup}")
+
+    def make_certificate(self) -> None:
+        """Make a key and a certificate, which are valid for two days."""
+        if shutil.which("openssl") is None:
+            raise MariaDBError("openssl is not installed: apt-get install openssl")
+        subprocess.run(
+            [
+                "openssl",
+                *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+                *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+                *("-keyout", str(self.folder / "key.pem"), "-out", str(self.certificate)),
+            ],
+            capture_output=True,
+            check=True,
+        )
 
     def start(self, *options: str) -> None:
         """Start the server and wait until it takes connections.
@@ -131,6 +152,8 @@ class MariaDB:
                     "--default-time-zone=-05:00",
                     "--character-set-server=latin1",
                     "--skip-name-resolve",
+                    f"--ssl-cert={self.certificate}",
+                    f"--ssl-key={self.folder / 'key.pem'}",
                     "--innodb-buffer-pool-size=32M",
                     "--innodb-log-file-size=8M",
                     "--performance-schema=OFF",

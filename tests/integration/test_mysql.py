@@ -121,6 +121,24 @@ async def test_unix_socket(mariadb: MariaDB) -> None:
         assert rows[0]["me"] == f"{USER}@localhost"
 
 
+async def test_tls_verifies_the_server(mariadb: MariaDB) -> None:
+    async with kinds(mariadb, ssl={"ca": str(mariadb.certificate)}):
+        rows = await connection().execute_query_dict("SHOW STATUS LIKE 'Ssl_version'")
+        assert rows[0]["Value"].startswith("TLS")
+
+
+async def test_tls_refuses_a_server_it_does_not_know(
+    mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = MariaDB(tmp_path_factory.mktemp("other"))
+    other.make_certificate()
+    options = {"ssl": {"ca": str(other.certificate)}}
+    with override_settings(DATABASES={"default": database(mariadb, **options)}, INSTALLED_APPS=[]):
+        async with databases():
+            with pytest.raises(DBConnectionError, match="certificate"):
+                await connection().execute_query("SELECT 1")
+
+
 async def test_wrong_password_is_a_connection_error(mariadb: MariaDB) -> None:
     wrong = {**database(mariadb), "PASSWORD": "no-such-password"}
     with override_settings(DATABASES={"default": wrong}, INSTALLED_APPS=[]):

@@ -109,7 +109,7 @@ def _create(entry: str) -> AppConfig:
 def _create_from_class(entry: str, where: str) -> AppConfig:
     module_name, _, class_name = entry.rpartition(".")
     module = import_app_module(entry, module_name) if module_name else None
-    if module is None:
+    if module is None or not (hasattr(module, class_name) or _classes(module)):
         raise ImproperlyConfigured(
             f"{where} cannot be found; expected a package or the dotted path of an AppConfig "
             f"(the folder that holds it must be on the path)"

@@ -19,7 +19,9 @@ DEFAULT_METHODS = ("GET",)
 class MethodEndpoints(Protocol):
     """What ``View.as_view()`` gives: one endpoint function for each HTTP method."""
 
-    endpoints: Mapping[str, Callable[..., Any]]
+    @property
+    def endpoints(self) -> Mapping[str, Callable[..., Any]]:
+        """Endpoint functions by HTTP method."""
 
 
 @dataclass(frozen=True, slots=True)

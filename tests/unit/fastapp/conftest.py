@@ -54,6 +54,11 @@ def make_app(project: Path) -> MakeApp:
     def make(name: str, **files: str) -> str:
         folder = project.joinpath(*name.split("."))
         folder.mkdir(parents=True, exist_ok=True)
+        # Real packages all the way: a namespace package would lose to one of the same name that
+        # lies further down the path.
+        for parent in folder.relative_to(project).parents:
+            (project / parent / "__init__.py").touch()
+        (project / "__init__.py").unlink()
         for file, text in {"__init__": "", **files}.items():
             path = folder / f"{file}.py"
             path.write_text(textwrap.dedent(text), encoding="utf-8")

@@ -89,13 +89,15 @@ def test_unknown_label(make_app: MakeApp) -> None:
     ("entry", "expected"),
     [
         ("nowhere", "INSTALLED_APPS: 'nowhere' cannot be found; expected a package"),
-        ("shop.apps.Missing", "has no AppConfig named 'Missing'"),
+        ("shop.Missing", "INSTALLED_APPS: 'shop.Missing' cannot be found"),
+        ("shop.apps.Missing", r"has no AppConfig named 'Missing' \(it has: ShopConfig\)"),
         ("shop.nothing.At", "INSTALLED_APPS: 'shop.nothing.At' cannot be found"),
         ("shop.urls", "is a module; expected a package"),
     ],
 )
 def test_entries_that_are_wrong(make_app: MakeApp, entry: str, expected: str) -> None:
-    make_app("shop", apps="from fastapp.apps import AppConfig", urls="urlpatterns = []")
+    config = "from fastapp.apps import AppConfig\nclass ShopConfig(AppConfig): pass\n"
+    make_app("shop", apps=config, urls="urlpatterns = []")
     with pytest.raises(ImproperlyConfigured, match=expected):
         apps.populate([entry])
 
@@ -172,8 +174,7 @@ def test_a_broken_package_fails_the_start(make_app: MakeApp, file: str) -> None:
 def test_ports_are_stable_and_in_their_range() -> None:
     assert stable_port("shop") == stable_port("shop") == 27586
     assert all(
-        FIRST_PORT <= stable_port(f"app{number}") < FIRST_PORT + PORT_COUNT
-        for number in range(100)
+        FIRST_PORT <= stable_port(f"app{number}") < FIRST_PORT + PORT_COUNT for number in range(100)
     )
 
 

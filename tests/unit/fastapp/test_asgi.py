@@ -146,7 +146,9 @@ async def test_errors_of_a_mounted_app_are_uniform(make_app: MakeApp, client: Cl
 async def test_an_asgi_module_without_app(make_app: MakeApp) -> None:
     make_app("own", asgi="application = 5")
     with override_settings(INSTALLED_APPS=["own"]):
-        with pytest.raises(ImproperlyConfigured, match="expected a FastAPI application named 'app'"):
+        with pytest.raises(
+            ImproperlyConfigured, match="expected a FastAPI application named 'app'"
+        ):
             create_application()
 
 
@@ -267,8 +269,8 @@ async def test_request_ids(make_app: MakeApp, client: Client) -> None:
             own = await http.get("/shop/ok")
             assert len(own.headers["x-request-id"]) == 32
             assert own.json()["id"] == own.headers["x-request-id"]
-            for bad in ("a b", "x" * 200, "ü".encode()):
-                answer = await http.get("/shop/ok", headers={"X-Request-ID": bad})
+            for bad in (b"a b", b"x" * 200, "ü".encode()):
+                answer = await http.get("/shop/ok", headers={b"X-Request-ID": bad})
                 assert len(answer.headers["x-request-id"]) == 32
     assert current_request_id() == "-"
 
@@ -324,7 +326,11 @@ async def test_allowed_hosts(client: Client, allowed: list[str], host: str, stat
 async def test_debug_allows_local_hosts_only(client: Client) -> None:
     with override_settings(ALLOWED_HOSTS=[], DEBUG=True):
         async with client(create_application()) as http:
-            for host, status in {"localhost": 404, "127.0.0.1:80": 404, "evil.example": 400}.items():
+            for host, status in {
+                "localhost": 404,
+                "127.0.0.1:80": 404,
+                "evil.example": 400,
+            }.items():
                 answer = await http.get("/nothing", headers={"Host": host})
                 assert answer.status_code == status, host
 

@@ -51,9 +51,7 @@ def test_about_imports_neither_driver_nor_framework_and_writes_nothing(project: 
     assert {path.name for path in project.iterdir()} == before
 
 
-def test_about_tells_versions_settings_apps_and_databases(
-    project: Path, make_app: MakeApp
-) -> None:
+def test_about_tells_versions_settings_apps_and_databases(project: Path, make_app: MakeApp) -> None:
     make_app("apps.shop", urls="urlpatterns = []")
     done = manage(
         project,

@@ -120,7 +120,10 @@ def test_mysql_options_are_cast(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"pool_max_sise": 7}, r"\['OPTIONS'\]\['pool_max_sise'\]: no such option; expected one of"),
+        (
+            {"pool_max_sise": 7},
+            r"\['OPTIONS'\]\['pool_max_sise'\]: no such option; expected one of",
+        ),
         ({"pool_max_size": "many"}, r"\['pool_max_size'\]: .*got 'many'"),
         ({"ssl": "perhaps"}, r"\['ssl'\]: expected true or false"),
         ({"ssl": {"certificate": "x"}}, r"\['ssl'\]: no such key 'certificate'; expected ca"),

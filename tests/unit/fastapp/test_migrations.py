@@ -28,7 +28,11 @@ class Item(models.Model):
 @pytest.fixture
 def shop(project: Path, make_app: MakeApp) -> Path:
     """A project with one app and its first migration written."""
-    make_app("apps.shop", urls="urlpatterns = []", models=MODELS.format("size = models.IntegerField(null=True)"))
+    make_app(
+        "apps.shop",
+        urls="urlpatterns = []",
+        models=MODELS.format("size = models.IntegerField(null=True)"),
+    )
     done = manage(project, "makemigrations")
     assert done.returncode == 0, done.stderr
     assert "shop.0001_initial" in done.stdout

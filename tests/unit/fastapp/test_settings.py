@@ -102,8 +102,16 @@ def test_apps_are_discovered_in_order_of_name(
         ("QK_TIME_ZONE", "Mars/Base", "TIME_ZONE: expected the IANA name.*'Mars/Base'"),
         ("QK_TIME_ZONE", "../../etc/passwd", "TIME_ZONE: expected the IANA name"),
         ("QK_INSTALLED_APPS", '["apps.shop"', "INSTALLED_APPS: expected a JSON list"),
-        ("QK_DATABASES__default__ENGINE", "oracle", r"DATABASES\['default'\]\['ENGINE'\]: expected"),
-        ("QK_CORS_ALLOWED_ORIGINS", "example.com", "CORS_ALLOWED_ORIGINS: expected an exact origin"),
+        (
+            "QK_DATABASES__default__ENGINE",
+            "oracle",
+            r"DATABASES\['default'\]\['ENGINE'\]: expected",
+        ),
+        (
+            "QK_CORS_ALLOWED_ORIGINS",
+            "example.com",
+            "CORS_ALLOWED_ORIGINS: expected an exact origin",
+        ),
         ("QK_CORS_ALLOWED_ORIGINS", "https://*.example.com", "expected an exact origin"),
         ("QK_LOG_LEVEL", "LOUD", "LOG_LEVEL: .*'LOUD'"),
     ],

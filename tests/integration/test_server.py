@@ -1,0 +1,97 @@
+"""``runserver-aio`` as a process: workers, signals, and a folder it may not write."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import manage
+import pytest
+
+SECRET = "a secret of the tests, long enough 0123456789"
+START_SECONDS = 30.0
+
+
+@contextmanager
+def server(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A running server and its URL; it is ended at the end of the block."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("QK_")}
+    process = subprocess.Popen(
+        [sys.executable, str(manage.__file__), "runserver-aio", "--port", str(port), *arguments],
+        env={
+            **inherited,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "QK_SECRET_KEY": SECRET,
+            "QK_ALLOWED_HOSTS": "127.0.0.1",
+            "QK_INSTALLED_APPS": '["apps.shop"]',
+            **environment,
+        },
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                httpx.get(f"{url}/healthz/live")
+                break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        yield process, url
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_serves_and_ends_in_order(tmp_path: Path, workers: str) -> None:
+    with server("--workers", workers, QK_DATA_DIR=str(tmp_path)) as (process, url):
+        answer = httpx.get(f"{url}/healthz/ready", headers={"X-Request-ID": "abc"})
+        assert answer.status_code == 200
+        assert answer.headers["x-request-id"] == "abc"
+        assert "server" not in answer.headers
+        assert httpx.get(f"{url}/nothing").json()["error"] == "not_found"
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=20)
+        assert process.returncode in (0, -signal.SIGTERM)
+        assert "Application shutdown complete" in log
+        assert '"GET /nothing HTTP/1.1" 404' in log
+        assert "[abc]" in log
+
+
+def test_starts_where_it_may_not_write(tmp_path: Path) -> None:
+    # Nothing below a file can be made, not even by root.
+    with server(QK_DATA_DIR=os.devnull + "/data") as (_process, url):
+        assert httpx.get(f"{url}/healthz/live").status_code == 200
+        ready = httpx.get(f"{url}/healthz/ready")
+        assert ready.status_code == 503
+        assert ready.json()["detail"] == {"databases": {"default": "unreachable"}}
+
+
+def test_nobody_is_believed_about_forwarding_unless_trusted(tmp_path: Path) -> None:
+    forwarded = {"X-Forwarded-For": "203.0.113.9"}
+    for trusted, expected in (("", "127.0.0.1"), ("127.0.0.1", "203.0.113.9")):
+        environment = {"QK_DATA_DIR": str(tmp_path), "QK_TRUSTED_PROXIES": trusted}
+        with server(**environment) as (process, url):
+            httpx.get(f"{url}/nothing", headers=forwarded)
+            process.send_signal(signal.SIGTERM)
+            _, log = process.communicate(timeout=20)
+            line = next(line for line in log.splitlines() if "GET /nothing" in line)
+            assert f"] {expected}:" in line
