@@ -104,3 +104,5 @@ def real_start(
     started = RealStart(machine, machine.popen("--no-pantsd", "--version"))
     yield started
     started.process.kill()
+    # Much larger than what pytest is meant to keep for a look afterwards.
+    shutil.rmtree(machine.environment["HOME"], ignore_errors=True)
