@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # Finds the machine's interpreters, has bootstrap.py set up what is missing, and gives the caller
 # the settings that differ from machine to machine. `.pants.bootstrap` reads this file, for both
-# our `./pants` and the official launcher; it works in bash 3.2 too, which is what macOS has.
+# our `./pants` and the official launcher.
 #
-# A warm start must cost a few milliseconds, so it starts no process at all: the settings of the
-# last set-up are kept together with everything they were made from, and are used again while that
-# is what it was.
+# A warm start must cost a few milliseconds, so it runs no program: the settings of the last set-up
+# are kept together with everything they were made from, and are used again while that is what it
+# was.
 
 : "${launcher_root:?the file that reads this one sets it}"
 

@@ -8,7 +8,6 @@ the interpreter was built is replaced by `/usr/local`, in text and in binaries.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -105,7 +104,7 @@ def main(root: Path) -> None:
     for name in (version, "pydoc3.12"):
         shutil.copy2(home / "bin" / name, local / "bin" / name)
     for name, target in LINKS.items():
-        os.symlink(target, local / "bin" / name)
+        (local / "bin" / name).symlink_to(target)
 
     for path in sorted(local.rglob("*")):
         if path.is_symlink() or not path.is_file():

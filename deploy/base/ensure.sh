@@ -113,7 +113,8 @@ use_official() {
 }
 
 if [[ ${1:-} == --key ]]; then
-  key_of "$(find_python)"
+  python=$(find_python)
+  key_of "$python"
   exit
 fi
 

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import manage
 import pytest
+
+import manage
 
 SECRET = "a secret of the tests, long enough 0123456789"
 START_SECONDS = 30.0

@@ -130,3 +130,13 @@ def test_pyenv_is_searched(ready: Machine, bare_path: Path, tmp_path: Path) -> N
     script(bare_path / "pyenv", f"[ \"$1\" = root ] && echo '{root}'")
     (ready.root / ".cache" / "bootstrap-settings").unlink()
     assert ready.start("list", **changes).code == 0
+
+
+def test_uv_is_asked(ready: Machine, bare_path: Path) -> None:
+    python39, python312 = (ready.environment[f"PANTS_PYTHON{n}"] for n in ("39", "312"))
+    script(
+        bare_path / "uv",
+        f'case "$*" in *3.9) echo "{python39}" ;; *3.12) echo "{python312}" ;; esac',
+    )
+    changes: dict[str, str | None] = {"PANTS_PYTHON39": None, "PANTS_PYTHON312": None}
+    assert ready.start("list", **changes, PATH=str(bare_path)).code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from fastapi import FastAPI
@@ -23,6 +24,8 @@ from fastapp.middleware.catch_all import CatchAllMiddleware
 from fastapp.middleware.request_id import RequestIdMiddleware
 from fastapp.urls.build import app_router
 
+logger = logging.getLogger("fastapp.security")
+
 
 def create_application() -> FastAPI:
     """The application that serves every installed app at ``/{prefix}``.
@@ -35,6 +38,8 @@ def create_application() -> FastAPI:
         AppLoadError: a module of an app fails to import.
     """
     require_secret_key(settings)
+    if not (settings.DEBUG or settings.ALLOWED_HOSTS):
+        logger.warning("ALLOWED_HOSTS is empty: every request is refused. Set QK_ALLOWED_HOSTS.")
     return build_application()
 
 

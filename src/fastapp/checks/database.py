@@ -6,17 +6,24 @@ from collections.abc import Iterator, Sequence
 
 from fastapp.checks.messages import CheckMessage, error
 from fastapp.conf import settings
+from fastapp.conf.databases import DatabaseConfig
+from fastapp.db.config import require_driver
 from fastapp.db.credentials import connection_config
 from fastapp.exceptions import FastAppError
 
 
 def check_database_settings() -> Iterator[CheckMessage]:
-    """The OPTIONS of every database are known; nothing is connected to."""
+    """OPTIONS are known and drivers installed; nothing is imported or connected to."""
     for database in settings.databases.values():
-        try:
-            connection_config(database, settings.data_dir)
-        except FastAppError as exc:
-            yield error(60, str(exc))
+        for number, check in ((62, require_driver), (60, _check_options)):
+            try:
+                check(database)
+            except FastAppError as exc:
+                yield error(number, str(exc))
+
+
+def _check_options(database: DatabaseConfig) -> None:
+    connection_config(database, settings.data_dir)
 
 
 async def check_reachable(aliases: Sequence[str]) -> list[CheckMessage]:

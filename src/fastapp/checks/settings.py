@@ -81,7 +81,7 @@ def unknown_variables(settings: BaseSettings) -> list[str]:
 
 def _time_zone_for_mysql(settings: BaseSettings) -> Iterator[CheckMessage]:
     year = datetime.now(UTC).year
-    offsets = {settings.tz.utcoffset(datetime(year, month, 1)) for month in range(1, 13)}  # noqa: DTZ001
+    offsets = {datetime(year, month, 1, tzinfo=settings.tz).utcoffset() for month in range(1, 13)}
     if len(offsets) > 1:
         yield warning(
             4,

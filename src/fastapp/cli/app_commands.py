@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import os
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    import ast
 
 
 def load_app_commands() -> dict[str, click.Command]:
@@ -47,24 +50,34 @@ def scan_app_commands(base_dir: Path) -> dict[str, str]:
     """
     from fastapp.apps.discovery import discover_apps
 
-    chosen = os.environ.get("QK_INSTALLED_APPS")
+    given = os.environ.get("QK_INSTALLED_APPS")
+    chosen = None if given is None else re.findall(r"[\w.]+", given)
     found: dict[str, str] = {}
     for name in discover_apps(base_dir):
         if chosen is not None and name not in chosen:
             continue
         file = base_dir.joinpath(*name.split("."), "commands.py")
         try:
-            tree = ast.parse(file.read_bytes())
-        except (OSError, SyntaxError):
+            source = file.read_bytes()
+        except OSError:
             continue
-        for node in tree.body:
-            command = _command_name(node)
-            if command:
-                found[command] = name
+        found.update(dict.fromkeys(_command_names(source), name))
     return found
 
 
+def _command_names(source: bytes) -> list[str]:
+    import ast
+
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return []
+    return [name for name in map(_command_name, tree.body) if name]
+
+
 def _command_name(node: ast.stmt) -> str | None:
+    import ast
+
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return None
     for decorator in node.decorator_list:

@@ -1,17 +1,11 @@
-"""Helpers of commands."""
+"""Commands that are ``async`` functions."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import Any
-
-
-def installed(package: str) -> bool:
-    """Whether a top-level package can be imported; it is not."""
-    return importlib.util.find_spec(package) is not None
 
 
 def asynchronous[**P, R](function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
@@ -42,6 +41,8 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as exc:
+            from difflib import get_close_matches
+
             guess = get_close_matches(args[0], COMMANDS, n=1)
             hint = f" Did you mean '{guess[0]}'?" if guess else ""
             raise click.UsageError(f"{exc.message}{hint}", ctx) from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapp import __version__
@@ -12,6 +11,7 @@ from fastapp.cli.native import read_native_package
 from fastapp.conf import settings
 from fastapp.conf.masking import mask
 from fastapp.conf.secret import secret_key_problem
+from fastapp.packages import installed_version
 
 #: Packages whose version is told, by the label it is told under.
 PACKAGES = {
@@ -39,14 +39,6 @@ SUMMARY = (
     "LOG_LEVEL",
     "LOG_FORMAT",
 )
-
-
-def installed_version(distribution: str) -> str | None:
-    """Version of an installed distribution, or None."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
 
 
 def collect() -> dict[str, Any]:

@@ -10,10 +10,13 @@ from tortoise.models import Model
 
 from fastapp.apps import AppConfig, apps
 from fastapp.conf import settings
-from fastapp.db.credentials import connection_config
+from fastapp.conf.databases import DatabaseConfig
+from fastapp.db.credentials import DRIVERS, connection_config
 from fastapp.exceptions import ImproperlyConfigured
+from fastapp.packages import installed
 
 _PLACEHOLDER = "fastapp.db.placeholder"
+_PLACEHOLDER_LABEL = "_placeholder"
 
 
 def tortoise_config() -> dict[str, Any]:
@@ -24,10 +27,10 @@ def tortoise_config() -> dict[str, Any]:
         ImproperlyConfigured: a database or an app's connection is wrong.
     """
     apps.populate()
-    connections = {
-        alias: connection_config(database, settings.data_dir)
-        for alias, database in settings.databases.items()
-    }
+    connections = {}
+    for alias, database in settings.databases.items():
+        require_driver(database)
+        connections[alias] = connection_config(database, settings.data_dir)
     found = {}
     for config in apps:
         if config.default_connection not in connections:
@@ -39,11 +42,31 @@ def tortoise_config() -> dict[str, Any]:
         if entry is not None:
             found[config.label] = entry
     if not found:
-        found[_PLACEHOLDER.partition(".")[0]] = {
+        found[_PLACEHOLDER_LABEL] = {
             "models": [_PLACEHOLDER],
             "default_connection": "default",
         }
     return {"connections": connections, "apps": found}
+
+
+def require_driver(database: DatabaseConfig) -> None:
+    """Refuse a database whose driver is not installed.
+
+    Raises:
+        ImproperlyConfigured: names the database and the package.
+    """
+    driver = DRIVERS[database.engine]
+    if not installed(driver):
+        raise ImproperlyConfigured(
+            f"DATABASES[{database.alias!r}]: the engine {database.engine!r} needs the package "
+            f"{driver!r}, which is not installed"
+        )
+
+
+def migratable_apps() -> dict[str, dict[str, Any]]:
+    """Apps that have models: their entries of :func:`tortoise_config` by label."""
+    entries = tortoise_config()["apps"]
+    return {config.label: entries[config.label] for config in apps if config.label in entries}
 
 
 def app_models(config: AppConfig) -> list[type[Model]]:

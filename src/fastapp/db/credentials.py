@@ -18,6 +18,9 @@ ENGINES = {
     POSTGRESQL: "fastapp.db.backends.postgresql",
 }
 
+#: The package that talks to each kind of database.
+DRIVERS = {SQLITE: "aiosqlite", MYSQL: "asyncmy", POSTGRESQL: "asyncpg"}
+
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.context import TortoiseContext, get_current_context
 
 from fastapp.conf import settings
@@ -26,6 +27,7 @@ class _Shared:
         self.context: TortoiseContext | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.users = 0
+        self.lock = asyncio.Lock()
 
 
 _shared = _Shared()
@@ -41,16 +43,7 @@ async def databases() -> AsyncIterator[TortoiseContext]:
         ImproperlyConfigured: the settings or an app's models are wrong. An unreachable database
             is no error here.
     """
-    loop = asyncio.get_running_loop()
-    if _shared.context is not None and _shared.loop is not loop:
-        # The loop that these belonged to ended without leaving its blocks.
-        await _shared.context.close_connections()
-        _shared.context, _shared.users = None, 0
-    if _shared.context is None:
-        _shared.context = await _open()
-        _shared.loop = loop
-    _shared.users += 1
-    context = _shared.context
+    context = await _enter()
     try:
         yield context
     finally:
@@ -61,8 +54,26 @@ async def databases() -> AsyncIterator[TortoiseContext]:
                 await context.close_connections()
 
 
+async def _enter() -> TortoiseContext:
+    loop = asyncio.get_running_loop()
+    if _shared.loop is not loop:
+        _shared.loop, _shared.lock = loop, asyncio.Lock()
+        if _shared.context is not None:
+            # The loop that these belonged to ended without leaving its blocks.
+            stale, _shared.context, _shared.users = _shared.context, None, 0
+            await stale.close_connections()
+    async with _shared.lock:
+        if _shared.context is None:
+            _shared.context = await _open()
+        _shared.users += 1
+        return _shared.context
+
+
 async def _open() -> TortoiseContext:
     config = tortoise_config()
+    # Statements are cached for the process by alias and table, in the dialect of the database that
+    # had the alias first.
+    EXECUTOR_CACHE.clear()
     context = TortoiseContext()
     with context, warnings.catch_warnings():
         # No app with models is no mistake.

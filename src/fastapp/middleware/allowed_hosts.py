@@ -16,6 +16,9 @@ logger = logging.getLogger("fastapp.security")
 #: What DEBUG allows while ALLOWED_HOSTS is empty.
 DEVELOPMENT_HOSTS = (".localhost", "127.0.0.1", "[::1]")
 
+#: Close code of RFC 6455 for a message that a rule forbids.
+POLICY_VIOLATION = 1008
+
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?P<port>:[0-9]{1,5})?\Z")
 
 
@@ -63,5 +66,9 @@ class AllowedHostsMiddleware:
             await self.app(scope, receive, send)
             return
         logger.warning("host %r is not in ALLOWED_HOSTS (QK_ALLOWED_HOSTS)", header[:200])
+        if scope["type"] == "websocket":
+            # Closing before accepting makes the server answer the handshake with 403.
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            return
         response = error_response(400, "disallowed_host", "The Host header is not allowed.")
         await response(scope, receive, send)

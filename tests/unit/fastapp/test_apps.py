@@ -69,7 +69,7 @@ def test_order_ready_and_idempotence(make_app: MakeApp) -> None:
     apps.populate(["two", "one"])
     apps.populate(["one"])
     assert [config.label for config in apps] == ["two", "one"]
-    import one.apps  # type: ignore[import-not-found]
+    import one.apps  # type: ignore[import-not-found]  # pants: no-infer-dep
 
     assert one.apps.calls == ["one"]
 

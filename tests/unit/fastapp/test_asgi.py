@@ -118,7 +118,7 @@ async def test_the_lifespan_of_an_app_is_kept(make_app: MakeApp, client: Client)
     make_app("own", asgi=ASGI, urls=URLS)
     with override_settings(INSTALLED_APPS=["own"]):
         async with client(create_application()) as http:
-            import own.asgi  # type: ignore[import-not-found]
+            import own.asgi  # type: ignore[import-not-found]  # pants: no-infer-dep
 
             assert own.asgi.events == ["in"]
             assert (await http.get("/own/resource")).json() == {"resource": "open"}
@@ -171,7 +171,7 @@ async def test_lifespans_of_the_settings(make_app: MakeApp, client: Client) -> N
     with override_settings(LIFESPANS=["life.spans.first", "life.spans.second"]):
         app = create_application()
         async with app.router.lifespan_context(app) as state:
-            import life.spans  # type: ignore[import-not-found]
+            import life.spans  # type: ignore[import-not-found]  # pants: no-infer-dep
 
             assert state == {"first": "QingKong", "second": "QingKong"}
         assert life.spans.events == ["+first", "+second", "-second", "-first"]
@@ -368,3 +368,23 @@ async def test_errors_have_cors_headers(make_app: MakeApp, client: Client) -> No
             answer = await http.get("/shop/crash", headers={"Origin": origin})
             assert answer.status_code == 500
             assert answer.headers["access-control-allow-origin"] == origin
+
+
+async def test_a_websocket_for_a_wrong_host_is_closed() -> None:
+    app = create_application()
+    sent: list[str] = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(str(message["type"]))
+
+    scope = {
+        "type": "websocket",
+        "path": "/x",
+        "headers": [(b"host", b"evil.example")],
+        "query_string": b"",
+    }
+    await app(scope, receive, send)  # type: ignore[arg-type]
+    assert sent == ["websocket.close"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -118,6 +119,15 @@ async def test_blocks_share_one_opening() -> None:
         await connection().execute_query("SELECT 1")
     with pytest.raises(FastAppError, match="not open"):
         connection()
+
+
+async def test_blocks_that_begin_at_once_share_one_opening() -> None:
+    async def use() -> int:
+        async with databases() as context:
+            await asyncio.sleep(0)
+            return id(context)
+
+    assert len(set(await asyncio.gather(*(use() for _ in range(5))))) == 1
 
 
 async def test_nothing_is_written_before_the_first_query(project: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_project_overrides_fields_with_or_without_annotations(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Settings(BaseSettings):
-        ALLOWED_HOSTS = ["a.example"]  # noqa: RUF012 - as Django users write it
+        ALLOWED_HOSTS = ["a.example"]
         DATABASES: dict[str, Any] = {"default": {"ENGINE": "sqlite3"}}
         OWN_THING: int = 5
 
@@ -124,6 +124,12 @@ def test_errors_name_the_key_and_what_was_expected(
         BaseSettings()
 
 
+def test_broken_json_names_the_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QK_CACHES", "{broken")
+    with pytest.raises(ImproperlyConfigured, match='"CACHES".*expected valid JSON'):
+        BaseSettings()
+
+
 def test_errors_do_not_show_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QK_DATABASES", "mysql://me:hunter2@db:notaport/shop")
     with pytest.raises(ImproperlyConfigured) as caught:
@@ -184,7 +190,7 @@ def test_override_settings_validates_and_restores() -> None:
     with override_settings(PORT=1234, DATABASES={"default": {"ENGINE": "sqlite3", "NAME": "x"}}):
         assert settings.PORT == 1234
         assert settings.databases["default"].name == "x"
-    assert settings.PORT == before
+    assert before == settings.PORT
     with pytest.raises(ImproperlyConfigured, match="PORT"), override_settings(PORT="many"):
         pass
     with pytest.raises(ImproperlyConfigured, match="no setting named PROT"):

@@ -1,10 +1,11 @@
-from tortoise import migrations
-from tortoise.migrations import operations as ops
-from apps.shop.models import OrderStatus
 from decimal import Decimal
-from fastapp.db.fields import DateTimeField, JSONField
+
+from tortoise import fields, migrations
 from tortoise.fields.base import OnDelete
-from tortoise import fields
+from tortoise.migrations import operations as ops
+
+from apps.shop.models import OrderStatus
+from fastapp.db.fields import DateTimeField, JSONField
 
 
 class Migration(migrations.Migration):

@@ -18,7 +18,7 @@ async def makemigrations(
     labels: tuple[str, ...], name: str | None, empty: bool, dry_run: bool, check: bool
 ) -> int:
     """Write migrations for changes of models. No database is asked."""
-    from fastapp.db.config import tortoise_config
+    from fastapp.db.config import migratable_apps
     from fastapp.db.lifecycle import databases
     from fastapp.db.migrations.loading import ensure_package, require_app
     from fastapp.db.migrations.writing import new_migrations
@@ -27,8 +27,8 @@ async def makemigrations(
         raise click.UsageError("--empty needs at least one APP")
     for label in labels:
         require_app(label)
-    configs = tortoise_config()["apps"]
-    chosen = [label for label in configs if label in labels or (not labels and label != "fastapp")]
+    configs = migratable_apps()
+    chosen = [label for label in configs if not labels or label in labels]
     write = not (dry_run or check)
     if write:
         for label in chosen:

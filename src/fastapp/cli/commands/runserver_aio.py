@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from fastapp.cli.asynchronous import installed
 from fastapp.conf import settings
 from fastapp.exceptions import CommandError
+from fastapp.packages import installed
 
 FACTORY = "fastapp.asgi:create_application"
 
@@ -25,12 +25,14 @@ def runserver_aio(host: str | None, port: int | None, workers: int, reload: bool
     import uvicorn
 
     from fastapp.asgi import create_application
+    from fastapp.db.config import tortoise_config
 
     if reload and workers > 1:
         raise click.UsageError("--reload and --workers exclude each other")
     # Made here even when workers make their own: a mistake then ends the command with one message,
     # instead of workers that die and are started again for ever.
     application = create_application()
+    tortoise_config()
     options = server_options(settings.HOST if host is None else host, port)
     if reload:
         uvicorn.run(

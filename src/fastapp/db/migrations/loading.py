@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapp.apps import apps
-from fastapp.db.config import tortoise_config
+from fastapp.db.config import migratable_apps
 from fastapp.exceptions import CommandError
 
 AppsConfig = dict[str, dict[str, Any]]
@@ -20,9 +20,7 @@ def migrated_apps() -> AppsConfig:
     Raises:
         AppLoadError: a migration fails to import.
     """
-    found = {
-        label: entry for label, entry in tortoise_config()["apps"].items() if "migrations" in entry
-    }
+    found = {label: entry for label, entry in migratable_apps().items() if "migrations" in entry}
     for label in found:
         config = apps.get_app_config(label)
         package = config.import_module("migrations")
@@ -34,11 +32,7 @@ def migrated_apps() -> AppsConfig:
 
 def apps_without_migrations() -> list[str]:
     """Labels of apps that have models and no ``migrations`` package."""
-    entries = tortoise_config()["apps"]
-    labels = {config.label for config in apps}
-    return sorted(
-        label for label in entries if label in labels and "migrations" not in entries[label]
-    )
+    return sorted(label for label, entry in migratable_apps().items() if "migrations" not in entry)
 
 
 def by_connection(configs: AppsConfig) -> dict[str, AppsConfig]:

@@ -13,7 +13,7 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 from tortoise.migrations.operations import Operation
 from tortoise.migrations.writer import MigrationWriter, format_migration_name
 
-from fastapp.db.config import tortoise_config
+from fastapp.db.config import migratable_apps
 from fastapp.db.migrations.destructive import operation_loss
 from fastapp.db.migrations.loading import migrated_apps
 
@@ -59,7 +59,8 @@ async def new_migrations(
         name: name of the migrations, without the number.
         empty: make one without operations for each app, to be filled by hand.
     """
-    configs = {label: tortoise_config()["apps"][label] for label in labels}
+    entries = migratable_apps()
+    configs = {label: entries[label] for label in labels}
     if not configs or context.apps is None:
         return []
     # Relations cross apps, so the history of all is read even when only some are asked for.
