@@ -83,7 +83,7 @@ uv_install_python() {
     fi
   fi
   say "installing Python $version"
-  "$uv" --quiet python install "$version" || fail "uv could not get Python $version." "$advice"
+  "$uv" python install "$version" || fail "uv could not get Python $version." "$advice"
   find_python "$version" >/dev/null || fail "Python $version is still missing." "$advice"
 }
 
