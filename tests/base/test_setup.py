@@ -173,17 +173,3 @@ def test_the_chinese_mirrors_are_where_the_script_reads_them(bare: Machine) -> N
     assert named["python-repos"]["indexes"] == ["%(python_index)s"]
     (mapping,) = named["python-repos"]["path_mappings"]
     assert mapping.startswith("PYPI_FILES|//")
-
-
-def test_make_is_only_a_doorway() -> None:
-    recipes: dict[str, list[str]] = {}
-    name = ""
-    for line in Path("Makefile").read_text(encoding="utf-8").splitlines():
-        if line.startswith("\t"):
-            recipes.setdefault(name, []).append(line.strip())
-        elif ":" in line and not line.startswith(("#", ".")):
-            name = line.partition(":")[0]
-    assert {"help", "image", "test", "lint", "fmt", "check", "lock"} == set(recipes)
-    del recipes["help"]
-    assert max(len(lines) for lines in recipes.values()) <= 2
-    assert all(line.startswith("$(SETUP) ") for lines in recipes.values() for line in lines)

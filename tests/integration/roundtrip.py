@@ -42,7 +42,7 @@ async def check_all_kinds() -> None:
 
 async def check_null() -> None:
     """NULL comes back as None in every kind of field."""
-    made = await Kinds.objects.create(text="", price=Decimal("0"))
+    made = await Kinds.objects.create(text="", price=Decimal(0))
     row = await Kinds.objects.get(id=made.id)
     nullable = set(VALUES) - {"text", "price", "flag"}
     assert {name: getattr(row, name) for name in nullable} == dict.fromkeys(nullable)
@@ -53,7 +53,7 @@ async def check_null() -> None:
 async def check_moments() -> None:
     """A moment is the same moment in whatever zone it is written and asked for."""
     moment = dt.datetime(2026, 6, 1, 20, 0, tzinfo=dt.UTC)
-    made = await Kinds.objects.create(text="zone", price=Decimal("1"))
+    made = await Kinds.objects.create(text="zone", price=Decimal(1))
     # Assigned, not given to the constructor, which would convert it.
     made.moment = moment
     await made.save()

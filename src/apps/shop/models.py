@@ -31,7 +31,7 @@ class Product(models.Model):
 
     class Meta:
         table = "shop_product"
-        ordering = ["id"]
+        ordering = ("id",)
 
     def __str__(self) -> str:
         return self.name
@@ -50,7 +50,7 @@ class Order(models.Model):
 
     class Meta:
         table = "shop_order"
-        ordering = ["id"]
+        ordering = ("id",)
 
     def __str__(self) -> str:
         return f"order {self.id} of {self.customer}"
@@ -72,5 +72,5 @@ class OrderLine(models.Model):
 
     class Meta:
         table = "shop_order_line"
-        ordering = ["id"]
+        ordering = ("id",)
         unique_together = (("order", "product"),)

@@ -39,7 +39,7 @@ async def check_reachable(aliases: Sequence[str]) -> list[CheckMessage]:
         for alias in aliases:
             try:
                 await connection(alias).execute_query("SELECT 1")
-            except Exception as exc:
+            except Exception as exc:  # noqa: BLE001 - each driver has errors of its own
                 address = settings.databases[alias].address
                 found.append(
                     error(

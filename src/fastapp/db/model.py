@@ -18,7 +18,9 @@ class ModelBase(ModelMeta):
     would be a change of the schema. ``Meta.table_description`` and ``description=`` still do.
     """
 
-    def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> ModelBase:
+    def __new__(  # noqa: PYI034 - Self is not allowed in a metaclass
+        cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any]
+    ) -> ModelBase:
         attrs.setdefault("_no_comments", True)
         new_class: Any = super().__new__(cls, name, bases, attrs)
         meta_class = attrs.get("Meta")

@@ -298,3 +298,10 @@ def test_two_apps_with_one_command(project: Path, make_app: MakeApp) -> None:
         make_app(f"apps.{name}", urls="urlpatterns = []", commands=COMMANDS_OF_APP)
     done = manage(project, "greet-all", "you")
     assert "apps 'one' and 'two' both have a command 'greet-all'" in done.stderr
+
+
+def test_the_application_is_importable_without_an_event_loop(project: Path) -> None:
+    code = "from fastapp.asgi import create_application as make; print(make().title)"
+    done = manage(project, "--version", code=code, QK_SECRET_KEY=SECRET)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "QingKong"

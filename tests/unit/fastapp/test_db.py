@@ -153,9 +153,11 @@ async def test_a_folder_that_can_not_be_written_names_the_setting() -> None:
 
 async def test_a_broken_models_module_fails_the_start(make_app: MakeApp) -> None:
     make_app("shop", models="import no_such_package_at_all")
-    with override_settings(INSTALLED_APPS=["shop"]):
-        with pytest.raises(AppLoadError, match="app 'shop': cannot import 'shop.models'"):
-            tortoise_config()
+    with (
+        override_settings(INSTALLED_APPS=["shop"]),
+        pytest.raises(AppLoadError, match="app 'shop': cannot import 'shop.models'"),
+    ):
+        tortoise_config()
 
 
 async def test_an_app_with_an_unknown_connection(make_app: MakeApp) -> None:
@@ -164,9 +166,11 @@ async def test_an_app_with_an_unknown_connection(make_app: MakeApp) -> None:
         apps="from fastapp.apps import AppConfig\n"
         "class C(AppConfig):\n    default_connection = 'else'\n",
     )
-    with override_settings(INSTALLED_APPS=["shop"]):
-        with pytest.raises(ImproperlyConfigured, match="'shop': default_connection: expected one"):
-            tortoise_config()
+    with (
+        override_settings(INSTALLED_APPS=["shop"]),
+        pytest.raises(ImproperlyConfigured, match="'shop': default_connection: expected one"),
+    ):
+        tortoise_config()
 
 
 async def test_a_model_belongs_to_the_app_that_declares_it(make_app: MakeApp) -> None:

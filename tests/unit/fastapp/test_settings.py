@@ -39,7 +39,9 @@ def test_environment_overrides_fields(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nested_environment_merges_into_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     class Settings(BaseSettings):
-        DATABASES = {"default": {"ENGINE": "mysql", "NAME": "shop", "OPTIONS": {"echo": "0"}}}
+        DATABASES = {  # noqa: RUF012 - a field, as Django users write it
+            "default": {"ENGINE": "mysql", "NAME": "shop", "OPTIONS": {"echo": "0"}}
+        }
 
     monkeypatch.setenv("QK_DATABASES__default__HOST", "db")
     monkeypatch.setenv("QK_DATABASES__default__PORT", "3307")
@@ -53,8 +55,8 @@ def test_a_project_overrides_fields_with_or_without_annotations(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Settings(BaseSettings):
-        ALLOWED_HOSTS = ["a.example"]
-        DATABASES: dict[str, Any] = {"default": {"ENGINE": "sqlite3"}}
+        ALLOWED_HOSTS = ["a.example"]  # noqa: RUF012 - a field, as Django users write it
+        DATABASES: dict[str, Any] = {"default": {"ENGINE": "sqlite3"}}  # noqa: RUF012
         OWN_THING: int = 5
 
     assert (Settings().ALLOWED_HOSTS, Settings().OWN_THING) == (["a.example"], 5)
@@ -193,9 +195,11 @@ def test_override_settings_validates_and_restores() -> None:
     assert before == settings.PORT
     with pytest.raises(ImproperlyConfigured, match="PORT"), override_settings(PORT="many"):
         pass
-    with pytest.raises(ImproperlyConfigured, match="no setting named PROT"):
-        with override_settings(PROT=1):
-            pass
+    with (
+        pytest.raises(ImproperlyConfigured, match="no setting named PROT"),
+        override_settings(PROT=1),
+    ):
+        pass
 
 
 def write_module(project: Path, text: str) -> str:

@@ -20,6 +20,9 @@ from fastapp.db.migrations.loading import migrated_apps
 _NUMBER = re.compile(r"(\d{4})_")
 _MAX_NAME = 60
 
+#: Linters and formatters leave what is generated as it is.
+HEADER = "# Written by makemigrations.\n# fmt: off\n# ruff: noqa\n"
+
 
 @dataclass(frozen=True, slots=True)
 class NewMigration:
@@ -41,7 +44,9 @@ class NewMigration:
 
     def write(self) -> Path:
         """Write the file and return its path."""
-        return self.writer.write()
+        path = self.writer.write()
+        path.write_text(HEADER + path.read_text(encoding="utf-8"), encoding="utf-8")
+        return path
 
 
 async def new_migrations(
