@@ -73,6 +73,8 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     TRUSTED_PROXIES: StringList = []
     #: Prefix to URL of services that the gateway proxies besides the installed apps.
     EXTRA_PROXY: dict[str, str] = {}
+    #: Prefix to URL, or URLs, of installed apps that run on other hosts.
+    UPSTREAMS: dict[str, str | list[str]] = {}
     #: Seconds that requests in flight get to finish after SIGTERM.
     SHUTDOWN_TIMEOUT: int = Field(default=30, ge=0)
 

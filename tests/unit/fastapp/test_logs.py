@@ -1,0 +1,82 @@
+"""Logging: the request id in every record, JSON lines, and the LOGGING setting."""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.config
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from fastapp.conf import override_settings
+from fastapp.logs import configure_logging, logging_config, request_id_var
+from fastapp.logs.formatters import JsonFormatter
+from fastapp.logs.request_id import RequestIdFilter
+
+
+@pytest.fixture(autouse=True)
+def keep_logging() -> Iterator[None]:
+    """The configuration of the process is as before at the end."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def record(message: str, **extra: object) -> logging.LogRecord:
+    made = logging.LogRecord("a.b", logging.INFO, "file.py", 1, message, (), None)
+    made.__dict__.update(extra)
+    return made
+
+
+def test_every_record_gets_the_request_id() -> None:
+    token = request_id_var.set("r-1")
+    try:
+        made = record("x")
+        assert RequestIdFilter().filter(made) is True
+        assert made.__dict__["request_id"] == "r-1"
+    finally:
+        request_id_var.reset(token)
+
+
+def test_json_lines() -> None:
+    line = JsonFormatter().format(record("线 \n two", request_id="r-2"))
+    assert "\n" not in line
+    entry = json.loads(line)
+    assert entry["message"] == "线 \n two"
+    assert (entry["level"], entry["logger"], entry["request_id"]) == ("INFO", "a.b", "r-2")
+    assert entry["time"].endswith("+00:00")
+
+
+def test_json_lines_of_exceptions() -> None:
+    try:
+        raise RuntimeError("broken")
+    except RuntimeError:
+        made = record("x", exc_info=sys.exc_info())
+    assert "RuntimeError: broken" in json.loads(JsonFormatter().format(made))["exception"]
+
+
+@pytest.mark.parametrize("form", ["plain", "json"])
+def test_the_format_is_a_setting(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with override_settings(LOG_FORMAT=form, LOG_LEVEL="WARNING") as settings:
+        configure_logging(settings)
+    logging.getLogger("some.app").info("not shown")
+    logging.getLogger("some.app").warning("shown")
+    shown = capsys.readouterr().err
+    assert "not shown" not in shown
+    if form == "json":
+        assert json.loads(shown)["request_id"] == "-"
+    else:
+        assert shown.endswith("WARNING some.app [-] shown\n")
+
+
+def test_the_logging_setting_is_merged_in() -> None:
+    extra = {"loggers": {"some.app": {"level": "DEBUG"}}, "root": {"level": "ERROR"}}
+    with override_settings(LOGGING=extra) as settings:
+        config = logging_config(settings)
+    assert config["root"] == {"level": "ERROR", "handlers": ["console"]}
+    assert config["loggers"]["some.app"] == {"level": "DEBUG"}
+    assert "aiosqlite" in config["loggers"]
