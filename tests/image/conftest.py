@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from docker.errors import ImageNotFound
 from docker.models.images import Image
 from image import inside
 from image.engine import FRAMEWORK, Engine, EngineError
@@ -36,11 +37,17 @@ def image(engine: Engine) -> Image:
 def base(engine: Engine, image: Image) -> Image:
     """The image that ours was made on: the one with the most of our layers, but not all."""
     layers = _layers(image)
-    candidates = [
-        (len(_layers(other)), other)
-        for other in engine.client.images.list()
-        if _layers(other) == layers[: len(_layers(other))] and len(_layers(other)) < len(layers)
-    ]
+    candidates = []
+    for summary in engine.client.api.images():
+        try:
+            other = engine.client.images.get(summary["Id"])
+        except ImageNotFound:
+            continue  # Somebody removed it meanwhile.
+        # What a build was made on has a name; what one leaves behind half-way has none.
+        named = other.tags or other.attrs.get("RepoDigests")
+        below = _layers(other)
+        if named and below == layers[: len(below)] and len(below) < len(layers):
+            candidates.append((len(below), other))
     if not candidates:
         raise EngineError(
             "the image that fastapp was made on is not in the container engine any more, and these "

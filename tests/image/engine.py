@@ -24,19 +24,6 @@ ANSWER_SECONDS = 60
 #: Seconds that a command in a container, or a server's start, may take on a busy machine.
 PATIENCE = 40.0
 
-#: How an operator who trusts nobody runs the image.
-HARDENED: dict[str, Any] = {
-    "read_only": True,
-    "cap_drop": ["ALL"],
-    "security_opt": ["no-new-privileges"],
-    "tmpfs": {"/tmp": ""},
-}
-#: What a server of the framework has to be told.
-SERVER_SETTINGS = {
-    "QK_SECRET_KEY": secrets.token_urlsafe(48),
-    "QK_ALLOWED_HOSTS": "127.0.0.1",
-}
-
 
 class EngineError(RuntimeError):
     """The engine or the image is not there; the text says what to do about it."""
@@ -171,14 +158,6 @@ def finish(container: Container, seconds: float = PATIENCE) -> Finished:
     output: bytes = container.logs(stdout=True, stderr=False)
     errors: bytes = container.logs(stdout=False, stderr=True)
     return Finished(code, output.decode(), errors.decode())
-
-
-def published_url(container: Container, port: str = "8000/tcp") -> str:
-    """Where a published port of a container is reached from this machine."""
-    container.reload()
-    bindings: Any = container.ports.get(port)
-    assert bindings, f"the port {port} is not published: {container.ports}"
-    return f"http://{bindings[0]['HostIp']}:{bindings[0]['HostPort']}"
 
 
 def logs(container: Container) -> str:

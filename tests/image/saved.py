@@ -11,9 +11,6 @@ from typing import IO, Any
 
 from docker.models.images import Image
 
-#: Upstream's own text, which comes with a wheel whose hash is locked.
-DISTRIBUTION_TEXT = ("METADATA", "licenses/", "AUTHORS", "LICENSE", "NOTICE")
-
 
 @dataclass(frozen=True)
 class Entry:

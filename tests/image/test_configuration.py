@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import zoneinfo
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -111,9 +109,7 @@ def test_time_zone(saved: SavedImage, report: Report) -> None:
     assert "usr/share/zoneinfo/Asia/Shanghai" in saved.base_entries
     assert report["time_zone"].endswith("/zoneinfo/Asia/Shanghai")
     assert report["time_zone_names"][0] == "CST"
-    expected = datetime.now(zoneinfo.ZoneInfo("Asia/Shanghai")).utcoffset()
-    assert expected is not None
-    assert report["utc_offset"] == expected.total_seconds() == 8 * 3600
+    assert report["utc_offset"] == 8 * 3600
 
 
 def test_time_zone_without_the_variable(engine: Engine, image: Image) -> None:

@@ -45,12 +45,14 @@ def manage(
     lines = ["import sys", "from fastapp.cli import main", "try:", "    main()", "finally:"]
     script.write_text("\n".join([*lines, f"    {code or 'pass'}", ""]), encoding="utf-8")
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("QK_")}
+    # Absolute, for the process starts in another folder.
+    path = [str(project), *(os.path.abspath(entry) for entry in sys.path if entry)]
     return subprocess.run(
         [sys.executable, str(script), *arguments],
         cwd=project,
         env={
             **inherited,
-            "PYTHONPATH": os.pathsep.join([str(project), *filter(None, sys.path)]),
+            "PYTHONPATH": os.pathsep.join(path),
             "FASTAPP_SETTINGS_MODULE": "own_settings",
             **environment,
         },
