@@ -6,7 +6,7 @@ Pants' own `image_tags` and `DockerImageTagsRequest` only vary what follows the 
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Iterable, Iterator
 
 from pants.backend.docker.target_types import (
     DockerBuildOptionFieldMixin,
@@ -36,7 +36,7 @@ class DockerImageExtraNamesField(DockerBuildOptionFieldMixin, StringSequenceFiel
             yield value_formatter(name)
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return (
         *collect_rules(),
         DockerImageTarget.register_plugin_field(DockerImageExtraNamesField),

@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Union
 
-from image_layer.pack import ALWAYS_EXCLUDED, LayerSpec, PackLayerRequest
-from image_layer.target_types import (
-    FilesystemLayerDirectoriesField,
-    FilesystemLayerFilesField,
-    FilesystemLayerSymlinksField,
-    LayerExcludeField,
-    LayerPathField,
-    RequirementsLayerForbidField,
-    RequirementsLayerResolveField,
-    SourcesLayerDependenciesField,
-    WheelsLayerDependenciesField,
-)
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import InterpreterConstraintsField
 from pants.backend.python.util_rules import local_dists, pex, python_sources
@@ -40,6 +28,19 @@ from pants.engine.target import (
 )
 from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
+
+from image_layer.pack import ALWAYS_EXCLUDED, LayerSpec, PackLayerRequest
+from image_layer.target_types import (
+    FilesystemLayerDirectoriesField,
+    FilesystemLayerFilesField,
+    FilesystemLayerSymlinksField,
+    LayerExcludeField,
+    LayerPathField,
+    RequirementsLayerForbidField,
+    RequirementsLayerResolveField,
+    SourcesLayerDependenciesField,
+    WheelsLayerDependenciesField,
+)
 from pex_tree.rules import PexTree, PexTreeRequest
 from pex_tree.rules import rules as pex_tree_rules
 
@@ -94,7 +95,7 @@ class FilesystemLayerFieldSet(PackageFieldSet):
 
 # Before the rules that call it: Pants reads the `Get`s of helpers that it has already seen.
 async def _pack_pex(
-    field_set: Union[RequirementsLayerFieldSet, WheelsLayerFieldSet],
+    field_set: RequirementsLayerFieldSet | WheelsLayerFieldSet,
     pex_: Pex,
     constraints: InterpreterConstraints,
     forbid: tuple[str, ...],
@@ -208,7 +209,7 @@ async def package_filesystem_layer(field_set: FilesystemLayerFieldSet) -> BuiltP
     )
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return (
         *collect_rules(),
         *local_dists.rules(),

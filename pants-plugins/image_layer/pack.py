@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pkgutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.backend.python.subsystems.setup import PythonSetup
@@ -82,5 +83,5 @@ async def pack_layer(request: PackLayerRequest, python_setup: PythonSetup) -> Bu
     return BuiltPackage(digest, (BuiltPackageArtifact(spec.output),))
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return collect_rules()

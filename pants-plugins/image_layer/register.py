@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from collections.abc import Iterable
+
+from pants.engine.target import Target
 
 from image_layer import image_names, layers, pack
 from image_layer.target_types import (
@@ -11,7 +13,6 @@ from image_layer.target_types import (
     SourcesLayerTarget,
     WheelsLayerTarget,
 )
-from pants.engine.target import Target
 
 
 def target_types() -> Iterable[type[Target]]:

@@ -6,8 +6,6 @@ Dockerfile unpacks it with `ADD layer.tar /`: the engine assembles and does no w
 
 from __future__ import annotations
 
-from typing import Optional
-
 from pants.backend.python.target_types import InterpreterConstraintsField
 from pants.core.goals.package import OutputPathField
 from pants.engine.addresses import Address
@@ -30,7 +28,7 @@ class LayerPathField(StringField):
     help = help_text("The absolute directory of the image under which the files are put.")
 
     @classmethod
-    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
         value = super().compute_value(raw_value, address)
         if value is not None and (not value.startswith("/") or ".." in value.split("/")):
             raise InvalidFieldException(

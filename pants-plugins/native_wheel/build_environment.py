@@ -11,20 +11,8 @@ from __future__ import annotations
 import json
 import os
 import pkgutil
+from collections.abc import Iterable
 
-from native_wheel.compiler import Compiler, NativeWheelSubsystem
-from native_wheel.sdist import Sdist, SdistRequest
-from native_wheel.target_types import (
-    NativeWheelBuildResolveField,
-    NativeWheelCompileArgsField,
-    NativeWheelExcludeField,
-    NativeWheelLinkArgsField,
-    NativeWheelProfileField,
-    NativeWheelProjectField,
-    NativeWheelSha256Field,
-    NativeWheelSizeField,
-    NativeWheelVersionField,
-)
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.package_dists import (
     DistBuildEnvironment,
@@ -41,6 +29,20 @@ from pants.engine.target import (
     WrappedTargetRequest,
 )
 from pants.engine.unions import UnionRule
+
+from native_wheel.compiler import Compiler, NativeWheelSubsystem
+from native_wheel.sdist import Sdist, SdistRequest
+from native_wheel.target_types import (
+    NativeWheelBuildResolveField,
+    NativeWheelCompileArgsField,
+    NativeWheelExcludeField,
+    NativeWheelLinkArgsField,
+    NativeWheelProfileField,
+    NativeWheelProjectField,
+    NativeWheelSha256Field,
+    NativeWheelSizeField,
+    NativeWheelVersionField,
+)
 from pex_tree.rules import PexTree, PexTreeRequest
 from pex_tree.rules import rules as pex_tree_rules
 
@@ -143,7 +145,7 @@ async def prepare_build(
     return DistBuildEnvironment((), inputs)
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return (
         *collect_rules(),
         *pex_tree_rules(),

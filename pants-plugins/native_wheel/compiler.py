@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.core.util_rules.system_binaries import (
@@ -15,7 +16,7 @@ from pants.engine.process import Process, ProcessCacheScope, ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
 from pants.option.option_types import StrListOption
 from pants.option.subsystem import Subsystem
-from pants.util.strutil import help_text
+from pants.util.strutil import softwrap
 
 
 class NativeWheelSubsystem(Subsystem):
@@ -28,7 +29,7 @@ class NativeWheelSubsystem(Subsystem):
     )
     search_path = StrListOption(
         default=["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"],
-        help=help_text(
+        help=softwrap(
             """
             Directories in which compilers are looked for, and the only ones on PATH while
             a wheel is built.
@@ -81,5 +82,5 @@ async def find_compiler(subsystem: NativeWheelSubsystem) -> Compiler:
     )
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return collect_rules()

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
-from native_wheel.target_types import (
-    NativeWheelModulesField,
-    NativeWheelResolvesField,
-)
 from pants.backend.python.dependency_inference.module_mapper import (
     FirstPartyPythonMappingImpl,
     FirstPartyPythonMappingImplMarker,
@@ -18,6 +15,11 @@ from pants.backend.python.subsystems.setup import PythonSetup
 from pants.engine.rules import collect_rules, rule
 from pants.engine.target import AllTargets, InvalidFieldException
 from pants.engine.unions import UnionRule
+
+from native_wheel.target_types import (
+    NativeWheelModulesField,
+    NativeWheelResolvesField,
+)
 
 
 class NativeWheelMappingMarker(FirstPartyPythonMappingImplMarker):
@@ -50,7 +52,7 @@ async def map_native_wheels_to_modules(
     return FirstPartyPythonMappingImpl.create(mapping)
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return (
         *collect_rules(),
         UnionRule(FirstPartyPythonMappingImplMarker, NativeWheelMappingMarker),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from collections.abc import Iterable
+
+from pants.engine.target import Target
 
 from native_wheel import build_environment, compiler, module_mapping, sdist
 from native_wheel.target_types import NativeWheelTarget
-from pants.engine.target import Target
 
 
 def target_types() -> Iterable[type[Target]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.backend.python.subsystems.repos import PythonRepos
@@ -79,5 +80,5 @@ async def fetch_sdist(request: SdistRequest, repos: PythonRepos) -> Sdist:
     return Sdist(result.output_digest, filename)
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return collect_rules()

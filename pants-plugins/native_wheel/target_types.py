@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Optional
 
 from pants.backend.python.macros.python_artifact import PythonArtifact
 from pants.backend.python.target_types import (
@@ -57,7 +56,7 @@ class NativeWheelSha256Field(StringField):
     )
 
     @classmethod
-    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
         value = super().compute_value(raw_value, address)
         if value is not None and not re.fullmatch(r"[0-9a-f]{64}", value):
             raise InvalidFieldException(
@@ -96,7 +95,7 @@ class NativeWheelLinkArgsField(StringSequenceField):
     )
 
     @classmethod
-    def compute_value(cls, raw_value: object, address: Address) -> Optional[tuple[str, ...]]:
+    def compute_value(cls, raw_value: object, address: Address) -> tuple[str, ...] | None:
         value = super().compute_value(raw_value, address)  # type: ignore[arg-type]
         for arg in value or ():
             if arg in FAST_MATH_FLAGS:
@@ -174,7 +173,7 @@ class _ProvidesField(PythonProvidesField):
 
 class _GenerateSetupField(GenerateSetupField):
     alias = "_generate_setup"
-    default = False
+    default = False  # type: ignore[assignment] # Pants' own is None: "ask the subsystem"
 
 
 class _WheelField(WheelField):

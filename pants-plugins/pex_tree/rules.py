@@ -6,6 +6,7 @@ the one it runs on, which is Pants' own 3.9.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.backend.python.util_rules import pex, pex_cli, pex_environment
@@ -57,7 +58,7 @@ async def lay_out_pex(request: PexTreeRequest) -> PexTree:
     return PexTree(result.output_digest, request.directory)
 
 
-def rules():  # type: ignore[no-untyped-def]
+def rules() -> Iterable[object]:
     return (
         *collect_rules(),
         *pex.rules(),

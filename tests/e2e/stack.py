@@ -41,14 +41,13 @@ class Service:
         state = attributes["State"]
         return attributes["Id"], state["Pid"], state["StartedAt"], attributes["RestartCount"]
 
-    @property
-    def healthy(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether the engine believes so."""
         return health(self.container) == "healthy"
 
-    def ready(self) -> int:
-        """Status of the readiness endpoint."""
-        return self.client.get("/healthz/ready").status_code
+    def is_ready(self) -> bool:
+        """Whether it says so itself."""
+        return self.client.get("/healthz/ready").status_code == 200
 
     def make(self, **product: Any) -> dict[str, Any]:
         """Make a product over HTTP."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,10 +146,8 @@ class Engine:
 
     def remove_image(self, name: str) -> None:
         """Remove an image if it is there, with the unnamed ones that only it was made of."""
-        try:
+        with suppress(NotFound):
             self.client.images.remove(name, force=True)
-        except NotFound:
-            pass
 
 
 def finish(container: Container, seconds: float = PATIENCE) -> Finished:

@@ -63,12 +63,14 @@ def markers() -> dict[str, str]:
 
 def writable() -> list[str]:
     """Files and folders of the image that this process may change."""
-    found = []
+    found: list[str] = []
     for folder, names, files in os.walk("/"):
         names[:] = [name for name in names if os.path.join(folder, name) not in WRITABLE]
-        for path in (folder, *(os.path.join(folder, name) for name in files)):
-            if not os.path.islink(path) and os.access(path, os.W_OK):
-                found.append(path)
+        found += [
+            path
+            for path in (folder, *(os.path.join(folder, name) for name in files))
+            if not os.path.islink(path) and os.access(path, os.W_OK)
+        ]
     return found
 
 

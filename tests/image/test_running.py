@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -107,7 +108,8 @@ def test_sqlite_is_in_the_volume(server: tuple[Container, httpx.Client]) -> None
     )
     done = container.exec_run(["python", "-c", code])
     assert done.exit_code == 0, done.output
-    mounts = [line.split() for line in done.output.decode().splitlines()]
+    output: Any = done.output
+    mounts = [line.split() for line in output.decode().splitlines()]
     options = {mount[1]: mount[3].split(",") for mount in mounts}
     assert "ro" in options["/"]
     assert "rw" in options["/var/lib/qingkong"]

@@ -14,7 +14,8 @@ import os
 import re
 import sys
 import tarfile
-from typing import Any, Iterable, Iterator, Optional
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 # 1980-01-01: later than zero, which some tools take for "unknown", and what zip files can carry.
 EPOCH = 315532800
@@ -54,7 +55,7 @@ def files_below(tree: str, patterns: Iterable[str]) -> Iterator[tuple[str, str]]
                 yield os.path.join(directory, name), relative
 
 
-def distribution_name(dist_info: str) -> Optional[str]:
+def distribution_name(dist_info: str) -> str | None:
     """`asyncmy` for `asyncmy-0.2.18.dist-info`, normalised as in PEP 503; None for others."""
     match = re.fullmatch(r"(.+?)-[^-]+\.dist-info", dist_info)
     return re.sub(r"[-_.]+", "-", match.group(1)).lower() if match else None
@@ -75,7 +76,7 @@ def check_forbidden(spec: dict[str, Any]) -> None:
             )
 
 
-def tree_entries(spec: dict[str, Any]) -> Iterator[tuple[tarfile.TarInfo, Optional[bytes]]]:
+def tree_entries(spec: dict[str, Any]) -> Iterator[tuple[tarfile.TarInfo, bytes | None]]:
     """The entries of the packed tree: its directories, files and links."""
     tree, prefix = spec["tree"], spec["path"]
     directories = {prefix}
@@ -109,7 +110,7 @@ def tree_entries(spec: dict[str, Any]) -> Iterator[tuple[tarfile.TarInfo, Option
             yield info, None
 
 
-def declared_entries(spec: dict[str, Any]) -> Iterator[tuple[tarfile.TarInfo, Optional[bytes]]]:
+def declared_entries(spec: dict[str, Any]) -> Iterator[tuple[tarfile.TarInfo, bytes | None]]:
     """The entries that the target spells out."""
     for path, owner_mode in spec["directories"].items():
         match = re.fullmatch(r"(\d+):(\d+) ([0-7]{3,4})", owner_mode)

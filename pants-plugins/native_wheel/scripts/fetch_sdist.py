@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import html.parser
+import http.client
 import json
 import os
 import re
@@ -103,8 +104,9 @@ def fetch(
                 problems.append(f"{page} lists no {project}-{version}.tar.gz")
                 continue
             content, _, _ = read(link)
-        except (OSError, ValueError, KeyError) as error:
-            problems.append(f"{page}: {error}")
+        # The network's, and those of a page that is no index page.
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
+            problems.append(f"{page}: {type(error).__name__}: {error}")
             continue
         filename = os.path.basename(urllib.parse.urlsplit(link).path)
         check(content, target=target, filename=filename, sha256=sha256, size=size)

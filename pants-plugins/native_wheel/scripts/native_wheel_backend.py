@@ -246,5 +246,3 @@ def provenance(spec: dict[str, Any]) -> dict[str, Any]:
         "build_requirements": tools,
         "python": ".".join(map(str, sys.version_info[:2])),
     }
-
-

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pack_layer
+import pytest
+
+
+def spec(**fields: Any) -> dict[str, Any]:
+    """A specification as the plugin writes it, with `fields` in it."""
+    return {
+        "target": "deploy:layer",
+        "tree": "",
+        "path": "",
+        "exclude": [],
+        "forbid": [],
+        "directories": {},
+        "symlinks": {},
+        "files": {},
+        **fields,
+    }
+
+
+def members(layer: Path) -> dict[str, tarfile.TarInfo]:
+    with tarfile.open(layer) as tar:
+        return {member.name: member for member in tar}
+
+
+def write(tree: Path, *names: str) -> None:
+    for name in names:
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"content of {name}")
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty tree, in the working directory as in a sandbox."""
+    monkeypatch.chdir(tmp_path)
+    directory = tmp_path / "tree"
+    directory.mkdir()
+    return directory
+
+
+def test_same_bytes_whatever_the_machine(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = []
+    for number, (order, umask, zone, clock) in enumerate(
+        [
+            (["a/x.py", "a/y.py", "b.py"], 0o022, "UTC", 1_000_000_000),
+            (["b.py", "a/y.py", "a/x.py"], 0o077, "Asia/Shanghai", 1_700_000_000),
+        ]
+    ):
+        name = f"tree{number}"
+        previous = os.umask(umask)
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        try:
+            for file in order:
+                write(Path(name), file)
+                os.utime(Path(name, file), (clock, clock))
+            pack_layer.write_layer(spec(tree=name, path="app"), f"{name}.tar")
+        finally:
+            os.umask(previous)
+            monkeypatch.delenv("TZ")
+            time.tzset()
+        layers.append(Path(f"{name}.tar").read_bytes())
+    assert layers[0] == layers[1]
+
+
+def test_members(tree: Path) -> None:
+    write(tree, "pkg/run.sh", "pkg/mod.py")
+    (tree / "pkg/run.sh").chmod(0o700)
+    (tree / "pkg/link.py").symlink_to("mod.py")
+    pack_layer.write_layer(
+        spec(
+            tree="tree",
+            path="app",
+            directories={"/data": "10001:10001 0750"},
+            symlinks={"/etc/localtime": "/usr/share/zoneinfo/Asia/Shanghai"},
+            files={"/etc/timezone": "Asia/Shanghai\n"},
+        ),
+        "out/layer.tar",
+    )
+    found = members(Path("out/layer.tar"))
+    assert list(found) == sorted(found)
+    assert {name: (oct(info.mode), info.uid, info.gid) for name, info in found.items()} == {
+        "app": ("0o755", 0, 0),
+        "app/pkg": ("0o755", 0, 0),
+        "app/pkg/link.py": ("0o777", 0, 0),
+        "app/pkg/mod.py": ("0o644", 0, 0),
+        "app/pkg/run.sh": ("0o755", 0, 0),
+        "data": ("0o750", 10001, 10001),
+        "etc/localtime": ("0o777", 0, 0),
+        "etc/timezone": ("0o644", 0, 0),
+    }
+    assert {info.mtime for info in found.values()} == {pack_layer.EPOCH}
+    assert found["app/pkg/link.py"].linkname == "mod.py"
+    assert found["etc/localtime"].linkname == "/usr/share/zoneinfo/Asia/Shanghai"
+    with tarfile.open("out/layer.tar") as tar:
+        timezone = tar.extractfile("etc/timezone")
+        assert timezone is not None
+        assert timezone.read() == b"Asia/Shanghai\n"
+
+
+def test_directories_of_other_layers_are_not_touched(tree: Path) -> None:
+    """An entry for `usr` would put its mode and owner over the base image's."""
+    write(tree, "click/__init__.py")
+    pack_layer.write_layer(spec(tree="tree", path="usr/lib/site-packages"), "layer.tar")
+    assert list(members(Path("layer.tar"))) == [
+        "usr/lib/site-packages",
+        "usr/lib/site-packages/click",
+        "usr/lib/site-packages/click/__init__.py",
+    ]
+
+
+def test_exclude(tree: Path) -> None:
+    write(
+        tree,
+        "a/__pycache__/x.cpython-312.pyc",
+        "__pycache__/y.pyc",
+        "a/x.py",
+        "a/tests/test_x.py",
+        "bin/tool",
+    )
+    pack_layer.write_layer(
+        spec(
+            tree="tree",
+            path="app",
+            exclude=["__pycache__", "*/__pycache__", "*.pyc", "*/tests", "bin", "bin/*"],
+        ),
+        "layer.tar",
+    )
+    assert list(members(Path("layer.tar"))) == ["app", "app/a", "app/a/x.py"]
+
+
+@pytest.mark.parametrize(
+    ("directory", "name"),
+    [
+        ("asyncmy-0.2.18.dist-info", "asyncmy"),
+        ("Ruamel.YAML_clib-1.0.dist-info", "ruamel-yaml-clib"),
+        ("asyncmy", None),
+        ("asyncmy.libs", None),
+    ],
+)
+def test_distribution_name(directory: str, name: str | None) -> None:
+    assert pack_layer.distribution_name(directory) == name
+
+
+def test_forbidden_distribution(tree: Path) -> None:
+    write(tree, "Async_My-0.2.18.dist-info/METADATA", "click-8.dist-info/METADATA")
+    with pytest.raises(pack_layer.LayerError) as error:
+        pack_layer.write_layer(spec(tree="tree", path="x", forbid=["async.my"]), "layer.tar")
+    message = str(error.value)
+    assert "'forbid' field in target deploy:layer has 'async-my'" in message
+    assert "Async_My-0.2.18.dist-info" in message
+    assert "pants generate-lockfiles" in message
+    assert not Path("layer.tar").exists()
+
+
+def test_what_is_forbidden_and_absent_is_no_error(tree: Path) -> None:
+    write(tree, "click-8.dist-info/METADATA")
+    pack_layer.write_layer(spec(tree="tree", path="x", forbid=["asyncmy"]), "layer.tar")
+    assert "x/click-8.dist-info/METADATA" in members(Path("layer.tar"))
+
+
+def test_link_to_the_build_machine(tree: Path) -> None:
+    (tree / "python").symlink_to(tree / "elsewhere")
+    with pytest.raises(pack_layer.LayerError) as error:
+        pack_layer.write_layer(spec(tree="tree", path="x"), "layer.tar")
+    message = str(error.value)
+    assert message.startswith("python in the layer of target deploy:layer is a link to ")
+    assert "'exclude' field" in message
+
+
+@pytest.mark.parametrize("value", ["0755", "root:root 0755", "0:0 rwx", "0:0 0955", "0:0  0755"])
+def test_bad_directory(tree: Path, value: str) -> None:
+    with pytest.raises(pack_layer.LayerError) as error:
+        pack_layer.write_layer(spec(directories={"/data": value}), "layer.tar")
+    message = str(error.value)
+    assert f"'directories' field in target deploy:layer has {value!r} for '/data'" in message
+    assert "'0:0 0755'" in message
+
+
+def test_nothing_to_pack(tree: Path) -> None:
+    with pytest.raises(pack_layer.LayerError, match="deploy:layer has nothing to put"):
+        pack_layer.write_layer(spec(tree="absent", path="x"), "layer.tar")
+
+
+def test_program(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("spec.json").write_text(json.dumps(spec(files={"/etc/x": "y"})))
+    assert pack_layer.main(["spec.json", "out/layer.tar"]) == 0
+    assert list(members(Path("out/layer.tar"))) == ["etc/x"]
+
+    Path("spec.json").write_text(json.dumps(spec(directories={"/x": "?"})))
+    assert pack_layer.main(["spec.json", "out/other.tar"]) == 1
+    assert capsys.readouterr().err.startswith("image_layer: the 'directories' field")
+    assert os.listdir("out") == ["layer.tar"]

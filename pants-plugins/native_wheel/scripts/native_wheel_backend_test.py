@@ -1,0 +1,325 @@
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import native_wheel_backend as backend
+import native_wheel_hook
+import pytest
+
+COMPILE = ["-fPIC", "-Os", "-c", "x.c", "-o", "x.o", "-flto"]
+LINK = ["-shared", "x.o", "-o", "x.so", "-s"]
+
+
+def spec(**fields: Any) -> dict[str, Any]:
+    return {
+        "target": "3rdparty/tiny:wheel",
+        "project": "tiny",
+        "version": "1.0",
+        "profile": "small",
+        "compile_args": ["-Os", "-flto"],
+        "link_args": ["-s"],
+        "exclude": ["*.c"],
+        "sdist": "tiny-1.0.tar.gz",
+        "sdist_sha256": "0" * 64,
+        "compiler": "gcc (Debian) 12",
+        **fields,
+    }
+
+
+def refusal(error: pytest.ExceptionInfo[backend.NativeWheelError]) -> str:
+    message = str(error.value)
+    assert message.startswith("native_wheel: target 3rdparty/tiny:wheel: ")
+    return message
+
+
+def test_shim_writes_down_what_it_runs(tmp_path: Path) -> None:
+    real = tmp_path / "real cc"
+    real.write_text('#!/bin/sh\necho "$#:$2"\nexit 3\n')
+    real.chmod(0o755)
+    log = tmp_path / "compiler log"
+    shim = tmp_path / "cc"
+    backend.write_shim(shim, str(real), log)
+    assert backend.read_commands(log) == []
+    hard = ["-DNAME=a b", "$HOME", "", "new\nline", "%s'\""]
+    for arguments in (hard, ["-c"]):
+        result = subprocess.run([shim, *arguments], capture_output=True, text=True, check=False)
+        assert result.returncode == 3
+    assert backend.read_commands(log) == [hard, ["-c"]]
+
+
+@pytest.mark.parametrize(
+    ("cc", "cxx"),
+    [
+        ("/usr/bin/gcc", "/usr/bin/g++"),
+        ("/usr/bin/cc", "/usr/bin/c++"),
+        ("/opt/bin/clang", "/opt/bin/clang++"),
+        ("/opt/bin/icx", "/opt/bin/icx"),
+    ],
+)
+def test_cxx_beside_cc(cc: str, cxx: str) -> None:
+    assert backend._cxx_of(cc) == cxx
+
+
+def test_flags_that_arrived() -> None:
+    backend.verify_flags(spec(), [["--version"], COMPILE, LINK])
+
+
+@pytest.mark.parametrize("commands", [[], [["--version"]], [COMPILE], [LINK]])
+def test_nothing_compiled(commands: list[list[str]]) -> None:
+    with pytest.raises(backend.NativeWheelError) as error:
+        backend.verify_flags(spec(), commands)
+    message = refusal(error)
+    assert "'project' 'tiny' 1.0 compiled no extension module" in message
+    assert "python_requirement" in message
+
+
+def test_dropped_compile_flag() -> None:
+    with pytest.raises(backend.NativeWheelError) as error:
+        backend.verify_flags(spec(), [COMPILE, ["-O2", "-flto", "-c", "y.c"], LINK])
+    message = refusal(error)
+    assert "'compile_args' has '-Os', which did not reach 1 of 2" in message
+    assert "`cc -O2 -flto -c y.c`" in message
+    assert "take the flag out" in message
+
+
+def test_dropped_link_flag() -> None:
+    with pytest.raises(backend.NativeWheelError) as error:
+        backend.verify_flags(spec(), [COMPILE, ["-shared", "x.o"]])
+    assert "'link_args' has '-s', which did not reach 1 of 1" in refusal(error)
+
+
+def sdist(path: Path, members: dict[str, str]) -> str:
+    """Write a source distribution; return its sha256."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name, text in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_unpack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    sha256 = sdist(Path("tiny-1.0.tar.gz"), {"tiny-1.0/setup.py": "", "tiny-1.0/x.c": "int x;"})
+    source = backend.unpack(spec(sdist_sha256=sha256), tmp_path / "work")
+    assert sorted(path.name for path in source.iterdir()) == ["setup.py", "x.c"]
+
+
+def test_unpack_nothing_before_the_hash_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sha256 = sdist(Path("tiny-1.0.tar.gz"), {"tiny-1.0/setup.py": ""})
+    with pytest.raises(backend.NativeWheelError) as error:
+        backend.unpack(spec(), tmp_path / "work")
+    message = refusal(error)
+    assert f"'sha256' is {'0' * 64}" in message
+    assert sha256 in message
+    assert not (tmp_path / "work").exists()
+
+
+def test_unpack_stays_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    sha256 = sdist(Path("tiny-1.0.tar.gz"), {"../outside": "x"})
+    with pytest.raises(tarfile.OutsideDestinationError):
+        backend.unpack(spec(sdist_sha256=sha256), tmp_path / "work")
+    assert not (tmp_path / "work/outside").exists()
+
+
+def test_unknown_back_end(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[build-system]\nbuild-backend = "absent.api"\n')
+    with pytest.raises(backend.NativeWheelError) as error:
+        backend._backend_of(spec(), tmp_path)
+    message = refusal(error)
+    assert "build back end 'absent.api' cannot be imported" in message
+    assert "'build_resolve'" in message
+    assert "pants generate-lockfiles" in message
+
+
+def test_back_end_of_the_package_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[build-system]\nbuild-backend = "own_backend:Api.inner"\nbackend-path = ["tools"]\n'
+    )
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/own_backend.py").write_text("class Api:\n    inner = 'found'\n")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert backend._backend_of(spec(), tmp_path) == "found"
+
+
+def built_wheel(directory: Path, files: dict[str, str]) -> Path:
+    """A wheel as a back end leaves it: times and order of the moment."""
+    directory.mkdir(parents=True)
+    path = directory / "tiny-1.0-cp312-cp312-linux_x86_64.whl"
+    info = "tiny-1.0.dist-info"
+    content = {
+        **files,
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: false\n"
+        "Tag: cp312-cp312-linux_x86_64\n",
+    }
+    record = "".join(
+        f"{name},sha256={digest_of(text.encode())},{len(text)}\n" for name, text in content.items()
+    )
+    content[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, text in content.items():
+            wheel.writestr(zipfile.ZipInfo(name, time.localtime()[:6]), text)
+    return path
+
+
+def digest_of(content: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+
+
+@pytest.fixture
+def epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `prepare_process` sets for the time of a build."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", backend.EPOCH)
+
+
+@pytest.mark.usefixtures("epoch")
+def test_repack(tmp_path: Path) -> None:
+    files = {"tiny/__init__.py": "", "tiny/x.cpython-312.so": "binary", "tiny/x.c": "int x;"}
+    wheels = []
+    for number, order in enumerate((sorted(files), sorted(files, reverse=True))):
+        built = built_wheel(tmp_path / f"work{number}/wheel", {name: files[name] for name in order})
+        name = backend.repack(spec(), built, tmp_path / f"out{number}")
+        assert name == built.name
+        wheels.append((tmp_path / f"out{number}" / name).read_bytes())
+    assert wheels[0] == wheels[1]
+
+    with zipfile.ZipFile(io.BytesIO(wheels[0])) as wheel:
+        names = wheel.namelist()
+        assert "tiny/x.c" not in names
+        assert {info.date_time for info in wheel.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        rows = list(csv.reader(wheel.read("tiny-1.0.dist-info/RECORD").decode().splitlines()))
+        assert sorted(name for name, _, _ in rows) == sorted(names)
+        for name, digest, size in rows:
+            if name != "tiny-1.0.dist-info/RECORD":
+                content = wheel.read(name)
+                assert (digest, size) == (f"sha256={digest_of(content)}", str(len(content)))
+        record = json.loads(wheel.read("tiny-1.0.dist-info/native_wheel.json"))
+    assert record == {
+        "schema": 1,
+        "project": "tiny",
+        "version": "1.0",
+        "profile": "small",
+        "sdist_sha256": "0" * 64,
+        "compile_args": ["-Os", "-flto"],
+        "link_args": ["-s"],
+        "compiler": "gcc (Debian) 12",
+        "cython": record["build_requirements"].get("cython"),
+        "build_requirements": record["build_requirements"],
+        "python": "3.12",
+    }
+
+
+@pytest.mark.usefixtures("epoch")
+def test_excluding_the_extension_module(tmp_path: Path) -> None:
+    built = built_wheel(tmp_path / "work/wheel", {"tiny/x.cpython-312.so": "binary"})
+    with pytest.raises(backend.NativeWheelError) as error:
+        backend.repack(spec(exclude=["*.so"]), built, tmp_path / "out")
+    message = refusal(error)
+    assert "holds no extension module" in message
+    assert "'exclude' field" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_hook_does_nothing_outside_a_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(native_wheel_hook.ENV_VAR, raising=False)
+    path = list(sys.path)
+    native_wheel_hook.install()
+    assert sys.path == path
+
+
+def test_the_hook_reads_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(native_wheel_hook.ENV_VAR, json.dumps({"cc": "/bin/cc"}))
+    assert native_wheel_hook.settings() == {"cc": "/bin/cc"}
+
+
+class Extension:
+    extra_compile_args = ("-O1",)
+    extra_link_args: list[str] | None = None
+
+
+class Compiler:
+    """As much of a distutils compiler as the hook touches."""
+
+    executables = {"compiler_so": [], "linker_so": []}  # noqa: RUF012
+    library_dirs = ("/home/me/lib",)
+    runtime_library_dirs = ("/home/me/lib",)
+
+    def set_executables(self, **executables: list[str]) -> None:
+        self.set = executables
+
+
+def test_the_hook_appends_flags_and_forgets_the_interpreter() -> None:
+    class BuildExt:
+        compiler = Compiler()
+
+        def build_extensions(self) -> str:
+            return "built all"
+
+        def build_extension(self, ext: Extension) -> str:
+            return f"built with {ext.extra_compile_args} {ext.extra_link_args}"
+
+    config = {"cc": "/w/cc", "cxx": "/w/cxx", "compile_args": ["-Os"], "link_args": ["-s"]}
+    # Twice, as in a process that is patched by sitecustomize and by the back end.
+    native_wheel_hook._patch(BuildExt, config)
+    native_wheel_hook._patch(BuildExt, config)
+    command = BuildExt()
+    assert command.build_extensions() == "built all"
+    # Those of the package first, ours last: the last one wins.
+    assert command.build_extension(Extension()) == "built with ['-O1', '-Os'] ['-s']"
+    assert command.compiler.set == {
+        "compiler_so": ["/w/cc", *native_wheel_hook.BASE_COMPILE_ARGS],
+        "linker_so": ["/w/cc", "-shared"],
+    }
+    assert list(command.compiler.library_dirs) == []
+    assert list(command.compiler.runtime_library_dirs) == []
+
+
+def test_the_environment_of_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "work/source"
+    source.mkdir(parents=True)
+    (source / "pyproject.toml").write_text('[build-system]\nbuild-backend = "json"\n')
+    environment = dict(os.environ)
+    umask = os.umask(0o077)
+    monkeypatch.setattr(native_wheel_hook, "install", lambda: None)
+    monkeypatch.setenv("CFLAGS", "-march=native")
+    monkeypatch.setenv("PEX_ROOT", "/somewhere")
+    try:
+        found = backend.prepare_process(
+            spec(compiler_path="/usr/bin/gcc", search_path=["/usr/bin", "/bin"]),
+            source,
+            tmp_path / "work",
+            tmp_path / "work/log",
+        )
+        build = dict(os.environ)
+        assert os.umask(umask) == 0o022
+    finally:
+        os.umask(umask)
+        os.environ.clear()
+        os.environ.update(environment)
+    assert found is json
+    assert "CFLAGS" not in build
+    assert build["PEX_ROOT"] == "/somewhere"
+    assert build["PATH"] == f"{tmp_path}/work/bin:/usr/bin:/bin"
+    assert build["CC"] == f"{tmp_path}/work/bin/cc"
+    assert build["SOURCE_DATE_EPOCH"] == "315532800"
+    settings = json.loads(build[native_wheel_hook.ENV_VAR])
+    assert settings["compile_args"] == ["-Os", "-flto"]
+    assert settings["build_requirements"] == str(tmp_path / backend.BUILD_TREE)
