@@ -30,8 +30,8 @@ class Needles:
 
     Attributes:
         exact: long enough that no text of a package has one by chance.
-        short: names of hosts, and the user's home folder; a package's own documentation may
-            have one ("/root/…" in an example), what we make must not.
+        short: names of hosts, and the user's home folder; a package's own examples may have one
+            by chance, what we make must not.
     """
 
     exact: set[str] = field(default_factory=set)

@@ -123,6 +123,17 @@ def declared_entries(spec: dict[str, Any]) -> Iterator[tuple[tarfile.TarInfo, by
         info = entry(path, mode=int(mode, 8), uid=int(uid), gid=int(gid))
         info.type = tarfile.DIRTYPE
         yield info, None
+    # Without an entry of its own, the directory that a name is added to would get the time of
+    # the image's build, and the layer another digest each time.
+    parents = {
+        os.path.dirname(path.strip("/"))
+        for field in ("directories", "symlinks", "files")
+        for path in spec[field]
+    }
+    for parent in parents - {path.strip("/") for path in spec["directories"]} - {""}:
+        info = entry(parent, mode=0o755)
+        info.type = tarfile.DIRTYPE
+        yield info, None
     for path, link in spec["symlinks"].items():
         info = entry(path, mode=0o777)
         info.type, info.linkname = tarfile.SYMTYPE, link
