@@ -43,3 +43,16 @@ class CommandError(FastAppError):
     def __init__(self, message: str, *, exit_code: int = 1) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class UnstorableValue(FastAppError, ValueError):
+    """A value of a model that no database takes; the application answers 422.
+
+    Attributes:
+        field: name of the model's field.
+    """
+
+    def __init__(self, field: str, expected: str) -> None:
+        self.field = field
+        self.expected = expected
+        super().__init__(f"{field}: expected {expected}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
 from fastapi import FastAPI
@@ -27,11 +28,14 @@ from fastapp.urls.build import app_router
 logger = logging.getLogger("fastapp.security")
 
 
-def create_application() -> FastAPI:
+def create_application(labels: Collection[str] | None = None) -> FastAPI:
     """The application that serves every installed app at ``/{prefix}``.
 
     An app with an ``asgi.py`` is mounted as that application, with its own middleware, handlers
     and lifespan; the routes of other apps are included directly.
+
+    Args:
+        labels: serve these apps only, at the same URLs; None is all.
 
     Raises:
         ImproperlyConfigured: the settings do not allow to serve.
@@ -40,16 +44,17 @@ def create_application() -> FastAPI:
     require_secret_key(settings)
     if not (settings.DEBUG or settings.ALLOWED_HOSTS):
         logger.warning("ALLOWED_HOSTS is empty: every request is refused. Set QK_ALLOWED_HOSTS.")
-    return build_application()
+    return build_application(labels)
 
 
-def build_application() -> FastAPI:
+def build_application(labels: Collection[str] | None = None) -> FastAPI:
     """As :func:`create_application`, without asking whether the settings allow to serve.
 
     For commands that look at the application and never serve it.
     """
     apps.populate()
-    mounted = {config.label: app for config in apps if (app := _own_application(config))}
+    served = [config for config in apps if labels is None or config.label in labels]
+    mounted = {config.label: app for config in served if (app := _own_application(config))}
     app = FastAPI(
         title="QingKong",
         version=__version__,
@@ -58,7 +63,7 @@ def build_application() -> FastAPI:
     )
     install_error_handlers(app)
     app.include_router(health_router)
-    for config in apps:
+    for config in served:
         sub = mounted.get(config.label)
         if sub is not None:
             app.mount(f"/{config.prefix}", sub, name=config.label)

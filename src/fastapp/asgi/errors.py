@@ -25,6 +25,7 @@ from tortoise.exceptions import (
 
 from fastapp.asgi.responses import error_response, internal_error
 from fastapp.db.errors import is_connection_lost
+from fastapp.exceptions import UnstorableValue
 from fastapp.rest.exceptions import APIError
 
 logger = logging.getLogger("fastapp.request")
@@ -76,6 +77,12 @@ async def handle_validation_error(_request: Request, exc: RequestValidationError
     return error_response(422, "validation_error", "The request is not valid.", detail)
 
 
+async def handle_unstorable_value(_request: Request, exc: UnstorableValue) -> Response:
+    """A value that passed the endpoint's model and that the database could not hold: 422."""
+    detail = [{"loc": ["body", exc.field], "message": f"expected {exc.expected}", "type": "value"}]
+    return error_response(422, "validation_error", "The request is not valid.", detail)
+
+
 async def handle_does_not_exist(_request: Request, _exc: DoesNotExist) -> Response:
     """A row that is not there: 404, without the query."""
     return error_response(404, "not_found", "Not found.")
@@ -107,6 +114,7 @@ _HANDLERS: dict[type[Exception], Handler] = {
     APIError: handle_api_error,
     HTTPException: handle_http_exception,
     RequestValidationError: handle_validation_error,
+    UnstorableValue: handle_unstorable_value,
     DoesNotExist: handle_does_not_exist,
     IntegrityError: handle_integrity_error,
     DBConnectionError: handle_database_error,

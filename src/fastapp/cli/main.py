@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 import click
@@ -72,11 +74,19 @@ def cli() -> None:
     """
 
 
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
+
+
 def main() -> NoReturn:
     """Run the command that ``sys.argv`` asks for, and exit.
 
-    Exit codes: 0 done, 1 the command failed or found mistakes, 2 wrong usage; 130 interrupted.
+    Exit codes: 0 done, 1 the command failed or found mistakes, 2 wrong usage; 130 interrupted,
+    143 ended by SIGTERM.
     """
+    # The first process of a container has no default for SIGTERM: without a handler it would be
+    # ignored until the server has its own, and `docker stop` would wait and kill.
+    signal.signal(signal.SIGTERM, _end)
     try:
         code = cli(prog_name=Path(sys.argv[0]).name, standalone_mode=False)
     except click.exceptions.Exit as exc:

@@ -29,6 +29,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "fastapp.cli.commands.routes:routes",
         "List every route: methods, path, name, view.",
     ),
+    "runserver": (
+        "fastapp.cli.commands.runserver:runserver",
+        "Serve each app in a process of its own, on its own port.",
+    ),
     "runserver-aio": (
         "fastapp.cli.commands.runserver_aio:runserver_aio",
         "Serve all apps in one process, each at its prefix.",

@@ -10,6 +10,8 @@ from tortoise.fields import DatetimeField
 from tortoise.fields import JSONField as TortoiseJSONField
 from tortoise.timezone import get_default_timezone
 
+from fastapp.exceptions import UnstorableValue
+
 T = TypeVar("T")
 T_DATETIME = TypeVar("T_DATETIME", datetime.datetime, datetime.datetime | None)
 
@@ -23,20 +25,46 @@ class DateTimeField(DatetimeField[T_DATETIME]):
     """
 
     def to_db_value(self, value: Any, instance: Any) -> Any:
-        """The value in TIME_ZONE; naive values are taken as local time of it, with a warning."""
-        value = super().to_db_value(value, instance)
-        if isinstance(value, datetime.datetime) and value.tzinfo is not None:
-            return value.astimezone(get_default_timezone())
+        """The value in TIME_ZONE; naive values are taken as local time of it, with a warning.
+
+        Raises:
+            UnstorableValue: the moment is before year 1 or after year 9999 in TIME_ZONE.
+        """
+        try:
+            value = super().to_db_value(value, instance)
+            if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+                return value.astimezone(get_default_timezone())
+        except OverflowError:
+            raise self._too_far() from None
         return value
+
+    def to_python_value(self, value: Any) -> Any:
+        """The moment in TIME_ZONE, for a model that is made.
+
+        Raises:
+            UnstorableValue: as in :meth:`to_db_value`.
+        """
+        try:
+            return super().to_python_value(value)
+        except OverflowError:
+            raise self._too_far() from None
+
+    def _too_far(self) -> UnstorableValue:
+        return UnstorableValue(
+            self.model_field_name, "a moment between the years 1 and 9999 in TIME_ZONE"
+        )
 
 
 def dump_json(value: Any) -> str:
     """Compact JSON; characters of all scripts are written as they are.
 
     Raises:
-        ValueError: the value has a NaN or an infinity, which no database takes.
+        ValueError: the value has a NaN, an infinity or half a character, which no database takes.
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # A lone surrogate is a str to Python and nothing that can be sent.
+    text.encode()
+    return text
 
 
 class JSONField(TortoiseJSONField[T]):
@@ -48,3 +76,16 @@ class JSONField(TortoiseJSONField[T]):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(encoder=dump_json, decoder=json.loads, **kwargs)
+
+    def to_db_value(self, value: Any, instance: Any) -> Any:
+        """The value as JSON text.
+
+        Raises:
+            UnstorableValue: it has a NaN, an infinity or half a character.
+        """
+        try:
+            return super().to_db_value(value, instance)
+        except ValueError:
+            raise UnstorableValue(
+                self.model_field_name, "JSON without NaN, infinities and lone surrogates"
+            ) from None

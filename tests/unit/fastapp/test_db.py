@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from fastapp.db.errors import is_connection_lost
 from fastapp.db.fields import dump_json
 from fastapp.db.lifecycle import connection, databases
 from fastapp.db.transaction import atomic
-from fastapp.exceptions import AppLoadError, FastAppError, ImproperlyConfigured
+from fastapp.exceptions import AppLoadError, FastAppError, ImproperlyConfigured, UnstorableValue
 
 pytestmark = pytest.mark.asyncio
 
@@ -51,6 +52,19 @@ async def test_json_takes_no_nan() -> None:
     assert dump_json({"a": "🚀"}) == '{"a":"🚀"}'
     with pytest.raises(ValueError, match="JSON"):
         dump_json(float("nan"))
+
+
+@pytest.mark.parametrize("value", [float("nan"), {"a": [float("inf")]}, ["\ud83d"], {"\ud83d": 1}])
+async def test_json_that_no_database_takes_names_its_field(kinds: None, value: Any) -> None:
+    with pytest.raises(UnstorableValue, match="data: expected JSON without NaN"):
+        await Kinds.objects.create(text="a", price=1, data=value)
+    assert await Kinds.objects.all().count() == 0
+
+
+async def test_a_moment_beyond_the_calendar_names_its_field(kinds: None) -> None:
+    last = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
+    with pytest.raises(UnstorableValue, match="between the years 1 and 9999"):
+        await Kinds.objects.create(text="a", price=1, moment=last)
 
 
 async def test_objects_is_the_manager_of_each_model(kinds: None) -> None:

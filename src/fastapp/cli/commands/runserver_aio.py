@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import signal
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fastapp.conf import settings
 from fastapp.exceptions import CommandError
 from fastapp.packages import installed
+
+if TYPE_CHECKING:
+    import uvicorn
 
 FACTORY = "fastapp.asgi:create_application"
 
@@ -41,7 +46,23 @@ def runserver_aio(host: str | None, port: int | None, workers: int, reload: bool
     elif workers > 1:
         uvicorn.run(FACTORY, factory=True, workers=workers, **options)
     else:
-        uvicorn.run(application, **options)
+        serve(uvicorn.Server(uvicorn.Config(application, **options)))
+
+
+def serve(server: uvicorn.Server) -> None:
+    """Run a server in this process until a signal ends it.
+
+    uvicorn raises the signal again when it has finished the requests in flight. That is an end in
+    order and no failure; before the server is up the signal ends the process, as elsewhere.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if not server.started and callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGTERM, end)
+    server.run()
 
 
 def server_options(host: str, port: int | None) -> dict[str, Any]:

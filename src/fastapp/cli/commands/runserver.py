@@ -1,0 +1,119 @@
+"""``runserver``: every app as a service of its own, minded by a supervisor."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from fastapp.apps import AppConfig
+
+
+@click.command("runserver")
+@click.argument("labels", nargs=-1, metavar="[APP]...")
+@click.option("--exclude", multiple=True, metavar="APP", help="Leave this app out; repeatable.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes of each app.",
+)
+@click.option("--reload", is_flag=True, help="Start an app again when its source changes.")
+@click.option("--host", help="Address to listen on.  [default: HOST, 127.0.0.1]")
+def runserver(
+    labels: tuple[str, ...], exclude: tuple[str, ...], workers: int, reload: bool, host: str | None
+) -> int:
+    """Serve each app in a process of its own, on its own port.
+
+    All apps, or the APPs that are named. 'about' tells the ports. An app that ends is started
+    again, at once first and then after 0.5, 1, 2, ... and at most 30 seconds. SIGTERM and Ctrl-C
+    let requests in flight finish, for SHUTDOWN_TIMEOUT seconds; a second one does not.
+
+    Exits with 0 when everything ended in order, 1 when an app can not be loaded or its port is
+    taken (no app is served then), 2 for wrong usage, 3 when a service had to be killed.
+    """
+    import asyncio
+    import logging
+
+    from fastapp.apps import apps
+    from fastapp.apps.ports import check_ports
+    from fastapp.cli.commands.runserver_aio import server_options
+    from fastapp.conf import settings
+    from fastapp.conf.secret import require_secret_key
+    from fastapp.logs import configure_logging
+    from fastapp.supervisor.log_stream import LogStream, StreamHandler
+    from fastapp.supervisor.sockets import close_all
+    from fastapp.supervisor.supervisor import Service, Supervisor
+
+    require_secret_key(settings)
+    # Fails here, once, when a package of the server is missing.
+    address = str(server_options(settings.HOST if host is None else host, 0)["host"])
+    apps.populate()
+    chosen = choose(apps.get_app_configs(), labels, exclude)
+    check_ports(chosen)
+    configure_logging(settings)
+    services = [
+        Service(config.label, config.prefix, address, config.service_port, config.path)
+        for config in chosen
+    ]
+    stream = LogStream(
+        sys.stderr.buffer,
+        as_json=settings.LOG_FORMAT == "json",
+        width=max(
+            len("supervisor"), *(len(service.label) + 2 * (workers > 1) for service in services)
+        ),
+    )
+    stream.start()
+    handler = StreamHandler(stream.open_pipe("supervisor"))
+    handler.setFormatter(next((one.formatter for one in logging.getLogger().handlers), None))
+    logger = logging.getLogger("fastapp.supervisor")
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        for service in services:
+            service.listen()
+        supervisor = Supervisor(
+            services,
+            stream,
+            workers=workers,
+            shutdown_timeout=settings.SHUTDOWN_TIMEOUT,
+            reload=settings.BASE_DIR if reload else None,
+        )
+        return asyncio.run(supervisor.run())
+    finally:
+        for service in services:
+            close_all(service.listeners)
+        logger.removeHandler(handler)
+        handler.close()
+        stream.finish()
+
+
+def choose(
+    configs: Sequence[AppConfig], labels: Sequence[str], exclude: Sequence[str]
+) -> list[AppConfig]:
+    """The apps to serve, in the order of INSTALLED_APPS.
+
+    Raises:
+        UsageError: there is no such app, or none is left.
+    """
+    known = [config.label for config in configs]
+    for label in (*labels, *exclude):
+        if label not in known:
+            there = ", ".join(known) or "none"
+            raise click.UsageError(f"no installed app has the label {label!r} (there is: {there})")
+    chosen = [
+        config
+        for config in configs
+        if (not labels or config.label in labels) and config.label not in exclude
+    ]
+    if not chosen:
+        raise click.UsageError(
+            "no app to serve: put packages into apps/ or set QK_INSTALLED_APPS"
+            if not known
+            else "no app to serve: --exclude leaves none"
+        )
+    return chosen
