@@ -15,8 +15,9 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Iterable, Iterator, NamedTuple
+from typing import NamedTuple
 
 # The one place where mirrors may be named: it exists to name them.
 MIRROR_FILES = frozenset({"pants.cn.toml"})
@@ -72,16 +73,17 @@ def package_hosts() -> set[str]:
         output_of("npm", "config", "get", "registry"),
     ]
     apt = Path("/etc/apt")
-    for source in [apt / "sources.list", *sorted(apt.glob("sources.list.d/*"))]:
-        if source.is_file():
-            texts.append(source.read_text(errors="replace"))
+    sources = [apt / "sources.list", *sorted(apt.glob("sources.list.d/*"))]
+    texts.extend(source.read_text(errors="replace") for source in sources if source.is_file())
     return set().union(*(hosts_in(text) for text in texts))
 
 
 def machine_paths(root: Path) -> set[str]:
     """Directories that exist under these names on this machine only."""
     candidates = {str(root), str(root.parent), os.path.expanduser("~")}
-    candidates.update(filter(None, (os.environ.get("PYENV_ROOT"), output_of("pyenv", "root").strip())))
+    candidates.update(
+        filter(None, (os.environ.get("PYENV_ROOT"), output_of("pyenv", "root").strip()))
+    )
     return {path for path in candidates if path.startswith("/") and path not in _COMMON_PATHS}
 
 
@@ -100,7 +102,9 @@ def findings(
     root: Path, names: Iterable[str], hosts: Iterable[str], paths: Iterable[str]
 ) -> Iterator[Finding]:
     """Every forbidden string in the files `names` below `root`."""
-    kinds = [("package host", re.compile(rf"(?<![\w.-]){re.escape(h)}(?![\w-])", re.I), h) for h in hosts]
+    kinds = [
+        ("package host", re.compile(rf"(?<![\w.-]){re.escape(h)}(?![\w-])", re.I), h) for h in hosts
+    ]
     kinds += [("machine path", re.compile(rf"(?<![\w./-]){re.escape(p)}/"), p) for p in paths]
     for name in names:
         path = root / name

@@ -8,9 +8,9 @@ Exits 1 if a test failed or none ran. Standard library only.
 from __future__ import annotations
 
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 
 class Counts(NamedTuple):

@@ -23,7 +23,7 @@ def mapping(**fields: object) -> FirstPartyPythonMappingImpl:
     target = NativeWheelTarget(
         {"project": "tiny", "version": "1.0", "sha256": "0" * 64, **fields}, ADDRESS
     )
-    return run_rule_with_mocks(
+    result: FirstPartyPythonMappingImpl = run_rule_with_mocks(
         map_native_wheels_to_modules,
         rule_args=[
             NativeWheelMappingMarker(),
@@ -31,6 +31,7 @@ def mapping(**fields: object) -> FirstPartyPythonMappingImpl:
             create_subsystem(PythonSetup, resolves={"prod": "p.lock", "dev": "d.lock"}),
         ],
     )
+    return result
 
 
 PROVIDER = (ModuleProvider(ADDRESS, ModuleProviderType.IMPL),)

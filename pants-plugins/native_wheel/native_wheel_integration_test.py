@@ -19,29 +19,20 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from pants.backend.python import register as python_register
-from pants.backend.python.goals.package_dists import PythonDistributionFieldSet
+from pants.backend.python import target_types_rules
+from pants.backend.python.goals import package_dists
+from pants.backend.python.subsystems.setuptools import PythonDistributionFieldSet
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex_environment import PythonExecutable
-from pants.core import register as core_register
 from pants.core.goals.package import BuiltPackage
 from pants.engine.addresses import Address
-from pants.engine.fs import DigestContents
-from pants.engine.internals.native_engine import Digest
+from pants.engine.fs import Digest, DigestContents
 from pants.engine.internals.scheduler import ExecutionError
-from pants.option.config import Config, ConfigSource
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from native_wheel import register
+from plugin_testing import machine
 
-# How this machine finds interpreters and tools: the launcher exports it.
-MACHINE_ENV = {
-    "PANTS_CA_CERTS_PATH",
-    "PANTS_PEX_CLI_URL_TEMPLATE",
-    "PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH",
-    "PANTS_PYTHON_REPOS_PATH_MAPPINGS",
-    "PATH",
-}
 PYTHON = "CPython==3.12.*"
 SETUP = """\
 from setuptools import Extension, setup
@@ -135,14 +126,14 @@ def repository(index: str) -> RuleRunner:
     """A repository with the plugin, this repository's build requirements and that index."""
     runner = RuleRunner(
         rules=[
-            *core_register.rules(),
-            *python_register.rules(),
+            *package_dists.rules(),
+            *target_types_rules.rules(),
             *register.rules(),
             QueryRule(BuiltPackage, [PythonDistributionFieldSet]),
             QueryRule(PythonExecutable, [InterpreterConstraints]),
             QueryRule(DigestContents, [Digest]),
         ],
-        target_types=[*python_register.target_types(), *register.target_types()],
+        target_types=register.target_types(),
     )
     lockfile = Path("3rdparty/native-build.lock").read_text()
     runner.write_files({"native-build.lock": lockfile})
@@ -151,13 +142,9 @@ def repository(index: str) -> RuleRunner:
 
 
 def set_options(runner: RuleRunner, index: str, *args: str) -> None:
-    config = Config.load([ConfigSource("pants.toml", Path("pants.toml").read_bytes())])
-    (values,) = config.values
-    pex_cli = values.section_to_values["pex-cli"]
-    runner.set_options(
+    machine.set_options(
+        runner,
         [
-            f"--pex-cli-version={pex_cli['version']}",
-            f"--pex-cli-known-versions={pex_cli['known_versions']}",
             f"--python-interpreter-constraints=['{PYTHON}']",
             "--python-enable-resolves",
             "--python-resolves={'native-build': 'native-build.lock'}",
@@ -165,7 +152,6 @@ def set_options(runner: RuleRunner, index: str, *args: str) -> None:
             f"--python-repos-indexes=['{index}']",
             *args,
         ],
-        env_inherit=MACHINE_ENV,
     )
 
 
@@ -290,6 +276,12 @@ def test_a_flag_that_the_build_script_drops(repository: RuleRunner) -> None:
 def test_code_that_does_not_compile(repository: RuleRunner) -> None:
     message = refusal(repository, "broken", "native/broken")
     assert "this is broken" in message
+    assert "'project' 'broken' 1.0 does not build" in message
+
+
+def test_a_flag_that_the_compiler_does_not_know(repository: RuleRunner) -> None:
+    message = refusal(repository, "tiny-ext", "native/flag", compile_args=["--no-such-flag"])
+    assert "correct 'compile_args' ['--no-such-flag'] or 'link_args'" in message
 
 
 def test_unknown_build_resolve(repository: RuleRunner) -> None:

@@ -19,7 +19,7 @@ STAND_IN = "qingkong-base:3.12-slim-bookworm-local"
 # Run inside the image: everything is looked up there at once, and compared here.
 PROBE = r"""
 import bz2, ctypes, ctypes.util, curses, dbm, hashlib, importlib.util, json, lzma, os, pathlib
-import readline, shutil, sqlite3, ssl, sys, sysconfig, uuid, zlib
+import pwd, readline, shutil, sqlite3, ssl, sys, sysconfig, uuid, zlib
 import datetime, zoneinfo
 
 def files(*places):
@@ -34,6 +34,7 @@ def holds(path, word):
         return False
 
 noon = datetime.datetime(2024, 6, 1, 12, tzinfo=zoneinfo.ZoneInfo("Asia/Shanghai"))
+home_of_root = pwd.getpwuid(0).pw_dir.encode() + b"/"
 binaries = [sys.executable, *files("/usr/local/lib")]
 print(json.dumps({
     "version": sys.version_info[:2],
@@ -56,7 +57,8 @@ print(json.dumps({
     "left_behind": [p for p in binaries
                     if (".so" in p or "_sysconfigdata" in p or p == sys.executable)
                     and any(holds(p, word) for word in
-                            (b"/root/", b"/home/", b"pyenv", b"python-build", b"/.local/share"))],
+                            (home_of_root, b"/home/", b"pyenv", b"python-build",
+                             b"/.local/share"))],
     "machine_id": os.path.exists("/etc/machine-id")
                   and os.path.getsize("/etc/machine-id") > 0,
     "links": [name for name in ("python", "python3", "python3.12", "pip", "pip3", "pydoc")

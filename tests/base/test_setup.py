@@ -6,7 +6,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
 from base.machines import FEDORA, Machine
 
 INSTALLERS = ("apt-get", "apt-cache", "dnf", "pip", "systemctl", "dockerd")
@@ -28,8 +27,10 @@ def test_an_ordinary_user_is_told_what_to_install(bare: Machine) -> None:
         "setup: missing: engine compiler python3.9 python3.12",
         "setup: nothing was installed, because this user is not root.",
         "setup: run, as an administrator:",
-        "  apt-get update && apt-get install -y --no-install-recommends"
-        " docker.io ca-certificates gcc libc6-dev",
+        (
+            "  apt-get update && apt-get install -y --no-install-recommends"
+            " docker.io ca-certificates gcc libc6-dev"
+        ),
         "setup: run, as yourself:",
         "  uv python install 3.9    # or: pyenv install 3.9",
         "  uv python install 3.12    # or: pyenv install 3.12",
@@ -61,8 +62,10 @@ def test_another_system_is_told_in_its_own_words(tmp_path: Path, uid: int) -> No
     assert result.stderr.splitlines()[1:] == [
         "setup: nothing was installed, because this system is neither Debian nor Ubuntu.",
         "setup: run, as an administrator:",
-        "  dnf install -y moby-engine docker-cli gcc glibc-devel"
-        " python3.9 python3.9-devel python3.12 python3.12-devel",
+        (
+            "  dnf install -y moby-engine docker-cli gcc glibc-devel"
+            " python3.9 python3.9-devel python3.12 python3.12-devel"
+        ),
     ]
     # Asking uv what it has is not installing.
     assert {tuple(call.split()[:3]) for call in machine.calls("uv")} <= {("uv", "python", "find")}

@@ -96,7 +96,10 @@ def test_a_signal_before_the_server_is_up_ends_it() -> None:
     )
     path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, timeout=15, check=False
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        timeout=15,
+        check=False,
     )
     assert done.returncode == 128 + signal.SIGTERM
 

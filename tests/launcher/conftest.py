@@ -32,8 +32,10 @@ def interpreters() -> Interpreters:
         done = subprocess.run(
             [
                 *("bash", "-euo", "pipefail", "-c"),
-                "launcher_root=$PWD; source build-support/bootstrap/lib.sh;"
-                f' launcher_find_python {version} {variable}; echo "$launcher_python"',
+                (
+                    "launcher_root=$PWD; source build-support/bootstrap/lib.sh;"
+                    f' launcher_find_python {version} {variable}; echo "$launcher_python"'
+                ),
             ],
             capture_output=True,
             text=True,

@@ -30,8 +30,6 @@ def test_summary(
     assert capsys.readouterr().out == f"{line}\n"
 
 
-def test_no_test_at_all_is_a_failure(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_test_at_all_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert junit_summary.main([str(tmp_path)]) == 1
     assert capsys.readouterr().out == "0 passed, 0 failed\n"

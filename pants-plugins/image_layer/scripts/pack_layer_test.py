@@ -95,6 +95,7 @@ def test_members(tree: Path) -> None:
         "app/pkg/mod.py": ("0o644", 0, 0),
         "app/pkg/run.sh": ("0o755", 0, 0),
         "data": ("0o750", 10001, 10001),
+        "etc": ("0o755", 0, 0),
         "etc/localtime": ("0o777", 0, 0),
         "etc/timezone": ("0o644", 0, 0),
     }
@@ -116,6 +117,16 @@ def test_directories_of_other_layers_are_not_touched(tree: Path) -> None:
         "usr/lib/site-packages/click",
         "usr/lib/site-packages/click/__init__.py",
     ]
+
+
+def test_a_declared_directory_keeps_its_owner(tree: Path) -> None:
+    """It is not written again as the parent of what is declared below it."""
+    pack_layer.write_layer(
+        spec(directories={"/data": "10001:10001 0750"}, files={"/data/x": "", "/y": ""}),
+        "layer.tar",
+    )
+    with tarfile.open("layer.tar") as tar:
+        assert [(info.name, info.uid) for info in tar] == [("data", 10001), ("data/x", 0), ("y", 0)]
 
 
 def test_exclude(tree: Path) -> None:
@@ -194,7 +205,7 @@ def test_nothing_to_pack(tree: Path) -> None:
 def test_program(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("spec.json").write_text(json.dumps(spec(files={"/etc/x": "y"})))
     assert pack_layer.main(["spec.json", "out/layer.tar"]) == 0
-    assert list(members(Path("out/layer.tar"))) == ["etc/x"]
+    assert list(members(Path("out/layer.tar"))) == ["etc", "etc/x"]
 
     Path("spec.json").write_text(json.dumps(spec(directories={"/x": "?"})))
     assert pack_layer.main(["spec.json", "out/other.tar"]) == 1

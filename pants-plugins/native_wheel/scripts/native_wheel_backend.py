@@ -12,9 +12,11 @@ import importlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tarfile
 import tomllib
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,7 @@ def build_wheel(
     os.chdir(source)
     built = work / "wheel"
     built.mkdir()
-    name = backend.build_wheel(str(built), config_settings)
+    name = run_backend(spec, backend, built, config_settings)
     commands = read_commands(log)
     verify_flags(spec, commands)
     return repack(spec, built / name, destination)
@@ -115,6 +117,25 @@ def prepare_process(spec: dict[str, Any], source: Path, work: Path, log: Path) -
     os.umask(0o022)
     native_wheel_hook.install()
     return _backend_of(spec, source)
+
+
+def run_backend(
+    spec: dict[str, Any], backend: Any, built: Path, config_settings: dict[str, Any] | None
+) -> str:
+    """Build the package's own wheel into `built`; return its file name."""
+    try:
+        return str(backend.build_wheel(str(built), config_settings))
+    except (Exception, SystemExit) as error:
+        # How setuptools, and poetry's build scripts, say that the compiler failed: it has said why.
+        if not isinstance(error, (SystemExit, subprocess.CalledProcessError)):
+            traceback.print_exc()
+        raise NativeWheelError(
+            spec,
+            f"'project' {spec['project']!r} {spec['version']} does not build: {error}. The output "
+            "above says why. If the compiler refuses a flag, correct 'compile_args' "
+            f"{spec['compile_args']} or 'link_args' {spec['link_args']} (it is "
+            f"{spec['compiler']}); if a header is missing, install the package that has it.",
+        ) from error
 
 
 def _cxx_of(cc: str) -> str:

@@ -12,7 +12,7 @@ import tarfile
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import native_wheel_backend as backend
 import native_wheel_hook
@@ -158,6 +158,34 @@ def test_back_end_of_the_package_itself(tmp_path: Path, monkeypatch: pytest.Monk
     assert backend._backend_of(spec(), tmp_path) == "found"
 
 
+class FailingBackend:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def build_wheel(self, directory: str, config_settings: object) -> str:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "shows_traceback"),
+    [
+        (SystemExit("error: command 'cc' failed with exit code 1"), False),
+        (subprocess.CalledProcessError(1, ["python", "build.py"]), False),
+        (RuntimeError("a bug in the build script"), True),
+    ],
+)
+def test_a_package_that_does_not_build(
+    error: BaseException, *, shows_traceback: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(backend.NativeWheelError) as raised:
+        backend.run_backend(spec(), FailingBackend(error), Path("built"), None)
+    message = refusal(raised)
+    assert f"'project' 'tiny' 1.0 does not build: {error}." in message
+    assert "correct 'compile_args' ['-Os', '-flto'] or 'link_args' ['-s']" in message
+    assert "gcc (Debian) 12" in message
+    assert ("Traceback" in capsys.readouterr().err) is shows_traceback
+
+
 def built_wheel(directory: Path, files: dict[str, str]) -> Path:
     """A wheel as a back end leaves it: times and order of the moment."""
     directory.mkdir(parents=True)
@@ -257,7 +285,7 @@ class Extension:
 class Compiler:
     """As much of a distutils compiler as the hook touches."""
 
-    executables = {"compiler_so": [], "linker_so": []}  # noqa: RUF012
+    executables: ClassVar[dict[str, list[str]]] = {"compiler_so": [], "linker_so": []}
     library_dirs = ("/home/me/lib",)
     runtime_library_dirs = ("/home/me/lib",)
 
@@ -317,8 +345,8 @@ def test_the_environment_of_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert found is json
     assert "CFLAGS" not in build
     assert build["PEX_ROOT"] == "/somewhere"
-    assert build["PATH"] == f"{tmp_path}/work/bin:/usr/bin:/bin"
-    assert build["CC"] == f"{tmp_path}/work/bin/cc"
+    assert build["PATH"] == f"{tmp_path / 'work/bin'}:/usr/bin:/bin"
+    assert build["CC"] == str(tmp_path / "work/bin/cc")
     assert build["SOURCE_DATE_EPOCH"] == "315532800"
     settings = json.loads(build[native_wheel_hook.ENV_VAR])
     assert settings["compile_args"] == ["-Os", "-flto"]

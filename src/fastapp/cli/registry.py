@@ -25,6 +25,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "fastapp.cli.commands.migrate:migrate",
         "Apply migrations to the databases.",
     ),
+    "openapi": (
+        "fastapp.cli.commands.openapi:openapi",
+        "Write the OpenAPI document of all apps, or of some.",
+    ),
     "routes": (
         "fastapp.cli.commands.routes:routes",
         "List every route: methods, path, name, view.",
@@ -37,6 +41,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "fastapp.cli.commands.runserver_aio:runserver_aio",
         "Serve all apps in one process, each at its prefix.",
     ),
+    "shell": (
+        "fastapp.cli.commands.shell:shell",
+        "Open Python with 'await' and all models imported.",
+    ),
     "showmigrations": (
         "fastapp.cli.commands.showmigrations:showmigrations",
         "List migrations and whether they are applied.",
@@ -44,5 +52,17 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "sqlmigrate": (
         "fastapp.cli.commands.sqlmigrate:sqlmigrate",
         "Print the SQL of a migration.",
+    ),
+    "startapp": (
+        "fastapp.cli.commands.startapp:startapp",
+        "Make an app in apps/NAME: a model, views, URLs, a migration, tests.",
+    ),
+    "startproject": (
+        "fastapp.cli.commands.startproject:startproject",
+        "Make a project: manage.py, settings, a folder for apps, a test.",
+    ),
+    "test": (
+        "fastapp.cli.commands.test:test",
+        "Run pytest with the framework's fixtures.",
     ),
 }

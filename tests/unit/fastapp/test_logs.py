@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import logging.config
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -52,10 +51,8 @@ def test_json_lines() -> None:
 
 
 def test_json_lines_of_exceptions() -> None:
-    try:
-        raise RuntimeError("broken")
-    except RuntimeError:
-        made = record("x", exc_info=sys.exc_info())
+    error = RuntimeError("broken")
+    made = record("x", exc_info=(RuntimeError, error, error.__traceback__))
     assert "RuntimeError: broken" in json.loads(JsonFormatter().format(made))["exception"]
 
 

@@ -1,0 +1,202 @@
+"""Packs layers of real files with Pants' engine."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from typing import Any
+
+import pytest
+from pants.backend.python import target_types_rules
+from pants.backend.python.dependency_inference import rules as dependency_inference
+from pants.backend.python.target_types import PythonSourcesGeneratorTarget
+from pants.core.goals.package import BuiltPackage, PackageFieldSet
+from pants.core.target_types import ResourcesGeneratorTarget
+from pants.engine.addresses import Address
+from pants.engine.fs import Digest, DigestContents
+from pants.engine.internals.scheduler import ExecutionError
+from pants.testutil.rule_runner import QueryRule, RuleRunner
+
+from image_layer import register
+from image_layer.layers import (
+    FilesystemLayerFieldSet,
+    RequirementsLayerFieldSet,
+    SourcesLayerFieldSet,
+)
+from plugin_testing import machine
+
+FILES = {
+    "src/BUILD": "python_sources(dependencies=['src/pkg:templates'])\n",
+    "src/main.py": "import pkg.used\n",
+    "src/pkg/BUILD": "python_sources()\nresources(name='templates', sources=['*.html'])\n",
+    "src/pkg/__init__.py": "",
+    "src/pkg/used.py": "USED = True\n",
+    "src/pkg/unused.py": "",
+    "src/pkg/page.html": "<p>",
+    "src/pkg/secret.html": "",
+}
+
+# The digest of the layer of `test_filesystem_layer`. A new value is a new layer in every image that
+# has one: change it only on purpose.
+GOLDEN = "534e9c9a018f8794dc60e93e23fb1959c64ce73714f5574c1cd521455397c3e6"
+
+
+def set_options(runner: RuleRunner, interpreter: str) -> None:
+    machine.set_options(
+        runner,
+        [
+            "--source-root-patterns=['/src']",
+            f"--python-interpreter-constraints=['{interpreter}']",
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def repository() -> RuleRunner:
+    runner = RuleRunner(
+        rules=[
+            *dependency_inference.rules(),
+            *target_types_rules.rules(),
+            *register.rules(),
+            *(
+                QueryRule(BuiltPackage, [field_set])
+                for field_set in (
+                    FilesystemLayerFieldSet,
+                    RequirementsLayerFieldSet,
+                    SourcesLayerFieldSet,
+                )
+            ),
+            QueryRule(DigestContents, [Digest]),
+        ],
+        target_types=[
+            PythonSourcesGeneratorTarget,
+            *register.target_types(),
+            ResourcesGeneratorTarget,
+        ],
+    )
+    set_options(runner, "CPython==3.12.*")
+    return runner
+
+
+@pytest.fixture(autouse=True)
+def files(repository: RuleRunner) -> None:
+    """The files as they are above, whatever the test before did to them."""
+    repository.write_files(FILES)
+
+
+def pack(
+    runner: RuleRunner, field_set: type[PackageFieldSet], target_type: str, **fields: Any
+) -> tuple[str, bytes]:
+    """The path and the bytes of the layer of one target in deploy/."""
+    arguments = ", ".join(f"{name}={value!r}" for name, value in fields.items())
+    runner.write_files({"deploy/BUILD": f"{target_type}(name='layer', {arguments})\n"})
+    target = runner.get_target(Address("deploy", target_name="layer"))
+    package = runner.request(BuiltPackage, [field_set.create(target)])
+    (file,) = runner.request(DigestContents, [package.digest])
+    return file.path, file.content
+
+
+def listing(layer: bytes) -> list[str]:
+    """One line for each member, as `tar -tv` would say it."""
+    with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
+        return [
+            f"{'dl-'[[b'5', b'2', b'0'].index(member.type)]} {member.mode:o} "
+            f"{member.uid}:{member.gid} {member.size} {member.name}"
+            + (f" -> {member.linkname}" if member.linkname else "")
+            for member in tar
+        ]
+
+
+def sources_layer(runner: RuleRunner) -> tuple[str, bytes]:
+    return pack(
+        runner,
+        SourcesLayerFieldSet,
+        "sources_layer",
+        dependencies=["src/main.py"],
+        path="/app",
+        exclude=["*/secret.html"],
+    )
+
+
+def test_sources_layer(repository: RuleRunner) -> None:
+    """Sources and resources that are depended on, without their source root."""
+    path, layer = sources_layer(repository)
+    assert path == "deploy/layer.tar"
+    assert listing(layer) == [
+        "d 755 0:0 0 app",
+        "- 644 0:0 16 app/main.py",
+        "d 755 0:0 0 app/pkg",
+        "- 644 0:0 0 app/pkg/__init__.py",
+        "- 644 0:0 3 app/pkg/page.html",
+        "- 644 0:0 12 app/pkg/used.py",
+    ]
+
+
+def filesystem_layer(runner: RuleRunner) -> tuple[str, bytes]:
+    return pack(
+        runner,
+        FilesystemLayerFieldSet,
+        "filesystem_layer",
+        directories={"/data": "10001:10001 0750"},
+        symlinks={"/etc/localtime": "/usr/share/zoneinfo/Asia/Shanghai"},
+        files={"/etc/timezone": "Asia/Shanghai\n"},
+        output_path="base/files.tar",
+    )
+
+
+def test_filesystem_layer(repository: RuleRunner) -> None:
+    path, layer = filesystem_layer(repository)
+    assert path == "base/files.tar"
+    assert listing(layer) == [
+        "d 750 10001:10001 0 data",
+        "d 755 0:0 0 etc",
+        "l 777 0:0 0 etc/localtime -> /usr/share/zoneinfo/Asia/Shanghai",
+        "- 644 0:0 14 etc/timezone",
+    ]
+    assert hashlib.sha256(layer).hexdigest() == GOLDEN
+
+
+def test_the_same_bytes_again(repository: RuleRunner) -> None:
+    """Another interpreter is another process: nothing of the first is in a cache for it."""
+    first = sources_layer(repository), filesystem_layer(repository)
+    set_options(repository, "CPython==3.9.*")
+    try:
+        assert (sources_layer(repository), filesystem_layer(repository)) == first
+    finally:
+        set_options(repository, "CPython==3.12.*")
+
+
+def test_one_edit_changes_one_layer(repository: RuleRunner) -> None:
+    sources, files = sources_layer(repository), filesystem_layer(repository)
+    repository.write_files({"src/pkg/unused.py": "EDITED = True\n"})
+    assert (sources_layer(repository), filesystem_layer(repository)) == (sources, files)
+    repository.write_files({"src/pkg/used.py": "USED = 'now'\n"})
+    assert sources_layer(repository) != sources
+    assert filesystem_layer(repository) == files
+
+
+def test_bad_directory(repository: RuleRunner) -> None:
+    with pytest.raises(ExecutionError) as error:
+        pack(
+            repository,
+            FilesystemLayerFieldSet,
+            "filesystem_layer",
+            directories={"/data": "app"},
+        )
+    message = str(error.value)
+    assert "'directories' field in target deploy:layer has 'app' for '/data'" in message
+
+
+def test_unknown_resolve(repository: RuleRunner) -> None:
+    with pytest.raises(ExecutionError) as error:
+        pack(
+            repository,
+            RequirementsLayerFieldSet,
+            "requirements_layer",
+            resolve="production",
+            path="/usr/lib/python",
+        )
+    message = str(error.value)
+    assert "'resolve' field in target deploy:layer is 'production'" in message
+    assert "[python.resolves] has only: " in message

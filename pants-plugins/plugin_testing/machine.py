@@ -1,0 +1,40 @@
+"""What a `RuleRunner` needs to start interpreters and PEXes on this machine.
+
+`RuleRunner` reads no `pants.toml` and inherits no environment, so that tests do not depend on
+them. But Pants' defaults find neither a pex that knows CPython 3.12 nor our interpreters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pants.engine.fs import FileContent
+from pants.option.config import Config
+from pants.testutil.rule_runner import RuleRunner
+
+# Set by the launcher. A test that uses this module needs `extra_env_vars=MACHINE_ENV` in BUILD.
+MACHINE_ENV = frozenset(
+    {
+        "PANTS_CA_CERTS_PATH",
+        "PANTS_PEX_CLI_URL_TEMPLATE",
+        "PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH",
+        "PANTS_PYTHON_REPOS_PATH_MAPPINGS",
+        "PATH",
+    }
+)
+
+
+def set_options(runner: RuleRunner, args: Iterable[str]) -> None:
+    """`runner.set_options`, with the tools and interpreters of this repository and machine."""
+    config = Config.load([FileContent("pants.toml", Path("pants.toml").read_bytes())])
+    (values,) = config.values
+    pex_cli = values.section_to_values["pex-cli"]
+    runner.set_options(
+        [
+            f"--pex-cli-version={pex_cli['version']}",
+            f"--pex-cli-known-versions={pex_cli['known_versions']}",
+            *args,
+        ],
+        env_inherit=set(MACHINE_ENV),
+    )

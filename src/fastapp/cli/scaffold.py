@@ -1,0 +1,163 @@
+"""Making projects and apps from the packaged templates."""
+
+from __future__ import annotations
+
+import importlib.util
+import keyword
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+
+from fastapp.exceptions import CommandError
+
+#: Templates have this ending, so that no tool takes them for what they will become.
+SUFFIX = ".tpl"
+#: Stands for the dot of a file name: globs leave files with a dot out.
+DOT = "dot-"
+#: Pants takes whatever is named ``BUILD`` or ``BUILD.*`` for a BUILD file.
+BUILD = "BUILD-file"
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+
+
+def check_name(kind: str, name: str) -> None:
+    """Refuse a name that could not be used as a Python package, or that would hide one.
+
+    Raises:
+        CommandError: says why.
+    """
+    where = f"{kind} name {name!r}"
+    if not _NAME.match(name):
+        raise CommandError(
+            f"{where}: expected lower-case letters, digits and '_', beginning with a letter, "
+            f"such as 'shop'"
+        )
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+        raise CommandError(f"{where} is a keyword of Python; choose another")
+    if name in sys.stdlib_module_names:
+        raise CommandError(f"{where} is a module of Python's standard library; choose another")
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        spec = None
+    # A plain folder on the path is a namespace package, and hides nothing.
+    if spec is not None and spec.origin is not None:
+        raise CommandError(f"{where} is an installed package ({spec.origin}); choose another")
+
+
+def render(template: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Text of each file that a template makes, by its path."""
+    made = {}
+    for path, text in _templates(files("fastapp") / "templates" / template, ""):
+        folder, _, name = path.rpartition("/")
+        name = name.removesuffix(SUFFIX)
+        if name == BUILD:
+            name = "BUILD"
+        if name.startswith(DOT):
+            name = f".{name.removeprefix(DOT)}"
+        try:
+            made[f"{folder}/{name}".lstrip("/")] = Template(text).substitute(values)
+        except (KeyError, ValueError) as exc:
+            raise CommandError(f"template {template}/{path}: {exc!r}") from exc
+    if not made:
+        raise CommandError(f"the templates of {template!r} are missing from this installation")
+    return made
+
+
+def write(target: Path, made: Mapping[str, str]) -> None:
+    """Make a folder with these files, wholly or not at all.
+
+    A folder that is there is completed, when none of the files and folders to make is in it.
+
+    Raises:
+        CommandError: something is in the way, or can not be written.
+    """
+    entries = sorted({path.split("/")[0] for path in made})
+    for path in (target / entry for entry in entries):
+        if path.exists() or path.is_symlink():
+            raise CommandError(f"{path} exists; nothing was written")
+    existed = target.is_dir()
+    if not existed and target.exists():
+        raise CommandError(f"{target} exists and is no folder; nothing was written")
+    base = target if existed else target.parent
+    if not base.is_dir():
+        raise CommandError(f"there is no folder {base}; nothing was written")
+    try:
+        # Beside what it becomes, as only a rename inside one file system is done at once.
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=base))
+        try:
+            _fill(temporary, made)
+            if existed:
+                _move_entries(temporary, target, entries)
+            else:
+                temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as exc:
+        raise CommandError(f"cannot write {target}: {exc.strerror or exc}") from exc
+
+
+def pants_fields(project: Path, *parts: str) -> str:
+    """The fields of the test targets in a BUILD file, as lines of Python.
+
+    Tests have to be told what they need, as it is loaded by name. Inside a Pants repository that
+    has the framework's sources, that is these too.
+
+    Args:
+        project: folder of the project, which may be anywhere in the repository.
+        *parts: folders in it that the tests need.
+    """
+    project = project.resolve()
+    above = (project, *project.parents)
+    root = next((folder for folder in above if (folder / "pants.toml").is_file()), project)
+    needed = [(project / part).relative_to(root).as_posix() for part in parts]
+    fields = []
+    if (root / "src" / "fastapp").is_dir():
+        needed = ["3rdparty/dev#pytest-asyncio", *needed, "src/fastapp", "src/fastapp/test"]
+        fields.append('            resolve="dev",')
+    fields += [
+        "            dependencies=[",
+        *(f'                "{one}",' for one in needed),
+        "            ],",
+    ]
+    return "\n".join(fields)
+
+
+def _templates(folder: Traversable, path: str) -> Iterator[tuple[str, str]]:
+    for entry in sorted(folder.iterdir(), key=lambda one: one.name):
+        if entry.is_dir():
+            yield from _templates(entry, f"{path}{entry.name}/")
+        elif entry.name.endswith(SUFFIX):
+            yield f"{path}{entry.name}", entry.read_text(encoding="utf-8")
+
+
+def _fill(folder: Path, made: Mapping[str, str]) -> None:
+    # mkdtemp makes a folder that nobody else may enter; the usual rules are those of the umask.
+    mask = os.umask(0)
+    os.umask(mask)
+    folder.chmod(0o777 & ~mask)
+    for path, text in made.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        if file.name == ".env":
+            file.chmod(0o600)  # it holds secrets
+
+
+def _move_entries(source: Path, target: Path, entries: list[str]) -> None:
+    moved: list[str] = []
+    try:
+        for entry in entries:
+            (source / entry).rename(target / entry)
+            moved.append(entry)
+    except OSError:
+        for entry in moved:
+            (target / entry).rename(source / entry)
+        raise

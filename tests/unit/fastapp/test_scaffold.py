@@ -1,0 +1,176 @@
+"""``startproject`` and ``startapp``: what they make works, and they never leave half of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from unit.fastapp.support import manage
+
+from fastapp.cli.scaffold import check_name, pants_fields, render, write
+from fastapp.exceptions import CommandError
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Python in a folder, with the framework on its path and nothing of this project."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("QK_")}
+    # What the build tool gives to pytest is not for the one that is started here.
+    for name in ("FASTAPP_SETTINGS_MODULE", "PYTEST_ADDOPTS"):
+        inherited.pop(name, None)
+    framework = [os.path.abspath(entry) for entry in sys.path if entry]
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**inherited, "PYTHONPATH": os.pathsep.join([str(folder), *framework])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def files_of(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_is_made_works(tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    made = run(folder, "-m", "fastapp", "startproject", "mysite")
+    assert made.returncode == 0, made.stderr
+    project = folder / "mysite"
+    assert {"manage.py", "BUILD", "common/settings.py", ".env", ".gitignore"} <= files_of(project)
+    assert (project / ".env").stat().st_mode & 0o077 == 0
+    assert [path.name for path in folder.iterdir()] == ["mysite"]
+    made = run(project, "manage.py", "startapp", "blog_posts")
+    assert made.returncode == 0, made.stderr
+    assert {"BUILD", "models.py", "views.py", "urls.py", "tests/BUILD"} <= files_of(
+        project / "apps" / "blog_posts"
+    )
+    # The tests that were made, the migration that was made, and the project as a whole.
+    tests = run(project, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert tests.returncode == 0, tests.stdout + tests.stderr
+    assert "4 passed" in tests.stdout
+    check = run(project, "manage.py", "check")
+    assert (check.returncode, check.stdout) == (0, "0 error(s), 0 warning(s).\n"), check.stderr
+    routes = run(project, "manage.py", "routes")
+    assert "/blog_posts/items/{id:int}" in routes.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("class", "a keyword"),
+        ("match", "a keyword"),
+        ("json", "a module of Python's standard library"),
+        ("pytest", "an installed package"),
+        ("Shop", "expected lower-case letters"),
+        ("1shop", "expected lower-case letters"),
+        ("my-shop", "expected lower-case letters"),
+        ("../shop", "expected lower-case letters"),
+        ("läden", "expected lower-case letters"),
+        ("", "expected lower-case letters"),
+    ],
+)
+def test_names_that_are_refused(name: str, reason: str) -> None:
+    with pytest.raises(CommandError, match=reason):
+        check_name("app", name)
+
+
+def test_a_folder_on_the_path_hides_nothing(project: Path) -> None:
+    (project / "plainfolder").mkdir()
+    check_name("project", "plainfolder")
+
+
+def test_startapp_refuses(project: Path) -> None:
+    outside = manage(project, "startapp", "blog")
+    assert outside.returncode == 1
+    assert f"there is no folder {project}/apps" in outside.stderr
+    (project / "apps" / "blog").mkdir(parents=True)
+    for name, reason in (
+        ("blog", "exists; nothing was written"),
+        ("docs", "the framework serves /docs"),
+        ("asyncio", "standard library"),
+    ):
+        done = manage(project, "startapp", name)
+        assert (done.returncode, reason in done.stderr) == (1, True), done.stderr
+        assert "Traceback" not in done.stderr
+    assert os.listdir(project / "apps") == ["blog"]
+
+
+def test_an_app_is_to_be_installed_by_who_names_the_apps(project: Path) -> None:
+    (project / "apps").mkdir()
+    done = manage(project, "startapp", "blog", QK_INSTALLED_APPS="[]")
+    assert "add 'apps.blog' to INSTALLED_APPS" in done.stdout
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    target = tmp_path / "site"
+    target.mkdir()
+    (target / "manage.py").write_text("mine", encoding="utf-8")
+    with pytest.raises(CommandError, match="manage.py exists; nothing was written"):
+        write(target, {"a.py": "", "manage.py": "theirs", "sub/b.py": ""})
+    assert files_of(target) == {"manage.py"}
+    assert (target / "manage.py").read_text(encoding="utf-8") == "mine"
+    # What is not in the way stays.
+    write(target, {"a.py": "1", "sub/b.py": "2"})
+    assert files_of(target) == {"manage.py", "a.py", "sub/b.py"}
+    (tmp_path / "file").touch()
+    with pytest.raises(CommandError, match="is no folder"):
+        write(tmp_path / "file", {"a.py": ""})
+    with pytest.raises(CommandError, match="there is no folder"):
+        write(tmp_path / "no" / "such", {"a.py": ""})
+
+
+@pytest.mark.parametrize("existed", [True, False])
+def test_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existed: bool
+) -> None:
+    target = tmp_path / "site"
+    if existed:
+        target.mkdir()
+    real = Path.rename
+    calls = []
+
+    def fail_later(self: Path, to: Path) -> Path:
+        calls.append(self.name)
+        if len(calls) == (2 if existed else 1):
+            raise OSError(28, "No space left on device")
+        return real(self, to)
+
+    monkeypatch.setattr(Path, "rename", fail_later)
+    with pytest.raises(CommandError, match="cannot write .*: No space left"):
+        write(target, {"a.py": "", "b.py": "", "c/d.py": ""})
+    assert os.listdir(tmp_path) == (["site"] if existed else [])
+    assert not existed or os.listdir(target) == []
+
+
+def test_templates_are_texts_with_names_and_never_run(tmp_path: Path) -> None:
+    values = {"name": "x", "class_name": "X", "secret_key": "k", "test_fields": ""}
+    for template in ("project", "app"):
+        for path, text in render(template, values).items():
+            assert "$name" not in text
+            if path.endswith(".py"):
+                compile(text, path, "exec")
+    with pytest.raises(CommandError, match="'class_name'"):
+        render("app", {"name": "x"})
+
+
+def test_build_files_name_what_is_loaded_by_name(tmp_path: Path) -> None:
+    project = tmp_path / "code" / "site"
+    project.mkdir(parents=True)
+    assert '"apps/x",' in pants_fields(project, "apps/x")
+    (tmp_path / "pants.toml").touch()
+    alone = pants_fields(project, "apps/x")
+    assert '"code/site/apps/x",' in alone
+    assert "resolve" not in alone
+    (tmp_path / "src" / "fastapp").mkdir(parents=True)
+    inside = pants_fields(project, "apps/x", "common")
+    assert 'resolve="dev",' in inside
+    for address in ("code/site/apps/x", "code/site/common", "src/fastapp", "src/fastapp/test"):
+        assert f'"{address}",' in inside
+    shutil.rmtree(tmp_path / "src")
