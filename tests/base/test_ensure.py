@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from base.machines import Machine
 
 OFFICIAL = "python:3.12-slim-bookworm"

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from base.machines import FEDORA, Machine
 
 INSTALLERS = ("apt-get", "apt-cache", "dnf", "pip", "systemctl", "dockerd")
