@@ -17,6 +17,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "fastapp.cli.commands.check:check",
         "Look for mistakes in settings, apps, URLs and databases.",
     ),
+    "gateway": (
+        "fastapp.cli.commands.gateway:gateway",
+        "Serve all apps at one address, each by its service.",
+    ),
+    "generate-typescript": (
+        "fastapp.cli.commands.generate_typescript:generate_typescript",
+        "Write TypeScript types, and a client, of the API.",
+    ),
     "makemigrations": (
         "fastapp.cli.commands.makemigrations:makemigrations",
         "Write migrations for changes of models.",
@@ -40,6 +48,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "runserver-aio": (
         "fastapp.cli.commands.runserver_aio:runserver_aio",
         "Serve all apps in one process, each at its prefix.",
+    ),
+    "serve-static": (
+        "fastapp.cli.commands.serve_static:serve_static",
+        "Serve a folder of static files, as of a web front end.",
     ),
     "shell": (
         "fastapp.cli.commands.shell:shell",

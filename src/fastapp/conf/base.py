@@ -78,6 +78,36 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     #: Seconds that requests in flight get to finish after SIGTERM.
     SHUTDOWN_TIMEOUT: int = Field(default=30, ge=0)
 
+    # Gateway (manage.py gateway); docs/gateway.md
+    #: URLs for paths that no prefix matches; without one they are 404.
+    GATEWAY_DEFAULT_UPSTREAM: StringList = []
+    #: Prefixes that are left out of the path that the service sees.
+    GATEWAY_STRIP_PREFIXES: StringList = []
+    #: Path parts that are never served from outside, at the root and after a prefix.
+    GATEWAY_INTERNAL_SEGMENTS: StringList = ["internal", "_internal"]
+    #: How one of several upstreams of a prefix is chosen.
+    GATEWAY_BALANCING: Literal["least-connections", "round-robin"] = "least-connections"
+    #: Largest request body in bytes; 0 for no limit.
+    GATEWAY_MAX_BODY_BYTES: int = Field(default=0, ge=0)
+    #: Largest WebSocket message in bytes.
+    GATEWAY_MAX_MESSAGE_BYTES: int = Field(default=16 * 1024 * 1024, ge=1)
+    #: Largest request line with headers in bytes.
+    GATEWAY_MAX_HEADER_BYTES: int = Field(default=65536, ge=1024)
+    #: Seconds until a service must have taken the connection.
+    GATEWAY_CONNECT_TIMEOUT: float = Field(default=5.0, gt=0)
+    #: Seconds that a service may be silent.
+    GATEWAY_READ_TIMEOUT: float = Field(default=60.0, gt=0)
+    #: Seconds that a client may take for its headers, and may pause in its body.
+    GATEWAY_CLIENT_TIMEOUT: float = Field(default=60.0, gt=0)
+    #: Seconds that an idle connection to a service is kept; less than the services' own.
+    GATEWAY_KEEPALIVE_TIMEOUT: float = Field(default=4.0, gt=0)
+    #: Further upstreams that a request without effects and body is tried on.
+    GATEWAY_RETRIES: int = Field(default=2, ge=0)
+    #: Seconds that a dead upstream is left out at first; doubled up to 15.
+    GATEWAY_EJECT_SECONDS: float = Field(default=0.5, gt=0)
+    #: Serve the merged OpenAPI document at /openapi.json and /docs.
+    GATEWAY_DOCS: bool = True
+
     # Data
     DATABASES: DatabaseMapping = {"default": {"ENGINE": "sqlite3"}}
     CACHES: dict[str, Any] = {"default": {"BACKEND": "memory"}}

@@ -3,3 +3,4 @@
 pythonpath = ["."]
 # Tests of two apps may have files of one name.
 addopts = ["--import-mode=importlib"]
+asyncio_default_fixture_loop_scope = "function"

@@ -1,0 +1,192 @@
+"""Write docs/settings.md out of the declarations in src/fastapp/conf/base.py.
+
+    python3 build-support/docs/settings_reference.py [--check]
+
+With --check nothing is written, and the exit code is 1 when the page is not current. The source is
+read and not imported: the comments above a field are what the page says of it. Standard library
+only.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SOURCE = ROOT / "src" / "fastapp" / "conf" / "base.py"
+PAGE = ROOT / "docs" / "settings.md"
+SETTINGS_CLASS = "BaseSettings"
+
+INTRODUCTION = """\
+# Settings
+
+Written by `python3 build-support/docs/settings_reference.py` from
+[`src/fastapp/conf/base.py`](../src/fastapp/conf/base.py); change it there.
+
+A project overrides fields in `common/settings.py`:
+
+```python
+from fastapp.conf import BaseSettings
+
+
+class Settings(BaseSettings):
+    TIME_ZONE = "Europe/Berlin"
+
+
+settings = Settings()
+```
+
+The environment overrides them as `QK_<NAME>`, and a file `.env` next to `manage.py` does where the
+environment says nothing. A list is JSON or values with commas between; one key of a mapping is
+reached with `__`, as in `QK_DATABASES__default__HOST=db`. `python manage.py about` shows what came
+out, with the secrets masked; a wrong value ends every command with the key and what was expected.
+`FASTAPP_SETTINGS_MODULE` names the module, `common.settings` unless told.
+"""
+
+_TYPES = {
+    "str": "text",
+    "int": "integer",
+    "float": "number",
+    "bool": "true or false",
+    "Path": "path",
+    "Path | None": "path or nothing",
+    "StringList": "list of texts",
+    "DatabaseMapping": "mapping, or one URL",
+    "timedelta": "seconds, or ISO 8601",
+}
+_LIMITS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field.
+
+    Attributes:
+        section: the heading it stands under.
+        name: without QK_.
+        kind: what it takes, in words.
+        default: its source, or "" when it is made at start.
+        text: the comment above it.
+    """
+
+    section: str
+    name: str
+    kind: str
+    default: str
+    text: str
+
+
+def settings_of(source: str) -> Iterator[Setting]:
+    """The fields of BaseSettings, in order."""
+    lines = source.splitlines()
+    tree = ast.parse(source)
+    body = next(
+        node.body
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and node.name == SETTINGS_CLASS
+    )
+    section = ""
+    for node in body:
+        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)):
+            continue
+        comments, heading = _comments_above(lines, node.lineno - 1)
+        section = heading or section
+        default, limits = _default(node.value)
+        kind = _kind(node.annotation)
+        kind = f"{kind}, {limits}" if limits else kind
+        yield Setting(section, node.target.id, kind, default, comments)
+
+
+def page(source: str) -> str:
+    """The page."""
+    parts = [INTRODUCTION]
+    section = None
+    for setting in settings_of(source):
+        if setting.section != section:
+            section = setting.section
+            parts.append(
+                f"\n## {section}\n\n| setting | takes | default | |\n| --- | --- | --- | --- |\n"
+            )
+        default = f"`{_cell(setting.default)}`" if setting.default else "made at start"
+        parts.append(
+            f"| `{setting.name}` | {_cell(setting.kind)} | {default} | {_cell(setting.text)} |\n"
+        )
+    return "".join(parts)
+
+
+def _comments_above(lines: list[str], number: int) -> tuple[str, str]:
+    """The ``#:`` lines above a line, and the heading above those."""
+    texts: list[str] = []
+    heading = ""
+    while number > 0:
+        number -= 1
+        line = lines[number].strip()
+        if line.startswith("#:"):
+            texts.insert(0, line[2:].strip().replace("``", "`"))
+        elif line.startswith("#"):
+            # What follows the first words is for readers of the source.
+            heading = re.split("[:;(]", line[1:])[0].strip()
+            break
+        else:
+            break
+    return " ".join(texts), heading
+
+
+def _kind(annotation: ast.expr) -> str:
+    text = ast.unparse(annotation)
+    if text.startswith("Literal["):
+        return " or ".join(f"`{value}`" for value in re.findall(r"'([^']*)'", text))
+    if text in _TYPES:
+        return _TYPES[text]
+    return "mapping" if text.startswith("dict[") else "list" if text.startswith("list[") else text
+
+
+def _default(value: ast.expr | None) -> tuple[str, str]:
+    """Source of the default, and the limits in words."""
+    if isinstance(value, ast.Call) and ast.unparse(value.func) == "Field":
+        options = {one.arg: ast.unparse(one.value) for one in value.keywords}
+        limits = [words.format(options[key]) for key, words in _LIMITS.items() if key in options]
+        return _plain(options.get("default", "")), ", ".join(limits)
+    return _plain("" if value is None else ast.unparse(value)), ""
+
+
+def _plain(default: str) -> str:
+    """A default as the environment would say it, where that is easy to read."""
+    number = re.fullmatch(r"timedelta\((\w+)=(\d+)\)", default)
+    if number:
+        return f"{number[2]} {number[1]}"
+    product = re.fullmatch(r"\d+(?: \* \d+)+", default)
+    if product:
+        total = 1
+        for factor in default.split(" * "):
+            total *= int(factor)
+        return str(total)
+    return {"True": "true", "False": "false", "None": "not set", "''": "not set"}.get(
+        default, default
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> int:
+    """Write the page, or check it."""
+    made = page(SOURCE.read_text(encoding="utf-8"))
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(made, encoding="utf-8")
+        return 0
+    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == made:
+        return 0
+    print(
+        f"{PAGE.relative_to(ROOT)} is not current: run python3 {Path(__file__).relative_to(ROOT)}"
+    )
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

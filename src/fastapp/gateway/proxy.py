@@ -1,0 +1,253 @@
+"""Passing one HTTP request on, and its answer back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final
+
+import aiohttp
+from starlette.types import Message, Receive, Scope, Send
+from yarl import URL
+
+from fastapp.gateway.balancing import Directory, Pool, Upstream
+from fastapp.gateway.body import DisconnectWatch, RequestBody
+from fastapp.gateway.config import GatewayConfig
+from fastapp.gateway.errors import (
+    ClientGone,
+    GatewayError,
+    bad_gateway,
+    gateway_timeout,
+    unavailable,
+)
+from fastapp.gateway.headers import Headers, Hop, Rewrite, request_headers, response_headers
+from fastapp.gateway.paths import upstream_path
+
+logger = logging.getLogger("fastapp.gateway")
+
+#: Requests that may be sent to another upstream when the first could not be reached.
+REPLAYABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+#: What the HTTP client would add; the client of the gateway did not say it.
+SKIPPED: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+BUFFER: Final = 65536
+
+_CORS = frozenset(
+    b"access-control-" + name
+    for name in (
+        b"allow-origin",
+        b"allow-credentials",
+        b"allow-methods",
+        b"allow-headers",
+        b"expose-headers",
+        b"max-age",
+    )
+)
+_NO_BODY = frozenset({204, 304})
+_NOTHING: frozenset[bytes] = frozenset()
+_LENGTH = frozenset({b"content-length"})
+
+
+def open_session(config: GatewayConfig) -> aiohttp.ClientSession:
+    """The HTTP client of the process: one pool of connections, kept alive and used again.
+
+    It changes nothing on the way: no cookies of its own, no decompression, no redirects followed.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=config.keepalive_timeout),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=SKIPPED,
+        trust_env=False,
+        read_bufsize=BUFFER,
+        max_line_size=BUFFER,
+        max_field_size=BUFFER,
+        timeout=aiohttp.ClientTimeout(
+            total=None,
+            connect=None,
+            sock_connect=config.connect_timeout,
+            sock_read=config.read_timeout,
+        ),
+    )
+
+
+def to_text(headers: Headers) -> list[tuple[str, str]]:
+    """Headers for the HTTP client, in order, repeated ones repeated.
+
+    The client writes UTF-8, so values that are no UTF-8 arrive as the UTF-8 of their Latin-1 text.
+    """
+    made = []
+    for name, value in headers:
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            text = value.decode("latin-1")
+        made.append((name.decode("latin-1"), text))
+    return made
+
+
+class Proxy:
+    """Passes requests on to the upstreams of a directory."""
+
+    def __init__(self, config: GatewayConfig, directory: Directory, *, own_cors: bool) -> None:
+        self.config = config
+        self.directory = directory
+        # What services say of CORS is left out when the gateway says it: two answers are none.
+        self._drop = _CORS if own_cors else _NOTHING
+        self.allowed_hosts: tuple[str, ...] = ()
+        self.session: aiohttp.ClientSession | None = None
+
+    def connect(self) -> aiohttp.ClientSession:
+        """The session, opened at first use, as an embedded application may have no lifespan."""
+        if self.session is None or self.session.closed:
+            self.session = open_session(self.config)
+        return self.session
+
+    async def close(self) -> None:
+        """Close all connections to services."""
+        if self.session is not None:
+            await self.session.close()
+
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send, pool: Pool, prefix: str | None, hop: Hop
+    ) -> None:
+        """Pass one request on.
+
+        Raises:
+            GatewayError: there is no answer of a service; nothing has been sent to the client.
+            ClientGone: the client went away.
+        """
+        config = self.config
+        body = RequestBody(scope["headers"], receive, config.max_body_bytes, config.client_timeout)
+        if body.error is not None:
+            raise body.error
+        watch = DisconnectWatch(body, receive)
+        upstream: Upstream | None = None
+        response: aiohttp.ClientResponse | None = None
+        try:
+            upstream, response = await self._request(scope, body, pool, prefix, hop)
+            await self._answer(scope, send, upstream, response, hop)
+        except asyncio.CancelledError:
+            if watch.gone:
+                raise ClientGone from None
+            raise
+        finally:
+            watch.stop()
+            if upstream is not None:
+                upstream.active -= 1
+            if response is not None:
+                # Closes the connection unless all of the answer has been read.
+                response.close()
+
+    async def _request(
+        self, scope: Scope, body: RequestBody, pool: Pool, prefix: str | None, hop: Hop
+    ) -> tuple[Upstream, aiohttp.ClientResponse]:
+        session = self.connect()
+        method: str = scope["method"]
+        headers = to_text(request_headers(scope["headers"], hop))
+        query: bytes = scope["query_string"]
+        suffix = f"?{query.decode('latin-1')}" if query else ""
+        raw_path: str = scope["raw_path"].decode("latin-1")
+        attempts = 1 + (self.config.retries if method in REPLAYABLE and not body.present else 0)
+        tried: list[Upstream] = []
+        error: GatewayError | None = None
+        while attempts:
+            attempts -= 1
+            upstream = pool.choose(tried)
+            if upstream is None:
+                break
+            tried.append(upstream)
+            path = upstream_path(raw_path, prefix, upstream.base, bool(hop.prefix))
+            upstream.active += 1
+            response: aiohttp.ClientResponse | None = None
+            try:
+                response = await session.request(
+                    method,
+                    URL(f"{upstream.origin}{path}{suffix}", encoded=True),
+                    headers=headers,
+                    data=body.__aiter__() if body.present else None,
+                    allow_redirects=False,
+                )
+            except aiohttp.ClientError as exc:
+                error = self._failure(upstream, body, exc)
+            finally:
+                if response is None:
+                    upstream.active -= 1
+            if response is not None:
+                self.directory.succeeded(upstream)
+                return upstream, response
+            if error is not None and error.status == 504:
+                # It may be working on it still.
+                break
+        raise error or unavailable()
+
+    def _failure(
+        self, upstream: Upstream, body: RequestBody, exc: aiohttp.ClientError
+    ) -> GatewayError:
+        """What to tell the client about a request that got no answer."""
+        if body.error is not None:
+            # Not the service's fault.
+            raise body.error from exc
+        logger.warning("upstream %s: %s: %s", upstream.url, type(exc).__name__, exc)
+        timeout = isinstance(exc, aiohttp.ServerTimeoutError)
+        dead = isinstance(exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+        # A slow answer says nothing of the service as a whole.
+        if dead or not timeout:
+            self.directory.failed(upstream, dead=dead)
+        return gateway_timeout() if timeout else bad_gateway()
+
+    async def _answer(
+        self,
+        scope: Scope,
+        send: Send,
+        upstream: Upstream,
+        response: aiohttp.ClientResponse,
+        hop: Hop,
+    ) -> None:
+        drop = self._drop
+        content = response.content
+        status = response.status
+        if status in _NO_BODY or (response.headers.get("Transfer-Encoding") is not None):
+            drop |= _LENGTH
+        if response.content_type == "text/event-stream":
+            _allow_silence(response)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": response_headers(
+                    response.raw_headers,
+                    drop=drop,
+                    location=Rewrite(upstream.origin, upstream.base, hop.public, hop.prefix),
+                ),
+            }
+        )
+        if scope["method"] == "HEAD" or status in _NO_BODY:
+            await send(_body(b"", more=False))
+            return
+        more = True
+        while more:
+            try:
+                chunk = await content.readany()
+            except (aiohttp.ClientError, TimeoutError) as exc:
+                # The head is out: only breaking the connection tells the client.
+                raise BrokenAnswerError(str(exc) or type(exc).__name__) from exc
+            more = not content.at_eof()
+            await send(_body(chunk, more=more))
+
+
+class BrokenAnswerError(Exception):
+    """The service broke off in the middle of its answer."""
+
+
+def _body(chunk: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": chunk, "more_body": more}
+
+
+def _allow_silence(response: aiohttp.ClientResponse) -> None:
+    """Switch the read timeout off: events may be hours apart."""
+    connection = response.connection
+    protocol: Any = None if connection is None else connection.protocol
+    if protocol is not None:
+        protocol.read_timeout = None
+        # Ends the one that runs.
+        protocol.start_timeout()

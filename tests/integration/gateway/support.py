@@ -1,0 +1,86 @@
+"""Servers on real sockets, in threads, and raw requests."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from fastapp.conf import BaseSettings
+from fastapp.gateway import Gateway, GatewayConfig
+from fastapp.gateway.server import server_options
+
+SECONDS = 10.0
+QUIET: dict[str, Any] = {"log_config": None, "access_log": False}
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(app: Any, port: int = 0, **options: Any) -> Iterator[int]:
+    """Serve an ASGI application in a thread; gives the port."""
+    settings = {"lifespan": "on", "ws": "websockets-sansio", "timeout_graceful_shutdown": 1}
+    config = uvicorn.Config(app, **{**settings, **QUIET, **options})
+    server = uvicorn.Server(config)
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(512)
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        wait_for(lambda: server.started)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join(SECONDS)
+            assert not thread.is_alive()
+
+
+@contextmanager
+def running_gateway(
+    upstreams: dict[str, list[str]],
+    *,
+    allowed_hosts: tuple[str, ...] = ("*",),
+    cors: dict[str, Any] | None = None,
+    **config: Any,
+) -> Iterator[int]:
+    """A gateway as the command serves it, in a thread; gives the port."""
+    gateway = Gateway(
+        GatewayConfig(upstreams=upstreams, **config), allowed_hosts=allowed_hosts, cors=cors
+    )
+    options = server_options(BaseSettings.from_values({"SHUTDOWN_TIMEOUT": 1}), gateway)
+    with serving(gateway, **{**options, **QUIET}) as port:
+        yield port
+
+
+def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def raw(port: int, request: bytes, *, timeout: float = 3.0) -> bytes:
+    """Send bytes, and read until the server closes or says nothing for a while."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as client:
+        client.sendall(request)
+        # A server that closes with unread data resets the connection.
+        with contextlib.suppress(TimeoutError, ConnectionResetError):
+            while chunk := client.recv(65536):
+                received += chunk
+    return received

@@ -1,0 +1,129 @@
+"""WebSockets through the gateway, with a client nobody here wrote."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from integration.gateway.conftest import Stack
+from integration.gateway.services import Service
+from integration.gateway.support import free_port, running_gateway, serving, wait_for
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+
+def socket_to(port: int, path: str, **options: Any) -> connect:
+    options.setdefault("open_timeout", 10)
+    return connect(f"ws://127.0.0.1:{port}{path}", proxy=None, **options)
+
+
+def run(coroutine: Any) -> Any:
+    return asyncio.run(asyncio.wait_for(coroutine, 30))
+
+
+def test_text_and_binary_come_back(stack: Stack) -> None:
+    async def talk() -> None:
+        async with socket_to(stack.port, "/shop/ws?a=b%2Fc") as client:
+            for message in ("grüße", b"\x00\xff", "", b"", "x" * 300_000):
+                await client.send(message)
+                assert await client.recv() == message
+            await client.send(["frag", "men", "ted"])
+            assert await client.recv() == "fragmented"
+            await asyncio.wait_for(await client.ping(), 5)
+
+    run(talk())
+    wait_for(lambda: stack.service.seen == ["closed 1000 "])
+
+
+def test_subprotocols_and_headers_pass(stack: Stack) -> None:
+    async def talk() -> None:
+        options = {
+            "subprotocols": ["v1", "v2"],
+            "additional_headers": {"Cookie": "a=1", "X-Forwarded-For": "203.0.113.9"},
+            "origin": "https://example.com",
+        }
+        async with socket_to(stack.port, "/shop/headers", **options) as client:
+            assert client.subprotocol == "v2"
+            assert client.response is not None
+            assert client.response.headers.get_all("set-cookie") == ["ws=1", "ws2=2"]
+            seen = dict(json.loads(await client.recv()))
+            assert (seen["cookie"], seen["origin"]) == ("a=1", "https://example.com")
+            assert seen["x-forwarded-for"] == "127.0.0.1"
+            assert seen["x-request-id"] == client.response.headers["x-request-id"]
+
+    run(talk())
+
+
+def test_close_codes_pass_both_ways(stack: Stack) -> None:
+    async def talk() -> None:
+        async with socket_to(stack.port, "/shop/ws") as client:
+            await client.send("close")
+            with pytest.raises(ConnectionClosed):
+                await client.recv()
+            assert (client.close_code, client.close_reason) == (4001, "as asked")
+        async with socket_to(stack.port, "/shop/ws") as client:
+            await client.close(4002, "I am done")
+
+    run(talk())
+    wait_for(lambda: "closed 4002 I am done" in stack.service.seen)
+
+
+def test_a_client_that_vanishes_closes_the_other_side(stack: Stack) -> None:
+    async def talk() -> None:
+        async with socket_to(stack.port, "/shop/ws") as client:
+            await client.send("x")
+            await client.recv()
+            client.transport.abort()
+
+    run(talk())
+    # uvicorn does not tell "gone" from "closed without a code".
+    wait_for(lambda: any(line.startswith("closed 100") for line in stack.service.seen))
+
+
+def test_refusals_are_answered_before_the_handshake(stack: Stack) -> None:
+    async def status(port: int, path: str) -> int:
+        with pytest.raises(InvalidStatus) as refused:
+            async with socket_to(port, path):
+                pass
+        assert b'"error"' in (refused.value.response.body or b"")
+        return refused.value.response.status_code
+
+    assert run(status(stack.port, "/shop/refuse")) == 403
+    assert run(status(stack.port, "/nothing/ws")) == 404
+    assert run(status(stack.port, "/shop/internal/ws")) == 404
+    with running_gateway({"shop": [f"http://127.0.0.1:{free_port()}"]}) as port:
+        assert run(status(port, "/shop/ws")) == 502
+        assert run(status(port, "/shop/ws")) == 503
+
+
+def test_a_service_that_dies_closes_the_client(stack: Stack) -> None:
+    async def talk(client: ClientConnection) -> int | None:
+        with pytest.raises(ConnectionClosed):
+            await client.recv()
+        return client.close_code
+
+    async def all_of_it() -> None:
+        service = Service()
+        with serving(service) as port_of_service:
+            with running_gateway({"shop": [f"http://127.0.0.1:{port_of_service}"]}) as port:
+                client = await socket_to(port, "/shop/ws")
+                waiting = asyncio.create_task(talk(client))
+                await asyncio.sleep(0.1)
+        # uvicorn says 1012, "restarting", when it ends.
+        assert await waiting in (1011, 1012)
+
+    run(all_of_it())
+
+
+def test_a_hundred_idle_sockets_then_all_speak(stack: Stack) -> None:
+    async def talk() -> None:
+        clients = await asyncio.gather(*(socket_to(stack.port, "/shop/ws") for _ in range(100)))
+        await asyncio.sleep(0.5)
+        await asyncio.gather(*(client.send(str(n)) for n, client in enumerate(clients)))
+        answers = await asyncio.gather(*(client.recv() for client in clients))
+        assert answers == [str(n) for n in range(100)]
+        await asyncio.gather(*(client.close() for client in clients))
+
+    run(talk())

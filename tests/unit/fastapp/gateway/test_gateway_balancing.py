@@ -1,0 +1,72 @@
+"""Choosing upstreams."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from fastapp.gateway.balancing import Directory, Pool, Upstream
+from fastapp.gateway.config import GatewayConfig
+
+URLS = ["http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"]
+
+
+def test_equals_take_turns_and_the_busy_wait() -> None:
+    one, two, three = ups = [Upstream(url) for url in URLS]
+    pool = Pool(ups, "least-connections")
+    assert [pool.choose() for _ in range(4)] == [one, two, three, one]
+    two.active = 1
+    assert {pool.choose() for _ in range(6)} == {one, three}
+    one.active = three.active = 2
+    assert pool.choose() is two
+    assert pool.choose(without=[two]) in (one, three)
+    two.ejected = True
+    assert pool.choose() in (one, three)
+    assert pool.choose(without=ups) is None
+
+
+def test_round_robin_skips_the_dead() -> None:
+    one, two, three = ups = [Upstream(url) for url in URLS]
+    pool = Pool(ups, "round-robin")
+    two.ejected = True
+    assert [pool.choose() for _ in range(4)] == [one, three, one, three]
+    one.ejected = three.ejected = True
+    assert pool.choose() is None
+    assert not pool.available
+
+
+def test_an_address_of_two_prefixes_is_one_upstream() -> None:
+    directory = Directory(GatewayConfig(upstreams={"a": URLS[:1], "b": [URLS[0], URLS[0]]}))
+    assert directory.pools["a"].upstreams == directory.pools["b"].upstreams
+
+
+def test_the_pause_grows_and_ends() -> None:
+    async def check() -> None:
+        server = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        config = GatewayConfig(upstreams={"a": [f"http://127.0.0.1:{port}"]}, eject_seconds=0.02)
+        directory = Directory(config)
+        upstream = directory.pools["a"].upstreams[0]
+        waits = []
+        states = []
+        for _ in range(3):
+            directory.failed(upstream, dead=True)
+            waits.append(upstream.wait)
+            states.append(upstream.ejected)
+            async with asyncio.timeout(5):
+                await directory.probe_of(upstream)
+            states.append(upstream.ejected)
+        assert states == [True, False] * 3
+        assert waits == pytest.approx([0.02, 0.04, 0.08])
+        directory.succeeded(upstream)
+        for _ in range(2):
+            directory.failed(upstream, dead=False)
+        states = [upstream.ejected]
+        directory.failed(upstream, dead=False)
+        assert [*states, upstream.ejected] == [False, True], "at the third"
+        assert upstream.wait == pytest.approx(0.02), "forgotten after an answer"
+        await directory.close()
+        server.close()
+
+    asyncio.run(check())

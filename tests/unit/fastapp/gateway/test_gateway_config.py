@@ -1,0 +1,91 @@
+"""Where the configuration comes from, and what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from unit.fastapp.support import MakeApp
+
+from fastapp.apps import apps
+from fastapp.conf import override_settings
+from fastapp.exceptions import ImproperlyConfigured
+from fastapp.gateway import Gateway, GatewayConfig, create_gateway
+from fastapp.gateway.config import check_url, gateway_config, parse_upstream
+
+
+def config_of(**changes: Any) -> GatewayConfig:
+    with override_settings(**changes) as settings:
+        apps.clear()
+        apps.populate(settings.INSTALLED_APPS)
+        return gateway_config(settings, apps)
+
+
+def test_installed_apps_are_on_this_host_unless_said_otherwise(make_app: MakeApp) -> None:
+    named = {
+        name: make_app(f"apps.{name}", urls="urlpatterns = []") for name in ("one", "two", "three")
+    }
+    make_app(
+        "apps.two",
+        apps="""
+        from fastapp.apps import AppConfig
+        class Two(AppConfig):
+            prefix = "second"
+            port = 12345
+        """,
+    )
+    config = config_of(
+        INSTALLED_APPS=list(named.values()),
+        NO_EXPORT_APPS=["three"],
+        UPSTREAMS={"one": ["http://a:1", "http://b:2/"]},
+        EXTRA_PROXY={"wiki": "https://wiki.example/base/"},
+    )
+    assert config.upstreams == {
+        "one": ["http://a:1", "http://b:2"],
+        "second": ["http://127.0.0.1:12345"],
+        "wiki": ["https://wiki.example/base"],
+    }
+    assert config.hidden_prefixes == {"three"}
+
+
+def test_the_command_line_wins() -> None:
+    with override_settings(UPSTREAMS={"shop": "http://a:1"}) as settings:
+        apps.populate([])
+        pairs = [parse_upstream(text) for text in ("shop=http://b:2", "/shop/=http://c:3/")]
+        config = gateway_config(settings, apps, upstreams=pairs)
+    assert config.upstreams == {"shop": ["http://b:2", "http://c:3"]}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "a:1", "ftp://a", "http://", "http://a:0", "http://a:x", "http://a:99999"),
+        *("http://u@a", "http://a?x", "http://a/#x", "http://a b", "http://a/;{}", "http://a\n"),
+    ],
+)
+def test_urls_that_are_none(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="expected a URL"):
+        check_url(url, "X")
+
+
+@pytest.mark.parametrize(
+    "text", ["shop", "=http://a", "../x=http://a", "docs=http://a", "a b=http://a"]
+)
+def test_upstreams_that_are_none(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured):
+        parse_upstream(text)
+
+
+def test_mistakes_name_the_setting() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"UPSTREAMS\['shop'\]: expected a URL"):
+        config_of(UPSTREAMS={"shop": "10.0.0.1:80"})
+    with pytest.raises(ImproperlyConfigured, match="GATEWAY_STRIP_PREFIXES: 'shop'"):
+        config_of(GATEWAY_STRIP_PREFIXES=["shop"])
+    with pytest.raises(ImproperlyConfigured, match="TRUSTED_PROXIES"):
+        Gateway(GatewayConfig(trusted_proxies=["proxy"]))
+
+
+def test_made_without_an_event_loop_and_without_a_secret() -> None:
+    with override_settings(SECRET_KEY="", UPSTREAMS={"shop": "http://a:1"}):
+        gateway = create_gateway()
+    assert list(gateway.directory.pools) == ["shop"]
