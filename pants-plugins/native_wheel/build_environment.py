@@ -20,9 +20,18 @@ from pants.backend.python.util_rules.package_dists import (
 )
 from pants.backend.python.util_rules.pex import Pex, PexRequest
 from pants.backend.python.util_rules.pex_requirements import EntireLockfile, Lockfile, Resolve
-from pants.engine.fs import AddPrefix, CreateDigest, Digest, FileContent, MergeDigests
+from pants.engine.fs import (
+    AddPrefix,
+    CreateDigest,
+    Digest,
+    DigestContents,
+    FileContent,
+    MergeDigests,
+)
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
+    HydratedSources,
+    HydrateSourcesRequest,
     InvalidFieldException,
     Target,
     WrappedTarget,
@@ -35,8 +44,12 @@ from native_wheel.sdist import Sdist, SdistRequest
 from native_wheel.target_types import (
     NativeWheelBuildResolveField,
     NativeWheelCompileArgsField,
+    NativeWheelDefineMacrosField,
+    NativeWheelEnvVarsField,
     NativeWheelExcludeField,
     NativeWheelLinkArgsField,
+    NativeWheelLocalVersionField,
+    NativeWheelPatchesField,
     NativeWheelProfileField,
     NativeWheelProjectField,
     NativeWheelSha256Field,
@@ -46,7 +59,12 @@ from native_wheel.target_types import (
 from pex_tree.rules import PexTree, PexTreeRequest
 from pex_tree.rules import rules as pex_tree_rules
 
-_BACKEND_FILES = ("native_wheel_backend.py", "native_wheel_hook.py", "sitecustomize.py")
+_BACKEND_FILES = (
+    "native_wheel_backend.py",
+    "native_wheel_hook.py",
+    "native_wheel_patch.py",
+    "sitecustomize.py",
+)
 _BUILD_TREE = "build_requirements"
 _PYPROJECT = """\
 [build-system]
@@ -116,6 +134,20 @@ async def prepare_build(
             description=f"Lay out the build requirements of {address}",
         ),
     )
+    patches = await Get(HydratedSources, HydrateSourcesRequest(target[NativeWheelPatchesField]))
+    patch_files = {
+        file.path: file for file in await Get(DigestContents, Digest, patches.snapshot.digest)
+    }
+    # In the order of the field, and under names that cannot meet a file of the build.
+    ordered = []
+    for name in target[NativeWheelPatchesField].globs:
+        path = os.path.join(address.spec_path, name)
+        if path not in patch_files:
+            raise InvalidFieldException(
+                f"The {NativeWheelPatchesField.alias!r} field in target {address} has {name!r}, "
+                f"but there is no file {path}. Correct the name, or add the file."
+            )
+        ordered.append((name, patch_files[path].content))
     spec = {
         "target": address.spec,
         "project": target[NativeWheelProjectField].value,
@@ -123,6 +155,10 @@ async def prepare_build(
         "profile": target[NativeWheelProfileField].value,
         "compile_args": list(target[NativeWheelCompileArgsField].value or ()),
         "link_args": list(target[NativeWheelLinkArgsField].value or ()),
+        "define_macros": dict(target[NativeWheelDefineMacrosField].value or {}),
+        "env_vars": dict(target[NativeWheelEnvVarsField].value or {}),
+        "patches": [name for name, _ in ordered],
+        "local_version": target[NativeWheelLocalVersionField].value,
         "exclude": list(target[NativeWheelExcludeField].value or ()),
         "sdist": sdist.filename,
         "sdist_sha256": target[NativeWheelSha256Field].value,
@@ -133,6 +169,10 @@ async def prepare_build(
     files = [
         FileContent("pyproject.toml", _PYPROJECT.encode()),
         FileContent("native_wheel_spec.json", json.dumps(spec, indent=1, sort_keys=True).encode()),
+    ]
+    files += [
+        FileContent(f"native_wheel_patches/{number}", content)
+        for number, (_, content) in enumerate(ordered)
     ]
     for name in _BACKEND_FILES:
         source = pkgutil.get_data("native_wheel.scripts", name)

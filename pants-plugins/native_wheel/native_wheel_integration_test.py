@@ -8,6 +8,7 @@ import hashlib
 import http.server
 import io
 import json
+import socket
 import subprocess
 import tarfile
 import threading
@@ -69,6 +70,32 @@ class Stubborn(build_ext):
 
 
 """ + SETUP.replace('version="1.0",', 'version="1.0", cmdclass={"build_ext": Stubborn},')
+# Fails unless patch, macro and variable have arrived.
+WANTS_FIELDS = (
+    """\
+import os
+
+assert os.environ["TINY_MODE"] == "fast"
+"""
+    + SETUP
+)
+WANTS_MACRO = SOURCE.replace("FromLong(42)", "FromLong(ANSWER)")
+PATCHES = (
+    "--- a/tiny_ext/__init__.py\n+++ b/tiny_ext/__init__.py\n@@ -0,0 +1 @@\n+first = 1\n",
+    "--- a/tiny_ext/__init__.py\n+++ b/tiny_ext/__init__.py\n@@ -1 +1 @@\n-first = 1\n+two = 2\n",
+)
+# A build script that asks a host, and goes on without an answer.
+REACHES_OUT = (
+    """\
+import contextlib
+import os
+import socket
+
+with contextlib.suppress(OSError):
+    socket.create_connection(("127.0.0.1", int(os.environ["LISTENER"])), timeout=5).close()
+"""
+    + SETUP
+)
 NO_EXTENSION = 'from setuptools import setup\nsetup(name="tiny-ext", packages=["tiny_ext"])\n'
 
 
@@ -92,6 +119,8 @@ SDISTS = {
     "broken": sdist(source="#error this is broken\n"),
     "stubborn": sdist(setup=DROPS_FLAGS),
     "pure": sdist(setup=NO_EXTENSION),
+    "fields": sdist(setup=WANTS_FIELDS, source=WANTS_MACRO),
+    "reaches-out": sdist(setup=REACHES_OUT),
 }
 
 
@@ -243,6 +272,84 @@ def test_it_works_and_leaves_arithmetic_alone(
 def test_the_same_bytes_again(repository: RuleRunner, wheel: tuple[str, bytes]) -> None:
     """Another target is another process: nothing of the first build is in a cache for it."""
     assert build(repository, "tiny-ext", "native/two") == wheel
+
+
+def test_patches_macros_variables_and_local_version(repository: RuleRunner, tmp_path: Path) -> None:
+    # Against the alphabet: the order is the list's.
+    patches = ["2.patch", "1.patch"]
+    repository.write_files({f"native/fields/{name}": text for name, text in zip(patches, PATCHES)})
+    name, content = build(
+        repository,
+        "fields",
+        "native/fields",
+        patches=patches,
+        define_macros={"ANSWER": "43"},
+        env_vars={"TINY_MODE": "fast"},
+        local_version="fast.1",
+    )
+    assert name.startswith("tiny_ext-1.0+fast.1-cp312-cp312-")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        archive.extractall(tmp_path)
+    python = repository.request(PythonExecutable, [InterpreterConstraints([PYTHON])])
+    program = dedent(
+        """\
+        import importlib.metadata
+        import tiny_ext.answer
+        assert tiny_ext.answer.answer() == 43
+        assert (tiny_ext.two, hasattr(tiny_ext, "first")) == (2, False)
+        assert importlib.metadata.version("tiny-ext") == "1.0+fast.1"
+        """
+    )
+    subprocess.run(
+        [python.path, "-c", program], env={"PYTHONPATH": str(tmp_path)}, check=True, timeout=60
+    )
+    record = tmp_path / "tiny_ext-1.0+fast.1.dist-info/native_wheel.json"
+    provenance = json.loads(record.read_text())
+    assert provenance["define_macros"] == {"ANSWER": "43"}
+    assert provenance["env_vars"] == {"TINY_MODE": "fast"}
+    assert provenance["local_version"] == "fast.1"
+    assert provenance["version"] == "1.0"
+    assert provenance["patches"] == [
+        {"name": name, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+        for name, text in zip(patches, PATCHES)
+    ]
+
+
+def test_a_patch_that_does_not_apply(repository: RuleRunner) -> None:
+    repository.write_files({"native/unfit/second.patch": PATCHES[1]})
+    message = refusal(repository, "tiny-ext", "native/unfit", patches=["second.patch"])
+    assert (
+        "'patches' has 'second.patch', which does not apply to tiny-ext-1.0.tar.gz: hunk 1, "
+        in (message)
+    )
+    assert "'tiny_ext/__init__.py': line 1 should be 'first = 1', but the file ends" in message
+    assert "Make the patch anew" in message
+
+
+def test_a_patch_that_is_not_there(repository: RuleRunner) -> None:
+    message = refusal(repository, "tiny-ext", "native/absent-patch", patches=["no.patch"])
+    assert "'patches' field in target native/absent-patch:wheel has 'no.patch'" in message
+    assert "there is no file native/absent-patch/no.patch" in message
+
+
+def test_a_build_that_reaches_out(repository: RuleRunner, wheel: tuple[str, bytes]) -> None:
+    with zipfile.ZipFile(io.BytesIO(wheel[1])) as archive:
+        record = json.loads(archive.read("tiny_ext-1.0.dist-info/native_wheel.json"))
+    assert record["network"] in {"isolated", "not isolated"}
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        port = server.getsockname()[1]
+        message = refusal(
+            repository, "reaches-out", "native/network", env_vars={"LISTENER": str(port)}
+        )
+        # Where the kernel isolates, nobody came.
+        if record["network"] == "isolated":
+            with pytest.raises(BlockingIOError):
+                server.accept()
+    assert "'project' 'reaches-out' 1.0 tried to reach the network" in message
+    assert f"socket.connect 127.0.0.1:{port}" in message
+    assert message.count("native_wheel: target") == 1
+    assert "Traceback" not in message.split("native_wheel: target")[0].split("stderr")[-1]
 
 
 def test_wrong_sha256(repository: RuleRunner) -> None:

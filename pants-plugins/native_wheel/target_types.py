@@ -17,17 +17,37 @@ from pants.engine.addresses import Address
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     Dependencies,
+    DictStringToStringField,
     IntField,
     InvalidFieldException,
+    MultipleSourcesField,
     StringField,
     StringSequenceField,
     Target,
 )
+from pants.util.frozendict import FrozenDict
 from pants.util.strutil import help_text
 
 # Flags that make gcc link `crtfastmath.o`: a library that carries it flips the
 # processor to flush-to-zero for the whole process when it is loaded.
 FAST_MATH_FLAGS = ("-ffast-math", "-Ofast", "-funsafe-math-optimizations")
+
+# What a build sets itself, so that it is the same everywhere.
+FIXED_ENV_VARS = (
+    "CC",
+    "CXX",
+    "HOME",
+    "LC_ALL",
+    "NATIVE_WHEEL_HOOK",
+    "PATH",
+    "PYTHONHASHSEED",
+    "PYTHONPATH",
+    "SOURCE_DATE_EPOCH",
+    "TMPDIR",
+    "TZ",
+)
+# setuptools would put these on command lines of its own choice: that of the linker, too.
+FLAG_ENV_VARS = ("CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "LDSHARED", "LDCXXSHARED")
 
 
 class NativeWheelProjectField(StringField):
@@ -104,6 +124,115 @@ class NativeWheelLinkArgsField(StringSequenceField):
                     "makes importing the wheel flush denormal numbers to zero in the whole "
                     f"process (`5e-324 == 0.0`). Move {arg!r} to the 'compile_args' field."
                 )
+        return value
+
+
+class NativeWheelDefineMacrosField(DictStringToStringField):
+    alias = "define_macros"
+    help = help_text(
+        """
+        Macros for the preprocessor, e.g. `{"XXH_VECTOR": "0", "NO_ASSERTIONS": ""}`: each goes
+        to the compile command of every extension as `-DNAME=value`, or as `-DNAME` where the
+        value is empty. They come after the package's own, so that they win, and before
+        `compile_args`. One that does not reach the compiler is an error.
+        """
+    )
+
+    @classmethod
+    def compute_value(
+        cls, raw_value: dict[str, str] | None, address: Address
+    ) -> FrozenDict[str, str] | None:
+        value = super().compute_value(raw_value, address)
+        for name in value or ():
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                raise InvalidFieldException(
+                    f"The {cls.alias!r} field in target {address} has {name!r}, which is no name "
+                    "of a C macro. Use letters, digits and `_`; for a macro with a value, write "
+                    "it as {'NAME': 'value'}."
+                )
+        return value
+
+
+class NativeWheelEnvVarsField(DictStringToStringField):
+    alias = "env_vars"
+    help = help_text(
+        """
+        Environment variables of the build, e.g. `{"MULTIDICT_DEBUG_BUILD": "1"}`, for packages
+        that take their settings from them. Nothing of the environment in which Pants runs
+        reaches a build, so these and the fixed ones (locale, time zone, PATH ...) are all there
+        are. Flags have fields of their own: `compile_args`, `link_args`, `define_macros`.
+        """
+    )
+
+    @classmethod
+    def compute_value(
+        cls, raw_value: dict[str, str] | None, address: Address
+    ) -> FrozenDict[str, str] | None:
+        value = super().compute_value(raw_value, address)
+        for name, content in (value or {}).items():
+            start = f"The {cls.alias!r} field in target {address} has {name!r}"
+            if name in FLAG_ENV_VARS:
+                raise InvalidFieldException(
+                    f"{start}: setuptools uses it for other commands than the one it names. Put "
+                    f"{content!r} into the 'compile_args' or 'link_args' field."
+                )
+            if name in FIXED_ENV_VARS or name.startswith("PEX"):
+                raise InvalidFieldException(
+                    f"{start} = {content!r}, which a build sets itself, so that its result is the "
+                    "same everywhere. Take it out. (PATH is [native-wheels].search_path.)"
+                )
+            if not name or "=" in name or "\0" in name + content:
+                raise InvalidFieldException(
+                    f"{start} = {content!r}, which no environment can hold. Take `=` out of the "
+                    "name and null characters out of both."
+                )
+        return value
+
+
+class NativeWheelPatchesField(MultipleSourcesField):
+    alias = "patches"
+    uses_source_roots = False
+    help = help_text(
+        """
+        Unified diffs that are applied to the unpacked sources, in this order, e.g.
+        `["0001-no-tests.patch"]`. Paths in them have one leading directory (`a/setup.py`,
+        as `git diff` and `diff -u` between two directories write them). A patch applies exactly
+        where it says, without fuzz or offset, or the build ends before anything is compiled.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: object, address: Address) -> tuple[str, ...] | None:
+        value = super().compute_value(raw_value, address)  # type: ignore[arg-type]
+        for name in value or ():
+            if name.startswith("!") or "*" in name:
+                raise InvalidFieldException(
+                    f"The {cls.alias!r} field in target {address} has {name!r}: patches are "
+                    "applied in the order of the list, which a pattern has not. Name each file."
+                )
+        return value
+
+
+class NativeWheelLocalVersionField(StringField):
+    alias = "local_version"
+    help = help_text(
+        """
+        A local version segment (PEP 440) for the wheel, e.g. `fast.1` for `0.2.18+fast.1`. It
+        tells the wheel from the index's in `pip list` and in file names; `project==0.2.18`
+        still accepts it. The package's own `__version__` is not changed.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
+        value = super().compute_value(raw_value, address)
+        # The normalised form only: two spellings of one version would be two file names.
+        if value is not None and not re.fullmatch(r"[a-z0-9]+(\.[a-z0-9]+)*", value):
+            raise InvalidFieldException(
+                f"The {cls.alias!r} field in target {address} must be lowercase letters and "
+                f"digits, in parts with `.` between them (PEP 440), but was {value!r}. Leave out "
+                "the `+`, and write e.g. 'fast.1'."
+            )
         return value
 
 
@@ -198,6 +327,10 @@ class NativeWheelTarget(Target):
         NativeWheelSizeField,
         NativeWheelCompileArgsField,
         NativeWheelLinkArgsField,
+        NativeWheelDefineMacrosField,
+        NativeWheelEnvVarsField,
+        NativeWheelPatchesField,
+        NativeWheelLocalVersionField,
         NativeWheelProfileField,
         NativeWheelExcludeField,
         NativeWheelBuildResolveField,
@@ -214,8 +347,10 @@ class NativeWheelTarget(Target):
         compiler flags of your choice.
 
         The flags are appended to each extension's own arguments at build time; the package's
-        sources are not edited. The wheel carries `native_wheel.json` in its `.dist-info`: the
-        source's hash, the flags, the compiler and the build tools it was made with.
+        sources are not edited, except by `patches`. The wheel carries `native_wheel.json` in its
+        `.dist-info`: the source's hash, patches, flags, the compiler and the build tools it was
+        made with. The build has no network (on Linux, where the kernel allows it), and no
+        environment but what is declared.
 
         Depend on the target (or let `modules` infer it) and the wheel is what `pants test`,
         `pants package` and the image use.

@@ -6,8 +6,14 @@ from pants.engine.target import InvalidFieldException, InvalidTargetException
 
 from native_wheel.target_types import (
     FAST_MATH_FLAGS,
+    FIXED_ENV_VARS,
+    FLAG_ENV_VARS,
     NativeWheelCompileArgsField,
+    NativeWheelDefineMacrosField,
+    NativeWheelEnvVarsField,
     NativeWheelLinkArgsField,
+    NativeWheelLocalVersionField,
+    NativeWheelPatchesField,
     NativeWheelSha256Field,
     NativeWheelTarget,
 )
@@ -45,6 +51,71 @@ def test_fast_math_at_link_time(flag: str) -> None:
 def test_link_args() -> None:
     assert NativeWheelLinkArgsField(["-flto", "-s"], ADDRESS).value == ("-flto", "-s")
     assert NativeWheelLinkArgsField(None, ADDRESS).value == ()
+
+
+def test_define_macros() -> None:
+    value = {"NAME": "value", "_2": ""}
+    assert dict(NativeWheelDefineMacrosField(value, ADDRESS).value or {}) == value
+    assert not NativeWheelDefineMacrosField(None, ADDRESS).value
+
+
+@pytest.mark.parametrize("name", ["", "2D", "NAME=1", "-DNAME", "A B", "F(x)"])
+def test_malformed_macro(name: str) -> None:
+    with pytest.raises(InvalidFieldException) as error:
+        NativeWheelDefineMacrosField({name: "1"}, ADDRESS)
+    message = str(error.value)
+    assert f"'define_macros' field in target 3rdparty/tiny:wheel has {name!r}" in message
+    assert "write it as {'NAME': 'value'}" in message
+
+
+def test_env_vars() -> None:
+    assert dict(NativeWheelEnvVarsField({"TINY": "a=b"}, ADDRESS).value or {}) == {"TINY": "a=b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        *((name, "'compile_args' or 'link_args' field") for name in FLAG_ENV_VARS),
+        *((name, "Take it out") for name in (*FIXED_ENV_VARS, "PEX_ROOT")),
+        ("A=B", "Take `=` out of the name"),
+        ("", "Take `=` out of the name"),
+    ],
+)
+def test_env_vars_that_a_build_cannot_take(name: str, mend: str) -> None:
+    with pytest.raises(InvalidFieldException) as error:
+        NativeWheelEnvVarsField({name: "-O2"}, ADDRESS)
+    message = str(error.value)
+    assert f"'env_vars' field in target 3rdparty/tiny:wheel has {name!r}" in message
+    assert "'-O2'" in message
+    assert mend in message
+
+
+def test_patches_keep_their_order() -> None:
+    assert NativeWheelPatchesField(["b.patch", "a.patch"], ADDRESS).globs == ("b.patch", "a.patch")
+
+
+@pytest.mark.parametrize("name", ["*.patch", "!a.patch", "**/a.patch"])
+def test_patches_by_pattern(name: str) -> None:
+    with pytest.raises(InvalidFieldException) as error:
+        NativeWheelPatchesField([name], ADDRESS)
+    message = str(error.value)
+    assert f"'patches' field in target 3rdparty/tiny:wheel has {name!r}" in message
+    assert "Name each file" in message
+
+
+@pytest.mark.parametrize("value", ["fast", "fast.1", "20250101", "1.a2.b"])
+def test_local_version(value: str) -> None:
+    assert NativeWheelLocalVersionField(value, ADDRESS).value == value
+
+
+@pytest.mark.parametrize("value", ["", "+fast", "Fast", "fast-1", "fast_1", "fast.", "a b"])
+def test_malformed_local_version(value: str) -> None:
+    with pytest.raises(InvalidFieldException) as error:
+        NativeWheelLocalVersionField(value, ADDRESS)
+    message = str(error.value)
+    assert "'local_version' field in target 3rdparty/tiny:wheel must be" in message
+    assert f"but was {value!r}" in message
+    assert "write e.g. 'fast.1'" in message
 
 
 @pytest.mark.parametrize("missing", ["project", "version", "sha256"])

@@ -6,6 +6,7 @@ Each step either does what the target asks for or ends the build with one messag
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import hashlib
 import importlib
@@ -21,10 +22,15 @@ from pathlib import Path
 from typing import Any
 
 import native_wheel_hook
+import native_wheel_patch
 
 # The flat tree of the locked build requirements, beside this file.
 BUILD_TREE = "build_requirements"
 RECORD_NAME = "native_wheel.json"
+# Where processes of the build write down that they reached out, in the work directory.
+NETWORK_LOG = "network.log"
+# The target's patches, named by their place in the field.
+PATCHES = "native_wheel_patches"
 # 1980-01-01, the earliest time a zip file can carry.
 EPOCH = "315532800"
 # Packages in whose `.dist-info` the record tells what the wheel was made with.
@@ -47,16 +53,72 @@ def build_wheel(
     spec = json.loads(Path("native_wheel_spec.json").read_text())
     destination = Path(wheel_directory).resolve()
     work = Path("work").resolve()
+    isolated = isolate_network()
     source = unpack(spec, work)
+    patches = apply_patches(spec, source)
     log = work / "compiler.log"
     backend = prepare_process(spec, source, work, log)
     os.chdir(source)
     built = work / "wheel"
     built.mkdir()
     name = run_backend(spec, backend, built, config_settings)
+    refuse_network(spec, work / NETWORK_LOG)
     commands = read_commands(log)
     verify_flags(spec, commands)
-    return repack(spec, built / name, destination)
+    record = provenance(spec, patches=patches, isolated=isolated)
+    return repack(spec, built / name, destination, record)
+
+
+def isolate_network() -> bool:
+    """Leave this process and its children without network; whether the kernel allowed it.
+
+    In a network namespace of its own, a process has not even a loopback interface that is up.
+    """
+    if not hasattr(os, "unshare"):
+        return False
+    try:
+        os.unshare(os.CLONE_NEWNET)
+    except OSError:
+        uid, gid = os.getuid(), os.getgid()
+        try:
+            # Who is not root may do it in a user namespace, unless that is turned off
+            # (sysctl kernel.unprivileged_userns_clone, AppArmor, a container's seccomp profile).
+            os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
+        except OSError:
+            return False
+        # The same user and group as outside, or files would seem to belong to nobody. They are
+        # readable and writable all the same.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/setgroups").write_text("deny")
+            Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+            Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    return True
+
+
+def apply_patches(spec: dict[str, Any], source: Path) -> list[dict[str, str]]:
+    """Apply the target's patches in order; return name and hash of each for the record."""
+    applied = []
+    for number, name in enumerate(spec["patches"]):
+        content = Path(PATCHES, str(number)).read_bytes()
+        try:
+            native_wheel_patch.apply(content, source)
+        except native_wheel_patch.PatchError as error:
+            raise NativeWheelError(
+                spec,
+                f"'patches' has {name!r}, which does not apply to {spec['sdist']}: {error}. "
+                "Nothing was compiled. Make the patch anew from these sources (and those that "
+                "come before it in the field), or take it out.",
+            ) from error
+        applied.append({"name": name, "sha256": hashlib.sha256(content).hexdigest()})
+    return applied
+
+
+def macro_args(spec: dict[str, Any]) -> list[str]:
+    """The macros of the target as compiler arguments."""
+    return [
+        f"-D{name}={value}" if value else f"-D{name}"
+        for name, value in sorted(spec["define_macros"].items())
+    ]
 
 
 def unpack(spec: dict[str, Any], work: Path) -> Path:
@@ -90,15 +152,18 @@ def prepare_process(spec: dict[str, Any], source: Path, work: Path, log: Path) -
     config = {
         "cc": str(bin_dir / "cc"),
         "cxx": str(bin_dir / "cxx"),
-        "compile_args": spec["compile_args"],
+        # Like macros of the extension's own, but after them, so that these win.
+        "compile_args": [*macro_args(spec), *spec["compile_args"]],
         "link_args": spec["link_args"],
         "build_requirements": str(here / BUILD_TREE),
+        "network_log": str(work / NETWORK_LOG),
     }
     home = work / "home"
     home.mkdir()
     kept = {k: v for k, v in os.environ.items() if k.startswith("PEX")}
     os.environ.clear()
     os.environ.update(kept)
+    os.environ.update(spec["env_vars"])
     os.environ.update(
         {
             "CC": config["cc"],
@@ -126,6 +191,7 @@ def run_backend(
     try:
         return str(backend.build_wheel(str(built), config_settings))
     except (Exception, SystemExit) as error:
+        refuse_network(spec, built.parent / NETWORK_LOG)
         # How setuptools, and poetry's build scripts, say that the compiler failed: it has said why.
         if not isinstance(error, (SystemExit, subprocess.CalledProcessError)):
             traceback.print_exc()
@@ -136,6 +202,20 @@ def run_backend(
             f"{spec['compile_args']} or 'link_args' {spec['link_args']} (it is "
             f"{spec['compiler']}); if a header is missing, install the package that has it.",
         ) from error
+
+
+def refuse_network(spec: dict[str, Any], log: Path) -> None:
+    """End a build that reached out, also one that went on without what it did not get."""
+    if not log.exists():
+        return
+    attempts = list(dict.fromkeys(log.read_text(errors="replace").splitlines()))
+    raise NativeWheelError(
+        spec,
+        f"the build of 'project' {spec['project']!r} {spec['version']} tried to reach the network "
+        f"({'; '.join(attempts[:3])}), and builds have none: what they would get is not pinned. "
+        "Turn it off by 'env_vars' if the package has a setting for it, take it out by "
+        "'patches', or add what it downloads to the requirements of 'build_resolve'.",
+    )
 
 
 def _cxx_of(cc: str) -> str:
@@ -197,6 +277,7 @@ def verify_flags(spec: dict[str, Any], commands: list[list[str]]) -> None:
             "there is nothing to optimise. Use a python_requirement for a pure Python package.",
         )
     for field, wanted, lines in (
+        ("define_macros", macro_args(spec), compiles),
         ("compile_args", spec["compile_args"], compiles),
         ("link_args", spec["link_args"], links),
     ):
@@ -211,8 +292,8 @@ def verify_flags(spec: dict[str, Any], commands: list[list[str]]) -> None:
                 )
 
 
-def repack(spec: dict[str, Any], built: Path, destination: Path) -> str:
-    """Drop what is excluded, add the record, write the same bytes every time."""
+def repack(spec: dict[str, Any], built: Path, destination: Path, record: dict[str, Any]) -> str:
+    """Drop what is excluded, add `record`, write the same bytes every time."""
     # Importable since `prepare_process`: it is one of the build requirements.
     from wheel.wheelfile import WheelFile
 
@@ -228,23 +309,51 @@ def repack(spec: dict[str, Any], built: Path, destination: Path) -> str:
         raise NativeWheelError(
             spec, f"the wheel {built.name} holds no extension module. Check the 'exclude' field."
         )
-    (tree / dist_info / RECORD_NAME).write_text(
-        json.dumps(provenance(spec), indent=1, sort_keys=True) + "\n"
-    )
+    filename = built.name
+    if spec["local_version"]:
+        filename, dist_info = add_local_version(spec, tree, built.name)
+    (tree / dist_info / RECORD_NAME).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
     (tree / dist_info / "RECORD").unlink()
     for path in tree.rglob("*"):
         executable = path.is_dir() or path.suffix in (".so", ".pyd")
         path.chmod(0o755 if executable else 0o644)
     destination.mkdir(parents=True, exist_ok=True)
-    partial = built.parent / "repacked" / built.name
+    partial = built.parent / "repacked" / filename
     partial.parent.mkdir()
     with WheelFile(str(partial), "w") as wheel:
         wheel.write_files(str(tree))
-    shutil.move(str(partial), destination / built.name)
-    return built.name
+    shutil.move(str(partial), destination / filename)
+    return filename
 
 
-def provenance(spec: dict[str, Any]) -> dict[str, Any]:
+def add_local_version(spec: dict[str, Any], tree: Path, filename: str) -> tuple[str, str]:
+    """Give an unpacked wheel its local version; return its file and `.dist-info` names."""
+    name, version, *tags = filename.split("-")
+    if "+" in version:
+        raise NativeWheelError(
+            spec,
+            f"'local_version' is {spec['local_version']!r}, but the package gives itself the "
+            f"version {version}, which has a local segment. Take the field out.",
+        )
+    new = f"{version}+{spec['local_version']}"
+    for suffix in ("dist-info", "data"):
+        old = tree / f"{name}-{version}.{suffix}"
+        if old.exists():
+            old.rename(tree / f"{name}-{new}.{suffix}")
+    dist_info = f"{name}-{new}.dist-info"
+    metadata = tree / dist_info / "METADATA"
+    headers, separator, body = metadata.read_bytes().partition(b"\n\n")
+    lines = [
+        line + f"+{spec['local_version']}".encode() if line.startswith(b"Version: ") else line
+        for line in headers.split(b"\n")
+    ]
+    metadata.write_bytes(b"\n".join(lines) + separator + body)
+    return "-".join((name, new, *tags)), dist_info
+
+
+def provenance(
+    spec: dict[str, Any], *, patches: list[dict[str, str]], isolated: bool
+) -> dict[str, Any]:
     """What the wheel was made of, for `.dist-info/native_wheel.json`."""
     from importlib import metadata
 
@@ -262,6 +371,11 @@ def provenance(spec: dict[str, Any]) -> dict[str, Any]:
         "sdist_sha256": spec["sdist_sha256"],
         "compile_args": spec["compile_args"],
         "link_args": spec["link_args"],
+        "define_macros": spec["define_macros"],
+        "env_vars": spec["env_vars"],
+        "patches": patches,
+        "local_version": spec["local_version"],
+        "network": "isolated" if isolated else "not isolated",
         "compiler": spec["compiler"],
         "cython": tools.get("cython"),
         "build_requirements": tools,

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import base64
 import csv
+import errno
 import hashlib
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tarfile
@@ -30,6 +32,10 @@ def spec(**fields: Any) -> dict[str, Any]:
         "profile": "small",
         "compile_args": ["-Os", "-flto"],
         "link_args": ["-s"],
+        "define_macros": {},
+        "env_vars": {},
+        "patches": [],
+        "local_version": None,
         "exclude": ["*.c"],
         "sdist": "tiny-1.0.tar.gz",
         "sdist_sha256": "0" * 64,
@@ -223,7 +229,8 @@ def test_repack(tmp_path: Path) -> None:
     wheels = []
     for number, order in enumerate((sorted(files), sorted(files, reverse=True))):
         built = built_wheel(tmp_path / f"work{number}/wheel", {name: files[name] for name in order})
-        name = backend.repack(spec(), built, tmp_path / f"out{number}")
+        record = backend.provenance(spec(), patches=[], isolated=True)
+        name = backend.repack(spec(), built, tmp_path / f"out{number}", record)
         assert name == built.name
         wheels.append((tmp_path / f"out{number}" / name).read_bytes())
     assert wheels[0] == wheels[1]
@@ -247,6 +254,11 @@ def test_repack(tmp_path: Path) -> None:
         "sdist_sha256": "0" * 64,
         "compile_args": ["-Os", "-flto"],
         "link_args": ["-s"],
+        "define_macros": {},
+        "env_vars": {},
+        "patches": [],
+        "local_version": None,
+        "network": "isolated",
         "compiler": "gcc (Debian) 12",
         "cython": record["build_requirements"].get("cython"),
         "build_requirements": record["build_requirements"],
@@ -258,11 +270,169 @@ def test_repack(tmp_path: Path) -> None:
 def test_excluding_the_extension_module(tmp_path: Path) -> None:
     built = built_wheel(tmp_path / "work/wheel", {"tiny/x.cpython-312.so": "binary"})
     with pytest.raises(backend.NativeWheelError) as error:
-        backend.repack(spec(exclude=["*.so"]), built, tmp_path / "out")
+        backend.repack(spec(exclude=["*.so"]), built, tmp_path / "out", {})
     message = refusal(error)
     assert "holds no extension module" in message
     assert "'exclude' field" in message
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("epoch")
+def test_local_version(tmp_path: Path) -> None:
+    built = built_wheel(
+        tmp_path / "work/wheel",
+        {"tiny/x.cpython-312.so": "binary", "tiny-1.0.data/scripts/tiny": "#!python\n"},
+    )
+    name = backend.repack(spec(local_version="fast.1"), built, tmp_path / "out", {"a": 1})
+    assert name == "tiny-1.0+fast.1-cp312-cp312-linux_x86_64.whl"
+    with zipfile.ZipFile(tmp_path / "out" / name) as wheel:
+        info = "tiny-1.0+fast.1.dist-info"
+        assert sorted(wheel.namelist()) == [
+            "tiny-1.0+fast.1.data/scripts/tiny",
+            f"{info}/METADATA",
+            f"{info}/RECORD",
+            f"{info}/WHEEL",
+            f"{info}/native_wheel.json",
+            "tiny/x.cpython-312.so",
+        ]
+        assert wheel.read(f"{info}/METADATA").decode().splitlines() == [
+            "Metadata-Version: 2.1",
+            "Name: tiny",
+            "Version: 1.0+fast.1",
+        ]
+        rows = list(csv.reader(wheel.read(f"{info}/RECORD").decode().splitlines()))
+        assert sorted(row[0] for row in rows) == sorted(wheel.namelist())
+
+
+def test_a_description_keeps_its_words(tmp_path: Path) -> None:
+    info = tmp_path / "tiny-1.0.dist-info"
+    info.mkdir()
+    body = "Metadata-Version: 2.1\nVersion: 1.0\n\nVersion: of words\r\n\n"
+    (info / "METADATA").write_bytes(body.encode())
+    _, renamed = backend.add_local_version(
+        spec(local_version="fast"), tmp_path, "tiny-1.0-py3-none-any.whl"
+    )
+    content = (tmp_path / renamed / "METADATA").read_bytes().decode()
+    assert content == body.replace("Version: 1.0", "Version: 1.0+fast")
+
+
+def test_a_package_with_a_local_version_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(backend.NativeWheelError) as error:
+        backend.add_local_version(
+            spec(local_version="fast"), tmp_path, "tiny-1.0+theirs-cp312-cp312-linux_x86_64.whl"
+        )
+    message = refusal(error)
+    assert "'local_version' is 'fast', but the package gives itself the version 1.0+theirs" in (
+        message
+    )
+    assert "Take the field out" in message
+
+
+def test_macros() -> None:
+    macros = {"NUMBER": "1", "BARE": "", "TEXT": "a b"}
+    assert backend.macro_args(spec(define_macros=macros)) == ["-DBARE", "-DNUMBER=1", "-DTEXT=a b"]
+    with pytest.raises(backend.NativeWheelError) as error:
+        backend.verify_flags(spec(define_macros=macros), [[*COMPILE, "-DBARE"], LINK])
+    assert "'define_macros' has '-DNUMBER=1', which did not reach 1 of 1" in refusal(error)
+
+
+PATCH = b"--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-int x;\n+int y;\n"
+
+
+def patched(source: Path) -> list[dict[str, str]]:
+    """Apply one patch of a target to `source`, in the working directory of a build."""
+    Path(backend.PATCHES).mkdir()
+    Path(backend.PATCHES, "0").write_bytes(PATCH)
+    return backend.apply_patches(spec(patches=["fix.patch"]), source)
+
+
+def test_patches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.c").write_text("int x;\n")
+    sha256 = hashlib.sha256(PATCH).hexdigest()
+    assert patched(tmp_path) == [{"name": "fix.patch", "sha256": sha256}]
+    assert (tmp_path / "x.c").read_text() == "int y;\n"
+
+
+def test_a_patch_for_other_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.c").write_text("int z;\n")
+    with pytest.raises(backend.NativeWheelError) as error:
+        patched(tmp_path)
+    message = refusal(error)
+    assert "'patches' has 'fix.patch', which does not apply to tiny-1.0.tar.gz: hunk 1" in message
+    assert "line 1 should be 'int x;', but 'int z;' is there" in message
+    assert "Make the patch anew" in message
+
+
+REACHES_OUT = """
+import json, os, socket, sys
+import native_wheel_backend as backend, native_wheel_hook
+
+os.environ[native_wheel_hook.ENV_VAR] = json.dumps(
+    {"build_requirements": sys.argv[1], "network_log": sys.argv[2]}
+)
+isolated = backend.isolate_network()
+native_wheel_hook.install()
+native_wheel_hook.install()
+try:
+    socket.create_connection(("127.0.0.1", int(sys.argv[3])), timeout=5).close()
+except OSError as error:
+    print(isolated, error.errno)
+else:
+    print(isolated, 0)
+socket.socketpair()[0].close()
+print(os.getuid())
+"""
+
+
+def test_the_network_of_a_build(tmp_path: Path) -> None:
+    log = tmp_path / "network.log"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        result = subprocess.run(
+            [sys.executable, "-c", REACHES_OUT, tmp_path, log, str(port)],
+            env={"PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+    state, uid = result.stdout.splitlines()
+    # Where the kernel does not isolate, the attempt is seen all the same.
+    assert state in {f"True {errno.ENETUNREACH}", "False 0"}
+    assert uid == str(os.getuid())
+    with pytest.raises(backend.NativeWheelError) as error:
+        backend.refuse_network(spec(), log)
+    message = refusal(error)
+    assert "'project' 'tiny' 1.0 tried to reach the network" in message
+    # Once, though the hook was installed twice.
+    assert f"(socket.getaddrinfo 127.0.0.1:{port}; socket.connect 127.0.0.1:{port})" in message
+    assert "'env_vars'" in message
+    assert "'build_resolve'" in message
+
+
+def test_a_build_without_network(tmp_path: Path) -> None:
+    backend.refuse_network(spec(), tmp_path / "network.log")
+
+
+def test_a_kernel_without_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def refuse(flags: int) -> None:
+        asked.append(flags)
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "unshare", refuse)
+    assert not backend.isolate_network()
+    assert asked == [os.CLONE_NEWNET, os.CLONE_NEWUSER | os.CLONE_NEWNET]
+    record = backend.provenance(spec(), patches=[], isolated=False)
+    assert record["network"] == "not isolated"
+
+
+def test_a_system_without_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "unshare")
+    assert not backend.isolate_network()
 
 
 def test_the_hook_does_nothing_outside_a_build(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,7 +501,12 @@ def test_the_environment_of_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PEX_ROOT", "/somewhere")
     try:
         found = backend.prepare_process(
-            spec(compiler_path="/usr/bin/gcc", search_path=["/usr/bin", "/bin"]),
+            spec(
+                compiler_path="/usr/bin/gcc",
+                search_path=["/usr/bin", "/bin"],
+                env_vars={"TINY_DEBUG": "1"},
+                define_macros={"TINY": "2"},
+            ),
             source,
             tmp_path / "work",
             tmp_path / "work/log",
@@ -349,5 +524,6 @@ def test_the_environment_of_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert build["CC"] == str(tmp_path / "work/bin/cc")
     assert build["SOURCE_DATE_EPOCH"] == "315532800"
     settings = json.loads(build[native_wheel_hook.ENV_VAR])
-    assert settings["compile_args"] == ["-Os", "-flto"]
+    assert settings["compile_args"] == ["-DTINY=2", "-Os", "-flto"]
+    assert build["TINY_DEBUG"] == "1"
     assert settings["build_requirements"] == str(tmp_path / backend.BUILD_TREE)

@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import site
+import sys
 from typing import Any
 
 # Where the back end put what the hook needs; one JSON object.
@@ -32,6 +33,7 @@ def install() -> None:
     config = settings()
     if config is None:
         return
+    _watch_network(config["network_log"])
     # Not only on sys.path: setuptools brings distutils by a `.pth` file.
     site.addsitedir(config["build_requirements"])
     try:
@@ -44,6 +46,36 @@ def install() -> None:
     for base in command.build_ext.__mro__:
         if base.__module__.endswith("distutils.command.build_ext"):
             _patch(base, config)
+
+
+def _watch_network(log: str) -> None:
+    """Write down each attempt of this process to reach a host.
+
+    The kernel refuses it, where it can (`isolate_network`); this is for the message, for builds
+    that swallow the refusal, and for kernels that do not isolate.
+    """
+    if getattr(sys, "_native_wheel_network", False):
+        return
+
+    def audit(event: str, args: tuple[Any, ...]) -> None:
+        if event in {"socket.connect", "socket.sendto"}:
+            # A path is a socket on this machine, such as those of `multiprocessing`.
+            if not isinstance(args[1], tuple):
+                return
+            host, port = args[1][:2]
+        elif event in {"socket.getaddrinfo", "socket.gethostbyname"}:
+            host, port = args[0], args[1] if len(args) > 1 else None
+        else:
+            return
+        if isinstance(host, bytes):
+            host = host.decode(errors="replace")
+        with open(log, "a") as file:
+            file.write(f"{event} {host}{'' if port is None else f':{port}'}\n")
+
+    # Cannot be taken back, so not in the process of a test. Marked where all copies of this
+    # module see it: `sitecustomize` and the back end both call `install`.
+    sys.addaudithook(audit)
+    sys._native_wheel_network = True  # type: ignore[attr-defined]
 
 
 def _patch(build_ext: Any, config: dict[str, Any]) -> None:
