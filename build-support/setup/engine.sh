@@ -1,6 +1,13 @@
 # shellcheck shell=bash
 # The container engine: found, and started where it can be.
 
+# Where daemons are, which is not on every user's PATH.
+sbin=${SETUP_SBIN:-/usr/sbin:/sbin}
+
+engine_daemon() {
+  PATH=$PATH:$sbin command -v dockerd
+}
+
 engine_answers() {
   timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
 }
@@ -17,6 +24,12 @@ engine_elsewhere() {
     fi
   done
   return 1
+}
+
+# A client alone is not an engine: many machines have one for a remote engine that they do not reach.
+engine_is_here() {
+  has docker || return 1
+  [[ -n ${DOCKER_HOST:-} ]] || engine_daemon >/dev/null || engine_answers || engine_elsewhere
 }
 
 engine_is_running() {
@@ -41,10 +54,10 @@ engine_start() {
       fail "the container engine did not start; its last lines are above."
     }
   elif ! engine_is_running; then
-    dockerd=$(PATH=$PATH:/usr/sbin:/sbin command -v dockerd) ||
+    dockerd=$(engine_daemon) ||
       fail "there is a docker client but no dockerd: install docker.io, or set DOCKER_HOST."
     say "starting the container engine ($log)"
-    PATH=$PATH:/usr/sbin:/sbin setsid nohup "$dockerd" >"$log" 2>&1 </dev/null &
+    PATH=$PATH:$sbin setsid nohup "$dockerd" >"$log" 2>&1 </dev/null &
     pid=$!
   fi
   for ((tries = 0; tries < 120; tries++)); do

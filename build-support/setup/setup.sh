@@ -35,7 +35,7 @@ needs() {
 # A cheap proof that a thing is there and works.
 is_here() {
   case $1 in
-    engine) has docker ;;
+    engine) engine_is_here ;;
     compiler) has strip && gcc -E -include stdio.h -x c /dev/null >/dev/null 2>&1 ;;
     debootstrap) [[ -x /usr/sbin/debootstrap ]] || has debootstrap ;;
     mariadb) (PATH=$PATH:/usr/sbin && has mariadbd && has mariadb-install-db) ;;

@@ -115,6 +115,7 @@ class Machine:
                 "HOME": str(self.home),
                 "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
                 "SETUP_OS_RELEASE": str(self.home / "os-release"),
+                "SETUP_SBIN": str(self.home / "sbin"),
                 **self.variables,
                 **(env or {}),
             },

@@ -39,6 +39,22 @@ def test_an_ordinary_user_is_told_what_to_install(bare: Machine) -> None:
     assert bare.calls("apt-get") == []
 
 
+def test_a_client_without_an_engine_is_not_one(bare: Machine) -> None:
+    bare.with_engine()
+    (bare.state / "down").touch()
+    result = bare.setup("engine")
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        "setup: missing: engine",
+        "setup: nothing was installed, because this user is not root.",
+        "setup: run, as an administrator:",
+        (
+            "  apt-get update && apt-get install -y --no-install-recommends"
+            " docker.io ca-certificates"
+        ),
+    ]
+
+
 def test_tests_need_a_database_server_too(bare: Machine) -> None:
     result = bare.setup("test")
     assert result.returncode == 1
@@ -99,6 +115,7 @@ def test_an_unknown_task_is_refused(bare: Machine) -> None:
 
 
 def test_an_engine_that_is_down_is_named_to_an_ordinary_user(bare: Machine) -> None:
+    bare.program("dockerd")
     bare.with_engine().says("down", "")
     result = bare.setup("engine")
     assert result.returncode == 1
