@@ -8,6 +8,7 @@ message on any error, and leaves no partial file.
 from __future__ import annotations
 
 import fnmatch
+import gzip
 import io
 import json
 import os
@@ -15,7 +16,7 @@ import re
 import sys
 import tarfile
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 # 1980-01-01: later than zero, which some tools take for "unknown", and what zip files can carry.
 EPOCH = 315532800
@@ -159,10 +160,18 @@ def write_layer(spec: dict[str, Any], output: str) -> None:
     entries.sort(key=lambda pair: pair[0].name)
     os.makedirs(os.path.dirname(output) or ".", exist_ok=True)
     partial = f"{output}.part"
-    with tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as tar:
-        for info, content in entries:
-            tar.addfile(info, io.BytesIO(content) if content is not None else None)
+    with open(partial, "wb") as raw, compressed(raw, output) as file:
+        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for info, content in entries:
+                tar.addfile(info, io.BytesIO(content) if content is not None else None)
     os.replace(partial, output)
+
+
+def compressed(raw: BinaryIO, output: str) -> BinaryIO:
+    """`raw`, through gzip if the name says so: without a name or a time in its header."""
+    if not output.endswith(".gz"):
+        return raw
+    return cast(BinaryIO, gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=EPOCH))
 
 
 def main(argv: list[str]) -> int:

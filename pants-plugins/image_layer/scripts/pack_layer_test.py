@@ -47,7 +47,10 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
-def test_same_bytes_whatever_the_machine(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ending", ["tar", "tar.gz"])
+def test_same_bytes_whatever_the_machine(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
     layers = []
     for number, (order, umask, zone, clock) in enumerate(
         [
@@ -63,13 +66,14 @@ def test_same_bytes_whatever_the_machine(tree: Path, monkeypatch: pytest.MonkeyP
             for file in order:
                 write(Path(name), file)
                 os.utime(Path(name, file), (clock, clock))
-            pack_layer.write_layer(spec(tree=name, path="app"), f"{name}.tar")
+            pack_layer.write_layer(spec(tree=name, path="app"), f"{name}.{ending}")
         finally:
             os.umask(previous)
             monkeypatch.delenv("TZ")
             time.tzset()
-        layers.append(Path(f"{name}.tar").read_bytes())
+        layers.append(Path(f"{name}.{ending}").read_bytes())
     assert layers[0] == layers[1]
+    assert layers[0].startswith(b"\x1f\x8b") == (ending == "tar.gz")
 
 
 def test_members(tree: Path) -> None:
