@@ -224,14 +224,6 @@ def test_everything_varied(wheel: bytes, tmp_path: Path, build_tree: Path, conte
 
 
 def test_another_host(wheel: bytes, tmp_path: Path, build_tree: Path, content: bytes) -> None:
-    try:
-        subprocess.run(
-            [sys.executable, "-c", "import os; os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWUTS)"],
-            capture_output=True,
-            check=True,
-        )
-    except subprocess.CalledProcessError:
-        pytest.skip("this kernel lets nobody here have another host name")
     assert build(tmp_path / "b", build_tree, content, host="elsewhere.example") == wheel
 
 
