@@ -4,61 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-
-import manage
-
-SECRET = "a secret of the tests, long enough 0123456789"
-START_SECONDS = 30.0
-
-
-@contextmanager
-def server(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A running server and its URL; it is ended at the end of the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("QK_")}
-    process = subprocess.Popen(
-        [sys.executable, str(manage.__file__), "runserver-aio", "--port", str(port), *arguments],
-        env={
-            **inherited,
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            "QK_SECRET_KEY": SECRET,
-            "QK_ALLOWED_HOSTS": "127.0.0.1",
-            "QK_INSTALLED_APPS": '["apps.shop"]',
-            **environment,
-        },
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                httpx.get(f"{url}/healthz/live")
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        yield process, url
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+from integration.serving import server
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

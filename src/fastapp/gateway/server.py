@@ -9,8 +9,8 @@ import socket
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from fastapp.draining import DrainingProtocol, DrainingServer
 from fastapp.gateway.config import GatewayConfig
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 PROTOCOL: Final = "httptools"
 #: Most that is held back for a turn of the loop.
 HELD: Final = 32768
-#: Seconds that a connection without a request is kept at shutdown, and the listener open.
-LINGER: Final = 0.25
 _PHRASES: Final = {
     400: ("bad_request", "Bad Request", "The request is not valid HTTP."),
     408: ("request_timeout", "Request Timeout", "The request did not arrive in time."),
@@ -72,7 +70,7 @@ class _Coalescing:
         return getattr(self.raw, name)
 
 
-class _GatewayProtocol(HttpToolsProtocol):
+class _GatewayProtocol(DrainingProtocol):
     """uvicorn's protocol with a limit of size and of time for the head of a request.
 
     The parser itself has neither: a client that sends its headers byte by byte, or never ends
@@ -82,7 +80,6 @@ class _GatewayProtocol(HttpToolsProtocol):
     max_header_bytes = 65536
     header_timeout = 60.0
 
-    _draining = False
     _head_bytes = 0
     _in_head = False
     _refused = False
@@ -125,22 +122,6 @@ class _GatewayProtocol(HttpToolsProtocol):
         if self._timer is None:
             self._arm()
 
-    def shutdown(self) -> None:
-        """Begin to drain: the request in flight, and one that is on its way, are answered.
-
-        uvicorn closes a connection without a request at once, and the client that has just
-        connected, or just sent its next request, would see it reset.
-        """
-        self._draining = True
-        if self.cycle is None or self.cycle.response_complete:
-            self.loop.call_later(LINGER, self._close_idle)
-        else:
-            self.cycle.keep_alive = False
-
-    def _close_idle(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
-            self.transport.close()
-
     def on_url(self, url: bytes) -> None:
         """A part of the request line."""
         super().on_url(url)
@@ -159,8 +140,6 @@ class _GatewayProtocol(HttpToolsProtocol):
         if self._refused:
             return
         super().on_headers_complete()
-        if self._draining and self.cycle is not None:
-            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -206,7 +185,7 @@ class _GatewayProtocol(HttpToolsProtocol):
             self._timer = None
 
 
-def protocol(config: GatewayConfig) -> type[HttpToolsProtocol]:
+def protocol(config: GatewayConfig) -> type[DrainingProtocol]:
     """uvicorn's ``http`` argument for a gateway of this configuration."""
     return type(
         "GatewayProtocol",
@@ -240,8 +219,8 @@ def server_options(settings: BaseSettings, gateway: Gateway) -> dict[str, Any]:
     }
 
 
-class Server(uvicorn.Server):
-    """uvicorn's server, which says goodbye before it stops listening."""
+class Server(DrainingServer):
+    """A server that keeps out of its requests' way."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, with all that has been imported out of the garbage collector's sight.
@@ -251,17 +230,6 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         gc.collect()
         gc.freeze()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop, without losing a request that is on its way.
-
-        Connections that wait to be accepted would be reset with the listener. So it stays for a
-        moment, in which answers already say "Connection: close".
-        """
-        self.server_state.default_headers.append((b"connection", b"close"))
-        if not self.force_exit:
-            await asyncio.sleep(LINGER)
-        await super().shutdown(sockets)
 
 
 def make_server(settings: BaseSettings, gateway: Gateway, host: str, port: int) -> Server:

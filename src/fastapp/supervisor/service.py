@@ -20,13 +20,11 @@ import uvicorn
 from fastapp.asgi.application import create_application
 from fastapp.cli.commands.runserver_aio import server_options
 from fastapp.db.config import tortoise_config
+from fastapp.draining import DrainingServer
 from fastapp.exceptions import FastAppError
 from fastapp.supervisor.orphans import die_with_parent
 from fastapp.supervisor.sockets import take_listeners
 
-#: Seconds between SIGTERM and the closing of idle connections, in which clients that send one
-#: request after the other get an answer that tells them to connect anew.
-LINGER = 0.3
 EXIT_BROKEN = 1
 
 
@@ -56,8 +54,11 @@ class Control:
             os._exit(EXIT_BROKEN)
 
 
-class Server(uvicorn.Server):
-    """uvicorn's server, which tells when it serves and says goodbye to its clients."""
+class Server(DrainingServer):
+    """A server that tells the supervisor when it serves."""
+
+    #: The supervisor keeps them, for the next process of the app or to empty them at the end.
+    owns_listeners = False
 
     def __init__(self, config: uvicorn.Config, control: Control) -> None:
         super().__init__(config)
@@ -69,18 +70,6 @@ class Server(uvicorn.Server):
         if self.started:
             self.control.end_with_supervisor()
             self.control.tell("serving")
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop, without losing a request that is on its way.
-
-        uvicorn closes idle connections at once, while the next request may already be on the
-        wire. So answers carry "Connection: close" for a moment before, and connections that
-        wait to be accepted are.
-        """
-        self.server_state.default_headers.append((b"connection", b"close"))
-        if not self.force_exit:
-            await asyncio.sleep(LINGER)
-        await super().shutdown(sockets)
 
 
 def main() -> NoReturn:

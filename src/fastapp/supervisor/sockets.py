@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import socket
-import struct
-import sys
 
 from fastapp.exceptions import CommandError
 
 BACKLOG = 2048
-
-_SO_ATTACH_FILTER = 26
-#: Classic BPF: load the byte with the TCP flags; drop the segment when SYN is set, else take it.
-_REFUSE_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 
 
 def open_listeners(label: str, host: str, port: int) -> list[socket.socket]:
@@ -58,30 +51,6 @@ def close_all(listeners: list[socket.socket]) -> None:
     """Close the sockets and empty the list."""
     while listeners:
         listeners.pop().close()
-
-
-def refuse_new_connections(listeners: list[socket.socket]) -> bool:
-    """Have the kernel ignore whoever wants to connect from now on.
-
-    Connections that are waiting to be accepted stay. When a listening socket is closed they are
-    reset, with the requests that their clients sent already. With this done first, the services
-    accept all there are, and nobody is left to be reset. A client that comes too late tries
-    again by itself, and is refused as soon as the socket is closed.
-
-    Returns:
-        Whether it was done; only Linux can.
-    """
-    if sys.platform != "linux":
-        return False
-    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *op) for op in _REFUSE_SYN))
-    program = struct.pack("HL", len(_REFUSE_SYN), ctypes.addressof(code))
-    done = True
-    for listener in listeners:
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
-        except OSError:
-            done = False
-    return done
 
 
 def probe_address(listeners: list[socket.socket]) -> tuple[str, int]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from socket import socket
 from typing import Any
 
+from fastapp.draining import refuse_new_connections
 from fastapp.exceptions import CommandError
 from fastapp.supervisor import sockets
 from fastapp.supervisor.backoff import Backoff
@@ -314,7 +315,7 @@ class Supervisor:
 
     async def _drain(self, keepers: Sequence[asyncio.Task[None]]) -> None:
         for service in self.services:
-            sockets.refuse_new_connections(service.listeners)
+            refuse_new_connections(service.listeners)
         for process in self.children.alive():
             process.terminate()
         for service in self.services:

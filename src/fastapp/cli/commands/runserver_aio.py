@@ -31,6 +31,7 @@ def runserver_aio(host: str | None, port: int | None, workers: int, reload: bool
 
     from fastapp.asgi import create_application
     from fastapp.db.config import tortoise_config
+    from fastapp.draining import DrainingServer, DrainingWorkers
 
     if reload and workers > 1:
         raise click.UsageError("--reload and --workers exclude each other")
@@ -44,9 +45,10 @@ def runserver_aio(host: str | None, port: int | None, workers: int, reload: bool
             FACTORY, factory=True, reload=True, reload_dirs=[str(settings.BASE_DIR)], **options
         )
     elif workers > 1:
-        uvicorn.run(FACTORY, factory=True, workers=workers, **options)
+        config = uvicorn.Config(FACTORY, factory=True, workers=workers, **options)
+        DrainingWorkers(config, sockets=[config.bind_socket()]).run()
     else:
-        serve(uvicorn.Server(uvicorn.Config(application, **options)))
+        serve(DrainingServer(uvicorn.Config(application, **options)))
 
 
 def serve(server: uvicorn.Server) -> None:
@@ -81,7 +83,8 @@ def server_options(host: str, port: int | None) -> dict[str, Any]:
         "host": host,
         "port": settings.PORT if port is None else port,
         "loop": "uvloop",
-        "http": "httptools",
+        # Its parser is httptools.
+        "http": "fastapp.draining:DrainingProtocol",
         "lifespan": "on",
         "log_config": logging_config(settings),
         "server_header": False,

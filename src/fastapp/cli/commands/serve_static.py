@@ -38,8 +38,9 @@ def serve_static(
     """
     import uvicorn
 
-    from fastapp.cli.commands.runserver_aio import server_options
+    from fastapp.cli.commands.runserver_aio import serve, server_options
     from fastapp.conf import settings
+    from fastapp.draining import DrainingServer
     from fastapp.static.files import create_static_application
 
     options = server_options(settings.HOST if host is None else host, port)
@@ -49,4 +50,4 @@ def serve_static(
         from fastapp.static.api import WithApi
 
         application = WithApi(application, dict(map(parse_upstream, upstreams)))
-    uvicorn.run(application, **options)
+    serve(DrainingServer(uvicorn.Config(application, **options)))

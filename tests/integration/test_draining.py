@@ -1,0 +1,116 @@
+"""The end of a server: no request is lost that is on its way.
+
+The server is stopped while its clients connect, so that what is usually a race is the same each
+time: the kernel has taken the connections, the server knows nothing of them, and its first news is
+the signal.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from integration.serving import server
+
+from fastapp.draining import refuse_new_connections, waiting_connections
+
+CLIENTS = 12
+SECONDS = 20.0
+SERVERS = {
+    "runserver-aio": ["runserver-aio"],
+    "workers": ["runserver-aio", "--workers", "2"],
+    "gateway": ["gateway", "--upstream", "nobody=http://127.0.0.1:9"],
+}
+REQUEST = b"GET /healthz/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+def answer(client: socket.socket) -> bytes:
+    """All that comes until the server closes."""
+    received = b""
+    while chunk := client.recv(65536):
+        received += chunk
+    return received
+
+
+def family(process: subprocess.Popen[str]) -> list[int]:
+    """The process and its children."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii")
+    return [process.pid, *map(int, children.split())]
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_connections_that_wait_are_served(tmp_path: Path, kind: str) -> None:
+    command, *arguments = SERVERS[kind]
+    with server(*arguments, command=command, QK_DATA_DIR=str(tmp_path)) as (process, url):
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        assert httpx.get(f"{url}/healthz/live").status_code == 200
+        everyone = family(process)
+        for each in everyone:
+            os.kill(each, signal.SIGSTOP)
+        clients = [socket.create_connection(address, SECONDS) for _ in range(CLIENTS)]
+        for client in clients:
+            client.sendall(REQUEST)
+        process.send_signal(signal.SIGTERM)
+        for each in everyone:
+            os.kill(each, signal.SIGCONT)
+        for client in clients:
+            with client:
+                assert answer(client).startswith(b"HTTP/1.1 200")
+        assert process.wait(SECONDS) == 0
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_connection_without_a_request_yet_is_served(tmp_path: Path, kind: str) -> None:
+    command, *arguments = SERVERS[kind]
+    with server(*arguments, command=command, QK_DATA_DIR=str(tmp_path)) as (process, url):
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        with socket.create_connection(address, SECONDS) as client:
+            process.send_signal(signal.SIGTERM)
+            wait_until_closed(address)
+            client.sendall(REQUEST)
+            assert answer(client).startswith(b"HTTP/1.1 200")
+        assert process.wait(SECONDS) == 0
+
+
+def wait_until_closed(address: tuple[str, int]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(address, 0.05).close()
+        except OSError:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the server takes connections still")
+
+
+def test_a_listener_refuses_without_resetting_what_waits() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        with socket.create_connection(address, SECONDS) as early:
+            assert waiting_connections([listener]) == 1
+            assert refuse_new_connections([listener])
+            late: list[BaseException] = []
+
+            def connect() -> None:
+                try:
+                    socket.create_connection(address, SECONDS).close()
+                except OSError as exc:
+                    late.append(exc)
+
+            thread = threading.Thread(target=connect)
+            thread.start()
+            accepted, _ = listener.accept()
+            assert waiting_connections([listener]) == 0
+            with accepted:
+                accepted.sendall(b"x")
+                assert early.recv(1) == b"x"
+        listener.close()
+        thread.join(SECONDS)
+        assert [type(exc) for exc in late] == [ConnectionRefusedError]
