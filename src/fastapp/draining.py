@@ -14,10 +14,10 @@ import struct
 import sys
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.supervisors import Multiprocess
 
 #: Seconds in which clients that send one request after the other get an answer that tells them to
@@ -86,12 +86,14 @@ class DrainingProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Begin to drain: the request in flight, and one that is on its way, are answered."""
         self._draining = True
-        if self.cycle is None:
+        # None until the first request; uvicorn's annotation does not say so.
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None:
             self.loop.call_later(FIRST_REQUEST, self._close_idle)
-        elif self.cycle.response_complete:
+        elif cycle.response_complete:
             self.loop.call_later(LINGER, self._close_idle)
         else:
-            self.cycle.keep_alive = False
+            cycle.keep_alive = False
 
     def on_headers_complete(self) -> None:
         """A request that arrives while draining is the last one of its connection."""
