@@ -1,0 +1,147 @@
+"""The documents of an OCI image: configuration, manifest, index, and Docker's list beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from oci_image.recipe import Recipe, configured
+
+CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+REF_NAME = "org.opencontainers.image.ref.name"
+
+
+@dataclass(frozen=True)
+class Blob:
+    """Something that a manifest names. `digest` is sha256 in hexadecimal, `size` bytes."""
+
+    digest: str
+    size: int
+    media_type: str
+
+    @property
+    def path(self) -> str:
+        """Where an image layout has it."""
+        return f"blobs/sha256/{self.digest}"
+
+    def descriptor(self, **more: Any) -> dict[str, Any]:
+        return {
+            "mediaType": self.media_type,
+            "digest": f"sha256:{self.digest}",
+            "size": self.size,
+            **more,
+        }
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document of our own, and the blob that it is."""
+
+    blob: Blob
+    content: bytes
+
+
+@dataclass(frozen=True)
+class BaseConfig:
+    """What of the base is in every image made from it.
+
+    `config` is its `config` object as JSON. Nothing here depends on whether the base came from an
+    engine, a registry or an archive: the same base makes the same image.
+    """
+
+    architecture: str
+    os: str
+    variant: str
+    created: str
+    config: str
+    # sha256 in hexadecimal of each uncompressed layer, lowest first.
+    diff_ids: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> BaseConfig:
+        """From an image's configuration as it is stored."""
+        return cls(
+            architecture=raw["architecture"],
+            os=raw["os"],
+            variant=raw.get("variant") or "",
+            created=raw.get("created") or "",
+            config=canonical(raw.get("config") or {}).decode(),
+            diff_ids=tuple(digest[len("sha256:") :] for digest in raw["rootfs"]["diff_ids"]),
+        )
+
+
+def canonical(document: Any) -> bytes:
+    """JSON, the same bytes for the same content."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def document(content: Any, media_type: str) -> Document:
+    data = canonical(content)
+    return Document(Blob(hashlib.sha256(data).hexdigest(), len(data), media_type), data)
+
+
+def image_config(
+    base: BaseConfig,
+    recipe: Recipe,
+    diff_ids: Mapping[str, str],
+    labels: Mapping[str, str],
+    created: str | None = None,
+) -> Document:
+    """The image's configuration; its digest is the image id.
+
+    Args:
+        base: the base's.
+        recipe: what is done to it.
+        diff_ids: for each layer of the recipe, the sha256 of the uncompressed tar.
+        labels: further ones.
+        created: RFC 3339; by default that of the base. Never the clock's time.
+    """
+    moment = created or base.created
+    history = [{"created": base.created, "created_by": "base"} for _ in base.diff_ids]
+    for step in recipe.steps:
+        entry: dict[str, Any] = {"created": moment, "created_by": step.text}
+        if step.layer is None:
+            entry["empty_layer"] = True
+        history.append(entry)
+    layers = [*base.diff_ids, *(diff_ids[layer] for layer in recipe.layers)]
+    content: dict[str, Any] = {
+        "architecture": base.architecture,
+        "os": base.os,
+        "config": configured(json.loads(base.config), recipe, labels),
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in layers]},
+        "history": history,
+    }
+    if base.variant:
+        content["variant"] = base.variant
+    if moment:
+        content["created"] = moment
+    return document(content, CONFIG_TYPE)
+
+
+def manifest(config: Blob, layers: Sequence[Blob]) -> Document:
+    """The manifest of one platform's image."""
+    content = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": config.descriptor(),
+        "layers": [layer.descriptor() for layer in layers],
+    }
+    return document(content, MANIFEST_TYPE)
+
+
+def index(manifests: Sequence[Mapping[str, Any]]) -> Document:
+    """An index of these descriptors."""
+    return document(
+        {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": list(manifests)}, INDEX_TYPE
+    )
+
+
+def docker_manifest(config: str, names: Sequence[str], layers: Sequence[str]) -> bytes:
+    """`manifest.json` of an archive for `docker load`: paths of the configuration and layers."""
+    return canonical([{"Config": config, "RepoTags": list(names), "Layers": list(layers)}])

@@ -1,0 +1,89 @@
+"""The documents of an image: the same for the same content, and as the specification has them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from oci_image.documents import (
+    BaseConfig,
+    Blob,
+    canonical,
+    docker_manifest,
+    image_config,
+    manifest,
+)
+from oci_image.recipe import Instruction, Recipe, read_recipe
+
+LAYER = "a" * 64
+BELOW = "b" * 64
+RAW = {
+    "architecture": "arm64",
+    "os": "linux",
+    "variant": "v8",
+    "created": "2026-01-02T03:04:05Z",
+    "config": {"Env": ["A=1"], "Hostname": "x"},
+    "rootfs": {"type": "layers", "diff_ids": [f"sha256:{BELOW}"]},
+    "history": [{"created_by": "something"}],
+}
+
+
+def recipe() -> Recipe:
+    return read_recipe(
+        (
+            Instruction("FROM", ("base",), text="FROM base"),
+            Instruction("USER", ("1",), text="USER 1"),
+            Instruction("ADD", ("x.tar", "/"), text="ADD x.tar  /"),
+        ),
+        {},
+    )
+
+
+def test_a_configuration_has_the_layers_and_a_history_that_fits_them() -> None:
+    base = BaseConfig.from_json(RAW)
+    config = image_config(base, recipe(), {"x.tar": LAYER}, {"l": "v"})
+    assert config.blob.digest == hashlib.sha256(config.content).hexdigest()
+    assert config.blob.size == len(config.content)
+    content = json.loads(config.content)
+    assert content["rootfs"]["diff_ids"] == [f"sha256:{BELOW}", f"sha256:{LAYER}"]
+    assert [entry.get("empty_layer", False) for entry in content["history"]] == [False, True, False]
+    assert content["history"][2]["created_by"] == "ADD x.tar /"
+    assert content["variant"] == "v8"
+    assert content["config"] == {"Env": ["A=1"], "User": "1", "Labels": {"l": "v"}}
+
+
+def test_the_clock_has_no_part_in_it() -> None:
+    base = BaseConfig.from_json(RAW)
+    config = image_config(base, recipe(), {"x.tar": LAYER}, {})
+    assert json.loads(config.content)["created"] == RAW["created"]
+    later = image_config(base, recipe(), {"x.tar": LAYER}, {}, created="2027-01-01T00:00:00Z")
+    assert json.loads(later.content)["created"] == "2027-01-01T00:00:00Z"
+
+
+def test_where_the_base_came_from_makes_no_difference() -> None:
+    as_engines_tell = {**RAW, "config": {"Env": ["A=1"], "Image": "", "Domainname": ""}}
+    as_engines_tell["history"] = []
+    assert (
+        image_config(BaseConfig.from_json(RAW), recipe(), {"x.tar": LAYER}, {}).content
+        == image_config(
+            BaseConfig.from_json(as_engines_tell), recipe(), {"x.tar": LAYER}, {}
+        ).content
+    )
+
+
+def test_a_manifest_names_each_blob_by_type_digest_and_size() -> None:
+    layer = Blob(LAYER, 10, "application/vnd.oci.image.layer.v1.tar+gzip")
+    config = Blob(BELOW, 20, "application/vnd.oci.image.config.v1+json")
+    content = json.loads(manifest(config, [layer]).content)
+    assert content["layers"] == [
+        {"mediaType": layer.media_type, "digest": f"sha256:{LAYER}", "size": 10}
+    ]
+    assert content["config"]["digest"] == f"sha256:{BELOW}"
+    assert content["schemaVersion"] == 2
+
+
+def test_the_same_content_is_the_same_bytes() -> None:
+    assert canonical({"b": 1, "a": "é"}) == '{"a":"é","b":1}'.encode()
+    assert json.loads(docker_manifest("c.json", ["a:1", "b:1"], ["x"])) == [
+        {"Config": "c.json", "RepoTags": ["a:1", "b:1"], "Layers": ["x"]}
+    ]

@@ -1,0 +1,86 @@
+"""A layer's two forms: its uncompressed tar, which identifies it, and what travels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pants.engine.fs import CreateDigest, Digest, DigestEntries, FileDigest, FileEntry
+from pants.engine.process import Process, ProcessResult
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.util.frozendict import FrozenDict
+
+from oci_image.python_script import ScriptRequest
+
+
+@dataclass(frozen=True)
+class ConvertedLayerRequest:
+    """`mode` is that of `scripts/convert_layer.py`."""
+
+    mode: str
+    layer: FileDigest
+    path: str
+
+
+@dataclass(frozen=True)
+class ConvertedLayer:
+    file: FileDigest
+
+
+@dataclass(frozen=True)
+class LayerFilesRequest:
+    entries: tuple[FileEntry, ...]
+
+
+@dataclass(frozen=True)
+class LayerFiles:
+    """The uncompressed tar for each path. Pants knows a file by its sha256: that is the diff id."""
+
+    uncompressed: FrozenDict[str, FileDigest]
+
+
+@rule
+async def convert_layer(request: ConvertedLayerRequest) -> ConvertedLayer:
+    # The same name for each, so that a layer is converted once, whatever it is called.
+    source = await Get(Digest, CreateDigest([FileEntry("layer", request.layer)]))
+    output = "converted"
+    result = await Get(
+        ProcessResult,
+        Process,
+        await Get(
+            Process,
+            ScriptRequest(
+                "convert_layer",
+                (request.mode, "layer", output),
+                f"{request.mode.capitalize()} the layer {request.path}",
+                digest=source,
+                output_files=(output,),
+            ),
+        ),
+    )
+    (entry,) = await Get(DigestEntries, Digest, result.output_digest)
+    assert isinstance(entry, FileEntry)
+    return ConvertedLayer(entry.file_digest)
+
+
+@rule
+async def uncompressed_layers(request: LayerFilesRequest) -> LayerFiles:
+    packed = [entry for entry in request.entries if not entry.path.endswith(".tar")]
+    plain = await MultiGet(
+        Get(
+            ConvertedLayer,
+            ConvertedLayerRequest("decompress", entry.file_digest, os.path.basename(entry.path)),
+        )
+        for entry in packed
+    )
+    unpacked = {entry.path: layer.file for entry, layer in zip(packed, plain)}
+    return LayerFiles(
+        FrozenDict(
+            {entry.path: unpacked.get(entry.path, entry.file_digest) for entry in request.entries}
+        )
+    )
+
+
+def rules() -> Iterable[object]:
+    return collect_rules()

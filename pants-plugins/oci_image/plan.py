@@ -1,0 +1,228 @@
+"""What the image of a `docker_image` target is made of, or why it takes an engine's builder."""
+
+from __future__ import annotations
+
+import json
+import os
+import pkgutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import PurePath
+
+from pants.backend.docker.goals.package_image import (
+    DockerPackageFieldSet,
+    ImageRefRegistry,
+    get_build_options,
+)
+from pants.backend.docker.subsystems.docker_options import DockerOptions
+from pants.backend.docker.subsystems.dockerfile_parser import DockerfileParser
+from pants.backend.docker.target_types import DockerImageTags, DockerImageTagsRequest
+from pants.backend.docker.util_rules.docker_build_context import (
+    DockerBuildContext,
+    DockerBuildContextRequest,
+)
+from pants.backend.python.target_types import EntryPoint
+from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
+from pants.engine.addresses import Address
+from pants.engine.fs import (
+    CreateDigest,
+    Digest,
+    DigestEntries,
+    DigestSubset,
+    FileContent,
+    FileDigest,
+    FileEntry,
+    PathGlobs,
+)
+from pants.engine.process import ProcessResult
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import WrappedTarget, WrappedTargetRequest
+from pants.engine.unions import UnionMembership
+from pants.util.frozendict import FrozenDict
+
+from oci_image.layer_files import LayerFiles, LayerFilesRequest
+from oci_image.recipe import Instruction, NotAssemblable, Recipe, read_recipe
+
+_READER = "read_dockerfile"
+
+
+class ImageContextError(Exception):
+    """A layer that the Dockerfile names is not there."""
+
+
+@dataclass(frozen=True)
+class ImagePlanRequest:
+    """For the `docker_image` target at `address`."""
+
+    address: Address
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """`recipe` is None where only an engine can build it, for `reason`.
+
+    `layers` has the uncompressed tar of each layer of the recipe: its sha256 is its diff id.
+    """
+
+    address: Address
+    image_refs: tuple[ImageRefRegistry, ...]
+    names: tuple[str, ...]
+    labels: FrozenDict[str, str]
+    recipe: Recipe | None
+    reason: str
+    layers: FrozenDict[str, FileDigest]
+
+    @property
+    def diff_ids(self) -> dict[str, str]:
+        return {path: digest.fingerprint for path, digest in self.layers.items()}
+
+
+@dataclass(frozen=True)
+class InstructionsRequest:
+    digest: Digest
+    path: str
+
+
+@dataclass(frozen=True)
+class Instructions:
+    values: tuple[Instruction, ...]
+
+
+@dataclass(frozen=True)
+class DockerfileReader:
+    pex: VenvPex
+
+
+@rule
+async def set_up_reader(parser: DockerfileParser) -> DockerfileReader:
+    source = pkgutil.get_data("oci_image.scripts", f"{_READER}.py")
+    assert source is not None, f"{_READER}.py is missing from the oci_image plugin"
+    sources = await Get(Digest, CreateDigest([FileContent(f"{_READER}.py", source)]))
+    pex = await Get(
+        VenvPex,
+        PexRequest,
+        parser.to_pex_request(main=EntryPoint(PurePath(_READER).stem, "main"), sources=sources),
+    )
+    return DockerfileReader(pex)
+
+
+@rule(desc="Read a Dockerfile's instructions")
+async def read_instructions(request: InstructionsRequest, reader: DockerfileReader) -> Instructions:
+    result = await Get(
+        ProcessResult,
+        VenvPexProcess(
+            reader.pex,
+            argv=(request.path,),
+            input_digest=request.digest,
+            description=f"Read {request.path}",
+        ),
+    )
+    return Instructions(tuple(map(Instruction.from_json, json.loads(result.stdout))))
+
+
+@rule(desc="Plan a container image")
+async def plan_image(
+    request: ImagePlanRequest, options: DockerOptions, unions: UnionMembership
+) -> ImagePlan:
+    context, wrapped = await MultiGet(
+        Get(
+            DockerBuildContext,
+            DockerBuildContextRequest(address=request.address, build_upstream_images=True),
+        ),
+        Get(WrappedTarget, WrappedTargetRequest(request.address, description_of_origin="a plan")),
+    )
+    target = wrapped.target
+    field_set = DockerPackageFieldSet.create(target)
+    more_tags = await MultiGet(
+        Get(DockerImageTags, DockerImageTagsRequest, each(target))
+        for each in unions.get(DockerImageTagsRequest)
+        if each.is_applicable(target)
+    )
+    image_refs = tuple(
+        field_set.image_refs(
+            default_repository=options.default_repository,
+            registries=options.registries(),
+            interpolation_context=context.interpolation_context,
+            additional_tags=tuple(chain.from_iterable(more_tags)),
+        )
+    )
+    names = [tag.full_name for registry in image_refs for tag in registry.tags]
+    recipe, reason, labels = None, "", {}
+    try:
+        labels = _read_options(
+            get_build_options(context, field_set, options.build_target_stage, target), names
+        )
+        check_context_root(field_set.get_context_root(options.default_context_root))
+        dockerfile = await Get(
+            Digest, DigestSubset(context.digest, PathGlobs([context.dockerfile]))
+        )
+        instructions = await Get(Instructions, InstructionsRequest(dockerfile, context.dockerfile))
+        recipe = read_recipe(
+            instructions.values,
+            {
+                name: value if given else context.build_env.get(name, "")
+                for name, given, value in (arg.partition("=") for arg in context.build_args)
+            },
+        )
+    except NotAssemblable as error:
+        reason = f"{context.dockerfile}: {error}"
+    layers: FrozenDict[str, FileDigest] = FrozenDict()
+    if recipe is not None:
+        files = await Get(DigestEntries, Digest, context.digest)
+        there = {entry.path: entry for entry in files if isinstance(entry, FileEntry)}
+        for path in recipe.layers:
+            if path not in there:
+                raise ImageContextError(
+                    f"{context.dockerfile} of target {request.address} adds {path!r}, but none of "
+                    "the target's dependencies makes that file. The path is that of the target's "
+                    f"output: {os.path.dirname(path)}:NAME makes {os.path.dirname(path)}/NAME.tar."
+                )
+        found = await Get(
+            LayerFiles, LayerFilesRequest(tuple(there[path] for path in recipe.layers))
+        )
+        layers = found.uncompressed
+    return ImagePlan(
+        request.address,
+        image_refs,
+        tuple(dict.fromkeys(names)),
+        FrozenDict(labels),
+        recipe,
+        reason,
+        layers,
+    )
+
+
+def check_context_root(root: str) -> None:
+    """The layers are where the Dockerfile says only with the build root as the context.
+
+    Raises:
+        NotAssemblable: it is another folder.
+    """
+    if root != ".":
+        raise NotAssemblable(f"the context root is {root!r} and not the build root")
+
+
+def _read_options(options: Iterable[str], names: list[str]) -> dict[str, str]:
+    """The labels among the options for `docker build`; further names are added to `names`.
+
+    Raises:
+        NotAssemblable: an option is only the engine's.
+    """
+    labels = {}
+    words = iter(options)
+    for word in words:
+        option, _, value = word.partition("=")
+        if option == "--tag":
+            names.append(next(words))
+        elif option == "--label":
+            label, _, text = next(words).partition("=")
+            labels[label] = text
+        # Where the engine has the base, its builder does not ask for a newer one either.
+        elif (option, value) != ("--pull", "False"):
+            raise NotAssemblable(f"the option {word} needs a container engine")
+    return labels
+
+
+def rules() -> Iterable[object]:
+    return collect_rules()

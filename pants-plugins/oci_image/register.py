@@ -1,0 +1,30 @@
+"""Registers `oci_image`, and Pants' own Docker backend with another way to make its images.
+
+Activate it in place of `pants.backend.docker`, and `oci_image.hadolint` in place of
+`pants.backend.docker.lint.hadolint`: with both there would be two rules for the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pants.backend.docker import register as docker
+from pants.engine.target import Target
+
+from oci_image import engine_image, layer_files, plan, python_script
+from oci_image.target_types import OciImageTarget
+from oci_image.upstream import without_builder
+
+
+def target_types() -> Iterable[type[Target]]:
+    return (*docker.target_types(), OciImageTarget)
+
+
+def rules() -> Iterable[object]:
+    return (
+        *without_builder(docker.rules()),
+        *engine_image.rules(),
+        *layer_files.rules(),
+        *plan.rules(),
+        *python_script.rules(),
+    )

@@ -1,0 +1,48 @@
+"""The options of `[image-assembly]`."""
+
+from __future__ import annotations
+
+from pants.option.option_types import BoolOption, StrListOption, StrOption
+from pants.option.subsystem import Subsystem
+from pants.util.strutil import softwrap
+
+
+class ImageAssembly(Subsystem):
+    options_scope = "image-assembly"
+    help = "Assembling container images from layers, without a container engine's builder."
+
+    base_source = StrOption(
+        default="auto",
+        help=softwrap(
+            """
+            Where the base of an `oci_image` comes from: `engine` (the one on this machine),
+            `registry`, or `auto`, which asks the engine first. A base that is named by a path
+            (`docker-archive:`, `oci-archive:` or `oci:`) comes from there.
+            """
+        ),
+    )
+    interpreter_constraints = StrListOption(
+        default=["CPython>=3.9"],
+        help="Which Python runs the plugin's own scripts; they need the standard library alone.",
+    )
+    created = StrOption(
+        default=None,
+        help=softwrap(
+            """
+            The time that images and their top layers say they were created, in RFC 3339. By
+            default it is that of the base, so that the same sources make the same image.
+            """
+        ),
+    )
+    insecure_registries = StrListOption(
+        help="Registries, as `host:port`, to speak to without TLS; those of loopback always are.",
+    )
+    assemble = BoolOption(
+        default=True,
+        help=softwrap(
+            """
+            Make the image of a `docker_image` whose Dockerfile only assembles without the engine's
+            builder, and load into the engine what it lacks.
+            """
+        ),
+    )
