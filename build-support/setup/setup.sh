@@ -7,7 +7,7 @@
 #   code          Pythons and a C compiler: lint, fmt, check, lock
 #   engine        a container engine that answers
 #   image         both, and the base image
-#   test          the same, and a MariaDB for the tests to start
+#   test          the same, and a MariaDB and a registry for the tests to start
 #   debootstrap   what the stand-in for the base image is made with
 #
 # Installing is for root on Debian and Ubuntu only; elsewhere it says what to install and stops.
@@ -26,7 +26,7 @@ needs() {
     code) echo compiler python3.9 python3.12 ;;
     engine) echo engine ;;
     image) echo engine compiler python3.9 python3.12 ;;
-    test) echo engine compiler python3.9 python3.12 mariadb ;;
+    test) echo engine compiler python3.9 python3.12 mariadb registry ;;
     debootstrap) echo debootstrap ;;
     *) fail "no such task: $1. There are: code, engine, image, test, debootstrap." ;;
   esac
@@ -38,6 +38,7 @@ is_here() {
     engine) engine_is_here ;;
     compiler) has strip && gcc -E -include stdio.h -x c /dev/null >/dev/null 2>&1 ;;
     debootstrap) [[ -x /usr/sbin/debootstrap ]] || has debootstrap ;;
+    registry) has docker-registry && has skopeo ;;
     mariadb) (PATH=$PATH:/usr/sbin && has mariadbd && has mariadb-install-db) ;;
     # Pants itself runs on 3.9; native wheels are built for 3.12, against its headers.
     python3.9) find_python 3.9 >/dev/null ;;

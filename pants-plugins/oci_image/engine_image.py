@@ -21,38 +21,20 @@ from pants.backend.docker.package_types import BuiltDockerImage
 from pants.backend.docker.subsystems.docker_options import DockerOptions
 from pants.backend.docker.util_rules.docker_binary import DockerBinary
 from pants.core.goals.package import BuiltPackage
-from pants.engine.engine_aware import EngineAwareParameter
-from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
 from pants.engine.fs import CreateDigest, Digest, DigestContents, FileContent, FileEntry
 from pants.engine.process import Process, ProcessCacheScope, ProcessResult
-from pants.engine.rules import Get, _uncacheable_rule, collect_rules, rule
+from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.unions import UnionMembership
 from pants.option.global_options import GlobalOptions, KeepSandboxes
 
 from oci_image.documents import Document, image_config
-from oci_image.engine import Engine, EngineError, EngineImage, socket_of
+from oci_image.engine import Engine, EngineError
+from oci_image.engine_state import EngineState, EngineStateRequest
 from oci_image.plan import ImagePlan, ImagePlanRequest
 from oci_image.recipe import NotAssemblable
 from oci_image.subsystem import ImageAssembly
 
 logger = logging.getLogger(__name__)
-
-_ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "HOME")
-
-
-@dataclass(frozen=True)
-class EngineStateRequest(EngineAwareParameter):
-    """What the local engine has under these names. The first is that of the base."""
-
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class EngineState:
-    """`socket` is None where there is no local engine; `images` are None where it lacks them."""
-
-    socket: str | None
-    images: tuple[EngineImage | None, ...]
 
 
 @dataclass(frozen=True)
@@ -107,33 +89,6 @@ def _common(one: tuple[str, ...], other: tuple[str, ...]) -> int:
             break
         count += 1
     return count
-
-
-@dataclass(frozen=True)
-class EngineSocket:
-    path: str | None
-
-
-@rule
-async def find_engine(options: DockerOptions.EnvironmentAware) -> EngineSocket:
-    forwarded = {variable.partition("=")[0] for variable in options.env_vars}
-    # What is not forwarded to the client of the engine must not decide here either; the home
-    # directory it finds by itself.
-    names = [name for name in _ENGINE_VARIABLES if name in forwarded or name == "HOME"]
-    environment = await Get(EnvironmentVars, EnvironmentVarsRequest(names))
-    return EngineSocket(socket_of(environment))
-
-
-@_uncacheable_rule
-async def engine_state(request: EngineStateRequest, engine: EngineSocket) -> EngineState:
-    if engine.path is None:
-        return EngineState(None, ())
-    try:
-        there = Engine(engine.path)
-        return EngineState(engine.path, tuple(map(there.inspect, request.names)))
-    except EngineError as error:
-        logger.debug("%s", error)
-        return EngineState(None, ())
 
 
 @rule(desc="Assemble a container image")

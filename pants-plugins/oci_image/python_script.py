@@ -26,6 +26,8 @@ class ScriptRequest:
     name: str
     argv: tuple[str, ...]
     description: str = field(compare=False)
+    # Further scripts that it imports.
+    modules: tuple[str, ...] = ()
     digest: Digest = EMPTY_DIGEST
     shared: FrozenDict[str, Digest] = FrozenDict()
     output_files: tuple[str, ...] = ()
@@ -41,12 +43,15 @@ async def script_process(request: ScriptRequest, options: ImageAssembly) -> Proc
         InterpreterConstraints,
         InterpreterConstraints(options.interpreter_constraints),
     )
-    file = f"{request.name}.py"
-    source = pkgutil.get_data("oci_image.scripts", file)
-    assert source is not None, f"{file} is missing from the oci_image plugin"
-    script = await Get(Digest, CreateDigest([FileContent(file, source)]))
+    scripts = []
+    for name in (request.name, *request.modules):
+        source = pkgutil.get_data("oci_image.scripts", f"{name}.py")
+        assert source is not None, f"{name}.py is missing from the oci_image plugin"
+        scripts.append(FileContent(f"{name}.py", source))
+    script = await Get(Digest, CreateDigest(scripts))
     return Process(
-        argv=(python.path, "-I", "-S", file, *request.argv),
+        # Isolated, but for the script's own folder, where what it imports is.
+        argv=(python.path, "-E", "-s", "-S", "-B", f"{request.name}.py", *request.argv),
         description=request.description,
         input_digest=await Get(Digest, MergeDigests([script, request.digest])),
         immutable_input_digests=request.shared,

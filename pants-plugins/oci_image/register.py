@@ -11,7 +11,16 @@ from collections.abc import Iterable
 from pants.backend.docker import register as docker
 from pants.engine.target import Target
 
-from oci_image import engine_image, layer_files, plan, python_script
+from oci_image import (
+    base,
+    engine_image,
+    engine_state,
+    layer_files,
+    layout,
+    plan,
+    publish,
+    python_script,
+)
 from oci_image.target_types import OciImageTarget
 from oci_image.upstream import without_builder
 
@@ -23,8 +32,12 @@ def target_types() -> Iterable[type[Target]]:
 def rules() -> Iterable[object]:
     return (
         *without_builder(docker.rules()),
+        *base.rules(),
         *engine_image.rules(),
+        *engine_state.rules(),
         *layer_files.rules(),
+        *layout.rules(),
         *plan.rules(),
+        *publish.rules(),
         *python_script.rules(),
     )

@@ -34,6 +34,20 @@ class ImageAssembly(Subsystem):
             """
         ),
     )
+    default_registry = StrOption(
+        default=None,
+        help=softwrap(
+            """
+            The registry, as `host` or `host:port`, of a base whose name has none, such as
+            `python:3.12-slim-bookworm`. Only needed where no container engine has or pulls it.
+            """
+        ),
+    )
+    registry_env_vars = StrListOption(
+        default=["DOCKER_CONFIG", "HOME", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"],
+        help="Variables for what talks to registries: credentials, proxies, certificates.",
+        advanced=True,
+    )
     insecure_registries = StrListOption(
         help="Registries, as `host:port`, to speak to without TLS; those of loopback always are.",
     )

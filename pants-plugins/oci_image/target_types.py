@@ -7,6 +7,7 @@ from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     AsyncFieldMixin,
     StringField,
+    StringSequenceField,
     Target,
 )
 from pants.util.strutil import help_text
@@ -36,6 +37,17 @@ class OciImageArchiveField(StringField):
     )
 
 
+class OciImageRepositoriesField(StringSequenceField):
+    alias = "repositories"
+    default = ()
+    help = help_text(
+        """
+        Where `pants publish` pushes the image: each `host[:port]/repository:tag`. Only blobs that
+        are not there are sent. Credentials are those of `docker login`.
+        """
+    )
+
+
 class OciImageTarget(Target):
     alias = "oci_image"
     core_fields = (
@@ -43,6 +55,7 @@ class OciImageTarget(Target):
         OutputPathField,
         OciImageSourceField,
         OciImageArchiveField,
+        OciImageRepositoriesField,
     )
     help = help_text(
         """

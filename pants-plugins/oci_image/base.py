@@ -1,0 +1,150 @@
+"""Finding a base image, and having its blobs at hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
+from pants.engine.fs import (
+    Digest,
+    DigestContents,
+    DigestSubset,
+    PathGlobs,
+    RemovePrefix,
+)
+from pants.engine.process import Process, ProcessCacheScope, ProcessResult
+from pants.engine.rules import Get, collect_rules, rule
+from pants.util.frozendict import FrozenDict
+
+from oci_image.documents import BaseConfig, Blob
+from oci_image.engine_state import EngineState, EngineStateRequest
+from oci_image.python_script import ScriptRequest
+from oci_image.subsystem import ImageAssembly
+
+_PATHS = {"docker-archive:": "--docker-archive", "oci:": "--oci-layout"}
+_REGISTRY_MODULES = ("read_base", "registry")
+
+
+class BaseNotFoundError(Exception):
+    """No base of this name, and where it was looked for."""
+
+
+@dataclass(frozen=True)
+class BaseRequest:
+    """`reference` is as in `FROM`, or `docker-archive:PATH` or `oci:PATH`; for Linux."""
+
+    reference: str
+    architecture: str
+
+
+@dataclass(frozen=True)
+class Base:
+    """`digest` has the layers' blobs, below `blobs/sha256/`."""
+
+    config: BaseConfig
+    layers: tuple[Blob, ...]
+    digest: Digest
+
+
+@dataclass(frozen=True)
+class BaseSource:
+    """The arguments with which `scripts/<script>.py` finds a base. They name its content."""
+
+    script: str
+    argv: tuple[str, ...]
+    cache_scope: ProcessCacheScope = ProcessCacheScope.SUCCESSFUL
+    env: FrozenDict[str, str] = FrozenDict()
+    modules: tuple[str, ...] = ()
+
+
+@rule
+async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
+    reference = request.reference
+    for prefix, argument in _PATHS.items():
+        if reference.startswith(prefix):
+            path = reference[len(prefix) :]
+            if not path.startswith("/"):
+                raise BaseNotFoundError(f"the base {reference!r} needs an absolute path")
+            return BaseSource(
+                "read_base",
+                (argument, path, f"--architecture={request.architecture}"),
+                # What is in it may change, and it is quick to read.
+                ProcessCacheScope.PER_SESSION,
+            )
+    if options.base_source in ("auto", "engine"):
+        state = await Get(EngineState, EngineStateRequest((reference,)))
+        if state.socket is not None and state.images[0] is not None:
+            image = state.images[0]
+            if image.base.architecture == request.architecture:
+                return BaseSource(
+                    "read_base", ("--engine", state.socket, "--image", f"sha256:{image.id}")
+                )
+        if options.base_source == "engine":
+            raise BaseNotFoundError(
+                f"the base {reference!r} for linux/{request.architecture} is not in the container "
+                "engine of this machine. Pull it, or set [image-assembly].base_source to "
+                "'registry'."
+            )
+    environment = await Get(EnvironmentVars, EnvironmentVarsRequest(options.registry_env_vars))
+    plain = tuple(f"--plain-http={each}" for each in options.insecure_registries)
+    default = (
+        (f"--default-registry={options.default_registry}",) if options.default_registry else ()
+    )
+    resolved = await Get(
+        ProcessResult,
+        Process,
+        await Get(
+            Process,
+            ScriptRequest(
+                "fetch_base",
+                ("resolve", reference, *plain, *default),
+                f"Ask a registry what {reference} is",
+                modules=_REGISTRY_MODULES,
+                env=environment,
+                cache_scope=ProcessCacheScope.PER_SESSION,
+            ),
+        ),
+    )
+    pinned = resolved.stdout.decode().strip()
+    return BaseSource(
+        "fetch_base",
+        ("fetch", pinned, f"--architecture={request.architecture}", *plain, *default),
+        env=environment,
+        modules=_REGISTRY_MODULES,
+    )
+
+
+@rule(desc="Get the base of a container image")
+async def get_base(request: BaseRequest) -> Base:
+    source = await Get(BaseSource, BaseRequest, request)
+    result = await Get(
+        ProcessResult,
+        Process,
+        await Get(
+            Process,
+            ScriptRequest(
+                source.script,
+                source.argv,
+                f"Get the base {request.reference} for linux/{request.architecture}",
+                output_directories=("base",),
+                modules=source.modules,
+                env=source.env,
+                cache_scope=source.cache_scope,
+            ),
+        ),
+    )
+    tree = await Get(Digest, RemovePrefix(result.output_digest, "base"))
+    (document,) = await Get(DigestContents, DigestSubset(tree, PathGlobs(["base.json"])))
+    raw = json.loads(document.content)
+    layers = tuple(
+        Blob(each["digest"][len("sha256:") :], each["size"], each["mediaType"])
+        for each in raw["layers"]
+    )
+    blobs = await Get(Digest, DigestSubset(tree, PathGlobs(["blobs/**"])))
+    return Base(BaseConfig.from_json(raw["config"]), layers, blobs)
+
+
+def rules() -> Iterable[object]:
+    return collect_rules()

@@ -1,0 +1,107 @@
+"""Push an OCI layout: push_layout.py LAYOUT REFERENCE... [--plain-http HOST].
+
+Every manifest of the layout goes to the repository of each reference: images under its tag, what
+refers to them (signatures, bills of materials) by digest. Only what the registry lacks is sent.
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from registry import Registry, RegistryError, parse_reference
+
+
+@dataclass
+class Sent:
+    """What a push came to. `sent` and `there` are blobs, `size` the bytes of those sent."""
+
+    sent: int = 0
+    there: int = 0
+    size: int = 0
+
+
+class Layout:
+    """A layout in a directory."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    def blob(self, digest: str) -> str:
+        """The path of a blob."""
+        return os.path.join(self.directory, "blobs", *digest.split(":"))
+
+    def read(self, digest: str) -> bytes:
+        """The bytes of a document."""
+        with open(self.blob(digest), "rb") as file:
+            return file.read()
+
+    def manifests(self) -> list[dict[str, Any]]:
+        """What the index names, each once."""
+        with open(os.path.join(self.directory, "index.json"), encoding="utf-8") as file:
+            found = json.load(file)["manifests"]
+        return list({each["digest"]: each for each in found}.values())
+
+
+def send(layout: Layout, registry: Registry, descriptor: dict[str, Any], done: Sent) -> None:
+    """Send all that a manifest or index names, lowest first, but not itself."""
+    document = json.loads(layout.read(descriptor["digest"]))
+    for child in document.get("manifests", ()):
+        send(layout, registry, child, done)
+        content = layout.read(child["digest"])
+        registry.put_manifest(child["digest"], content, child["mediaType"])
+    blobs = [document["config"], *document["layers"]] if "config" in document else []
+    for blob in {each["digest"]: each for each in blobs}.values():
+        if registry.has("blobs", blob["digest"]):
+            done.there += 1
+            continue
+        registry.upload(blob["digest"], layout.blob(blob["digest"]))
+        done.sent += 1
+        done.size += blob["size"]
+
+
+def push(layout: Layout, reference: str, plain: list[str]) -> Sent:
+    """Push to one reference.
+
+    Raises:
+        RegistryError: the registry refused, or the layout has more than one image to tag.
+    """
+    parsed = parse_reference(reference)
+    registry = Registry(parsed, plain)
+    done = Sent()
+    described = [(each, json.loads(layout.read(each["digest"]))) for each in layout.manifests()]
+    images = [each for each, document in described if "subject" not in document]
+    if len(images) != 1:
+        raise RegistryError(f"the layout has {len(images)} images for the one tag of {reference}")
+    for descriptor, document in described:
+        send(layout, registry, descriptor, done)
+        name = descriptor["digest"] if "subject" in document else parsed.tag
+        content = layout.read(descriptor["digest"])
+        registry.put_manifest(name, content, descriptor["mediaType"])
+    return done
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("layout")
+    parser.add_argument("references", nargs="+")
+    parser.add_argument("--plain-http", action="append", default=[])
+    options = parser.parse_args(argv)
+    layout = Layout(options.layout)
+    for reference in options.references:
+        try:
+            done = push(layout, reference, options.plain_http)
+        except RegistryError as error:
+            print(f"oci_image: {reference} was not pushed: {error}", file=sys.stderr)
+            return 1
+        print(f"{reference}: sent {done.sent} blobs, {done.size} bytes; {done.there} were there")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
