@@ -43,6 +43,8 @@ from image_layer.target_types import (
 )
 from pex_tree.rules import PexTree, PexTreeRequest
 from pex_tree.rules import rules as pex_tree_rules
+from production_closure.graph import ProductionClosure, ProductionClosureRequest
+from production_closure.lock_rules import ProductionLock, ProductionLockRequest
 
 _TREE = "tree"
 # `pex3 venv create` puts console scripts here, with the interpreter of the build machine in
@@ -136,6 +138,7 @@ async def package_requirements_layer(
             f"{resolve!r}, but [python.resolves] has only: "
             f"{', '.join(sorted(python_setup.resolves))}. Use one of these."
         )
+    await Get(ProductionLock, ProductionLockRequest(field_set.address, resolve))
     constraints = InterpreterConstraints(
         field_set.interpreter_constraints.value_or_global_default(python_setup)
     )
@@ -157,6 +160,7 @@ async def package_requirements_layer(
 async def package_wheels_layer(
     field_set: WheelsLayerFieldSet, python_setup: PythonSetup
 ) -> BuiltPackage:
+    await Get(ProductionClosure, ProductionClosureRequest(field_set.address))
     constraints = InterpreterConstraints(
         field_set.interpreter_constraints.value_or_global_default(python_setup)
     )
@@ -170,6 +174,7 @@ async def package_wheels_layer(
 
 @rule(desc="Build a sources layer")
 async def package_sources_layer(field_set: SourcesLayerFieldSet) -> BuiltPackage:
+    await Get(ProductionClosure, ProductionClosureRequest(field_set.address))
     addresses = await Get(Addresses, DependenciesRequest(field_set.dependencies))
     closure = await Get(TransitiveTargets, TransitiveTargetsRequest(addresses))
     sources = await Get(

@@ -13,6 +13,7 @@ from image_layer.target_types import (
     SourcesLayerTarget,
     WheelsLayerTarget,
 )
+from production_closure.register import rules as production_closure_rules
 
 
 def target_types() -> Iterable[type[Target]]:
@@ -25,4 +26,4 @@ def target_types() -> Iterable[type[Target]]:
 
 
 def rules() -> Iterable[object]:
-    return (*image_names.rules(), *layers.rules(), *pack.rules())
+    return (*image_names.rules(), *layers.rules(), *pack.rules(), *production_closure_rules())

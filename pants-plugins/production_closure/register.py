@@ -1,0 +1,16 @@
+"""Registers the check that only production requirements ship."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from production_closure import docker_images, graph, lock_rules, subsystem
+
+
+def rules() -> Iterable[object]:
+    return (
+        *docker_images.rules(),
+        *graph.rules(),
+        *lock_rules.rules(),
+        *subsystem.rules(),
+    )
