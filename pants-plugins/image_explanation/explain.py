@@ -1,0 +1,183 @@
+"""`pants run` of an `image_explanation`: gathers why, and prints it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.target_types import PythonRequirementsField, PythonSourceField
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.backend.python.util_rules.pex_environment import PythonExecutable
+from pants.core.goals.package import PackageFieldSet
+from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
+from pants.engine.addresses import Address, Addresses
+from pants.engine.fs import CreateDigest, Digest, FileContent
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    Dependencies,
+    DependenciesRequest,
+    FieldSetsPerTarget,
+    FieldSetsPerTargetRequest,
+    InvalidFieldException,
+    Target,
+    TransitiveTargets,
+    TransitiveTargetsRequest,
+)
+
+from image_explanation.facts import (
+    LayerContent,
+    LayerContentRequest,
+    LockExplanation,
+    LockExplanationRequest,
+    script,
+)
+from image_explanation.target_types import ImageExplanationDependenciesField
+from image_layer.target_types import (
+    LayerPathField,
+    RequirementsLayerResolveField,
+    SourcesLayerDependenciesField,
+)
+from production_closure.lock_graph import normalised
+from production_closure.lock_rules import Declarations
+
+_DATA = "explanation.json"
+_PROGRAM = "show_explanation.py"
+
+
+@dataclass(frozen=True)
+class ImageExplanationFieldSet(RunFieldSet):
+    required_fields = (ImageExplanationDependenciesField,)
+    run_in_sandbox_behavior = RunInSandboxBehavior.NOT_SUPPORTED
+
+    dependencies: ImageExplanationDependenciesField
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """JSON, as scripts/show_explanation.py reads it."""
+
+    text: bytes
+
+
+@dataclass(frozen=True)
+class _Image:
+    """What is asked for it: each layer with distributions, and what the first-party code uses."""
+
+    layers: tuple[Target, ...]
+    dependencies: dict[Address, tuple[Address, ...]]
+    users: dict[Address, list[str]]
+    projects: dict[str, list[Address]]
+
+
+def holds_distributions(target: Target) -> bool:
+    """Whether a target is a layer with distributions."""
+    return target.has_field(LayerPathField) and not target.has_field(SourcesLayerDependenciesField)
+
+
+# Before the rules that call it: Pants reads the `Get`s of helpers that it has already seen.
+async def _look_at(address: Address) -> _Image:
+    transitive = await Get(TransitiveTargets, TransitiveTargetsRequest([address]))
+    targets = tuple(transitive.closure)
+    found = await MultiGet(
+        Get(Addresses, DependenciesRequest(target.get(Dependencies))) for target in targets
+    )
+    users: defaultdict[Address, list[str]] = defaultdict(list)
+    projects: defaultdict[str, list[Address]] = defaultdict(list)
+    for target, addresses in zip(targets, found):
+        if target.has_field(PythonSourceField):
+            for used in addresses:
+                users[used].append(target[PythonSourceField].file_path)
+        if target.has_field(PythonRequirementsField):
+            for requirement in target[PythonRequirementsField].value:
+                projects[normalised(requirement.project_name)].append(target.address)
+    return _Image(
+        tuple(target for target in targets if holds_distributions(target)),
+        {target.address: tuple(addresses) for target, addresses in zip(targets, found)},
+        users,
+        projects,
+    )
+
+
+@rule(desc="Explain what is in an image")
+async def explain(field_set: ImageExplanationFieldSet) -> Explanation:
+    image = await _look_at(field_set.address)
+    if not image.layers:
+        raise InvalidFieldException(
+            f"The {field_set.dependencies.alias!r} field in target {field_set.address} leads to no "
+            "layer with distributions. Name an image that is made of them, or the layers."
+        )
+    packages = await Get(
+        FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, image.layers)
+    )
+    resolves = sorted(
+        {
+            target[RequirementsLayerResolveField].value
+            for target in image.layers
+            if target.has_field(RequirementsLayerResolveField)
+        }
+    )
+    declarations, contents, locks = (
+        await Get(Declarations),
+        await MultiGet(
+            Get(LayerContent, LayerContentRequest(field_sets[0]))
+            for field_sets in packages.collection
+        ),
+        await MultiGet(
+            Get(LockExplanation, LockExplanationRequest(resolve)) for resolve in resolves
+        ),
+    )
+    explained = []
+    for layer, content in zip(image.layers, contents):
+        for distribution in json.loads(content.text):
+            name = normalised(distribution["name"])
+            built_by: tuple[Address, ...] = ()
+            chains: list[list[str]] = []
+            if layer.has_field(RequirementsLayerResolveField):
+                lock = locks[resolves.index(layer[RequirementsLayerResolveField].value)]
+                found = lock.graph.chains_to(name, lock.holds)
+                chains = [[step.text for step in chain] for chain in found]
+            else:
+                built_by = image.dependencies[layer.address]
+            declared = declarations.others.get(name)
+            used = [*image.projects.get(name, ()), *built_by]
+            entry: dict[str, Any] = {
+                **distribution,
+                "name": name,
+                "layer": layer.address.spec,
+                "declared_by": declared.address.spec if declared else None,
+                "built_by": [address.spec for address in built_by],
+                "chains": chains,
+                "imported_by": sorted({file for one in used for file in image.users.get(one, ())}),
+            }
+            explained.append(entry)
+    explained.sort(key=lambda entry: str(entry["name"]))
+    return Explanation(json.dumps(explained, indent=1).encode())
+
+
+@rule
+async def run_explanation(
+    field_set: ImageExplanationFieldSet, python_setup: PythonSetup
+) -> RunRequest:
+    explanation, python = await MultiGet(
+        Get(Explanation, ImageExplanationFieldSet, field_set),
+        Get(
+            PythonExecutable,
+            InterpreterConstraints,
+            InterpreterConstraints(python_setup.interpreter_constraints),
+        ),
+    )
+    digest = await Get(
+        Digest, CreateDigest([FileContent(_DATA, explanation.text), script(_PROGRAM)])
+    )
+    return RunRequest(
+        digest=digest,
+        args=(python.path, "-I", f"{{chroot}}/{_PROGRAM}", f"{{chroot}}/{_DATA}"),
+    )
+
+
+def rules() -> Iterable[object]:
+    return (*collect_rules(), *ImageExplanationFieldSet.rules())
