@@ -5,6 +5,7 @@ import json
 import tarfile
 from email import message_from_string
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from read_distributions import licence, main
@@ -22,7 +23,9 @@ FILES = {
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
-def test_what_a_layer_has(tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: str) -> None:
+def test_what_a_layer_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: Literal["w", "w:gz"]
+) -> None:
     layer = tmp_path / "layer"
     with tarfile.open(layer, mode) as tar:
         for name, content in FILES.items():
