@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-LOCKS = ("prod", "dev", "pytest", "plugins", "native-build")
+LOCKS = ("prod", "dev", "benchmarks", "pytest", "plugins", "native-build")
 FILES = "https:${PYPI_FILES}/"
 
 

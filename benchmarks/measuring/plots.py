@@ -1,0 +1,71 @@
+"""Plots of estimates as SVG, the same bytes for the same figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from measuring.estimates import Estimate
+
+# Readable on the light and on the dark background of a page.
+_BAR, _REFERENCE, _TEXT = "#4c78a8", "#e45756", "#7f7f7f"
+_WIDTH, _ROW, _HEAD = 8.0, 0.32, 0.9
+# matplotlib's own type of the keys is a list of every name there is.
+_STYLE: dict[Any, Any] = {
+    # Identifiers in the file come from its content, not from chance.
+    "svg.hashsalt": "measuring",
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "text.color": _TEXT,
+    "axes.labelcolor": _TEXT,
+    "axes.edgecolor": _TEXT,
+    "xtick.color": _TEXT,
+    "ytick.color": _TEXT,
+}
+
+
+def draw_bars(
+    path: Path,
+    title: str,
+    panels: Mapping[str, Mapping[str, Estimate]],
+    *,
+    reference: float | None = None,
+) -> None:
+    """Draw one panel of horizontal bars with their intervals for each entry of `panels`.
+
+    Args:
+        path: the SVG file to write.
+        title: what is drawn, with its unit.
+        panels: by panel title, by label of the bar, what it shows; all panels share the labels'
+            order but not the scale.
+        reference: where to draw a line to compare with, such as 1.0 for ratios.
+
+    Raises:
+        ValueError: there is nothing to draw.
+    """
+    if not panels or not all(panels.values()):
+        raise ValueError(f"there is nothing to draw in {path.name}: give every panel a bar")
+    heights = [_HEAD + _ROW * len(bars) for bars in panels.values()]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, sum(heights) + _HEAD / 2), layout="constrained")
+        figure.suptitle(title)
+        axes = figure.subplots(len(panels), squeeze=False, height_ratios=heights)[:, 0]
+        for axis, (heading, bars) in zip(axes, panels.items(), strict=True):
+            values = [bar.value for bar in bars.values()]
+            # A median may lie at either end of its interval, never outside.
+            errors = [
+                [max(0.0, bar.value - bar.low) for bar in bars.values()],
+                [max(0.0, bar.high - bar.value) for bar in bars.values()],
+            ]
+            axis.barh(list(bars), values, xerr=errors, color=_BAR, ecolor=_TEXT, capsize=2)
+            axis.invert_yaxis()
+            axis.set_title(heading, loc="left", fontsize=9)
+            for side in ("top", "right"):
+                axis.spines[side].set_visible(False)
+            if reference is not None:
+                axis.axvline(reference, color=_REFERENCE, linewidth=1)
+        figure.savefig(path, format="svg", transparent=True, metadata={"Date": None})
