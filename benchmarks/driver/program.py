@@ -1,0 +1,143 @@
+"""Compares MySQL drivers against a MariaDB that it starts, and writes docs/benchmarks/driver.md.
+
+    ./pants run benchmarks/driver:driver                        # all of it, for the page
+    ./pants run benchmarks/driver:driver -- --quick --out DIR   # to see that it works
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from driver import report
+from driver.server import serving
+from driver.timing import Size
+from driver.variants import ATTEMPTS, VARIANTS, Process, Variant, VariantError
+from measuring.environment import environment
+from measuring.rounds import Measurements, interleaved
+
+FULL = Size(rows=100_000, points=3_000, inserts=10_000, pooled=60)
+QUICK = Size(rows=500, points=20, inserts=50, pooled=1)
+WORKLOADS: tuple[str, ...] = ("scan", "point", "insert", "pool")
+# A new process of one variant.
+Start = Callable[[], Process]
+
+
+def turn(start: Start, workloads: Sequence[str], size: Size) -> dict[str, float]:
+    """One turn of one variant, in a new process: what each workload took."""
+    taken = {}
+    with start() as process:
+        process.variant.check(process.ask("identify"))
+        for workload in workloads:
+            # The first one of a process pays for what is loaded late.
+            process.ask(workload, warm_up(size))
+            for kind, seconds in process.ask(workload, size).items():
+                taken[f"{workload} {kind}"] = float(seconds)
+    return taken
+
+
+def warm_up(size: Size) -> Size:
+    """The same without most of the work; a scan reads all rows whatever it is told."""
+    return size._replace(points=20, inserts=20, pooled=1)
+
+
+def compare(
+    variants: Sequence[Variant],
+    pexes: Path,
+    workloads: Sequence[str],
+    size: Size,
+    rounds: int,
+) -> tuple[Measurements, str]:
+    """Measure, and return with it the version of the server.
+
+    Raises:
+        VariantError: a variant is not what it should be, or gives other rows than the first.
+        MariaDBError: the server can not be had.
+    """
+    began = time.monotonic()
+
+    def progress(number: int, name: str) -> None:
+        print(f"{time.monotonic() - began:6.0f} s  round {number + 1}/{rounds}  {name}", flush=True)
+
+    with (
+        tempfile.TemporaryDirectory(prefix="pex") as cache,
+        serving(size.rows) as (server, version),
+    ):
+        starts: dict[str, Start] = {
+            variant.name: functools.partial(
+                Process, variant, pexes / f"{variant.name}.pex", server, Path(cache)
+            )
+            for variant in variants
+        }
+        same_answers(starts, size)
+        results = interleaved(
+            {
+                name: functools.partial(turn, start, workloads, size)
+                for name, start in starts.items()
+            },
+            rounds,
+            warmups=0,
+            progress=progress,
+        )
+    return results, version
+
+
+def same_answers(starts: Mapping[str, Start], size: Size) -> None:
+    """Refuse variants that give other rows than the first, or that are the same library."""
+    answers: dict[str, str] = {}
+    libraries: dict[str, str] = {}
+    for name, start in starts.items():
+        with start() as process:
+            answers[name] = process.ask("digest", size)
+            identity = process.ask("identify")
+        process.variant.check(identity)
+        content = repr(sorted(identity["libraries"].items()))
+        if identity["libraries"] and content in libraries:
+            raise VariantError(
+                f"{name} and {libraries[content]} are the same, file by file: there is nothing to "
+                "compare. Look at their flags and patches."
+            )
+        libraries[content] = name
+    first = next(iter(answers))
+    for name, answer in answers.items():
+        if answer != answers[first]:
+            raise VariantError(f"{name} gives other rows than {first}: they cannot be compared")
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks/driver", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--variants", type=Path, required=True, help="where the PEXes are")
+    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks"))
+    parser.add_argument("--rounds", type=int, help="default: 20, or 2 with --quick")
+    parser.add_argument("--quick", action="store_true", help="small sizes; never for the page")
+    parser.add_argument("--attempts", action="store_true", help="what else was tried, scans only")
+    options = parser.parse_args(argv)
+    if options.quick and options.out == parser.get_default("out"):
+        parser.error("--quick needs --out DIRECTORY: its figures are not for the page")
+    size = QUICK if options.quick else FULL
+    rounds = options.rounds or (2 if options.quick else 20)
+    variants, workloads, section = VARIANTS, WORKLOADS, "results"
+    if options.attempts:
+        variants, workloads, section = ATTEMPTS, ("scan", "point"), "attempts"
+    # Before the work, not after it.
+    record = environment()
+    try:
+        results, version = compare(variants, options.variants, workloads, size, rounds)
+    except VariantError as error:
+        print(f"benchmarks/driver: {error}", file=sys.stderr)
+        return 1
+    record["server"] = f"MariaDB {version}"
+    report.write(options.out, section, results, workloads, size, record)
+    print(f"wrote {options.out}/driver.md, section {section!r}")
+    for workload in workloads:
+        print(f"\n{report.headings(size)[workload]}\n{report.table(results, workload)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
