@@ -66,6 +66,17 @@ def test_about_as_json_of_a_hardened_container(engine: Engine, image: Image) -> 
     assert about["settings"]["TIME_ZONE"] == "Asia/Shanghai"
 
 
+def test_a_hardened_container_is_one(engine: Engine, image: Image) -> None:
+    """What it is started with took effect, and Python still knows the time zone."""
+    code = "import time; print(open('/proc/self/status').read(), time.strftime('%Z'))"
+    done = engine.run(image, "python", "-c", code, **HARDENED)
+    assert done.code == 0, done.errors
+    for capabilities in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert f"{capabilities}:\t0000000000000000\n" in done.output
+    assert "NoNewPrivs:\t1\n" in done.output
+    assert done.output.endswith("CST\n")
+
+
 def test_about_as_a_user_that_the_platform_chose(engine: Engine, image: Image) -> None:
     done = engine.run(image, user="1234567:0", **HARDENED)
     assert done.code == 0, done.errors

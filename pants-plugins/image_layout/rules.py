@@ -1,0 +1,113 @@
+"""Finds the OCI image layout that another target's package holds, for targets that name one."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pants.core.goals.package import (
+    BuiltPackage,
+    EnvironmentAwarePackageRequest,
+    PackageFieldSet,
+)
+from pants.engine.addresses import Address, Addresses, UnparsedAddressInputs
+from pants.engine.fs import Digest, DigestSubset, FileContent, PathGlobs, Snapshot
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    FieldSetsPerTarget,
+    FieldSetsPerTargetRequest,
+    InvalidFieldException,
+    StringField,
+    Targets,
+)
+from pants.util.strutil import help_text
+
+_MARKER = "oci-layout"
+# Where a sandbox has the scripts of the plugins that read layouts.
+TOOLS = "tools"
+_SCRIPTS = ("oci_layout.py", "image_view.py")
+
+
+class ImageField(StringField):
+    alias = "image"
+    required = True
+    value: str
+    help = help_text(
+        """
+        The target whose package holds an OCI image layout, e.g. `:oci`: a directory with the files
+        `oci-layout` and `index.json`.
+        """
+    )
+
+
+@dataclass(frozen=True)
+class OciLayoutRequest:
+    """The layout of the target that `field` names in the target at `owner`."""
+
+    owner: Address
+    field: str
+    value: str
+
+    @property
+    def addresses(self) -> UnparsedAddressInputs:
+        return UnparsedAddressInputs(
+            (self.value,),
+            owning_address=self.owner,
+            description_of_origin=f"the {self.field!r} field in target {self.owner}",
+        )
+
+
+@dataclass(frozen=True)
+class OciLayout:
+    """`digest` holds the layout in the directory `path`, and nothing else."""
+
+    digest: Digest
+    path: str
+    address: Address
+
+
+@rule
+async def find_layout(request: OciLayoutRequest) -> OciLayout:
+    targets, addresses = await MultiGet(
+        Get(Targets, UnparsedAddressInputs, request.addresses),
+        Get(Addresses, UnparsedAddressInputs, request.addresses),
+    )
+    field_sets = await Get(FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, targets))
+    packages = await MultiGet(
+        Get(BuiltPackage, EnvironmentAwarePackageRequest(field_set))
+        for field_set in field_sets.field_sets
+    )
+    snapshots = await MultiGet(Get(Snapshot, Digest, package.digest) for package in packages)
+    found = [
+        (os.path.dirname(file), package.digest)
+        for package, snapshot in zip(packages, snapshots)
+        for file in snapshot.files
+        if os.path.basename(file) == _MARKER
+    ]
+    if len(found) != 1:
+        raise InvalidFieldException(
+            f"The {request.field!r} field in target {request.owner} is {request.value!r}, whose "
+            f"package holds {len(found) or 'no'} OCI image layout{'s' * (len(found) > 1)} "
+            f"(directories with a file {_MARKER!r}). Name a target that builds one."
+        )
+    ((path, digest),) = found
+    subset = await Get(Digest, DigestSubset(digest, PathGlobs([os.path.join(path, "**")])))
+    return OciLayout(subset, path, addresses.expect_single())
+
+
+def tool_files(package: str, names: Iterable[str]) -> list[FileContent]:
+    """Scripts of a plugin, and those that read layouts, as a sandbox has them below `TOOLS`."""
+    every = [("image_layout", name) for name in _SCRIPTS]
+    every += [(package, name) for name in names]
+    files = []
+    for plugin, name in every:
+        content = pkgutil.get_data(plugin, os.path.join("scripts", name))
+        assert content is not None, f"{name} is missing from {plugin}"
+        files.append(FileContent(os.path.join(TOOLS, name), content))
+    return files
+
+
+def rules() -> Iterable[object]:
+    return collect_rules()

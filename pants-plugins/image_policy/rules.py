@@ -1,0 +1,269 @@
+"""Judges an image: one process, cached like any other test."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pants.backend.python.subsystems.repos import PythonRepos
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.util_rules import pex, pex_environment
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
+from pants.backend.python.util_rules.pex_environment import PythonExecutable
+from pants.core.goals.test import TestFieldSet, TestRequest, TestResult, TestSubsystem
+from pants.core.util_rules import source_files
+from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
+from pants.engine.addresses import Addresses, UnparsedAddressInputs
+from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
+from pants.engine.fs import (
+    CreateDigest,
+    Digest,
+    FileContent,
+    GlobMatchErrorBehavior,
+    MergeDigests,
+    PathGlobs,
+    RemovePrefix,
+    Snapshot,
+)
+from pants.engine.process import (
+    FallibleProcessResult,
+    Process,
+    ProcessCacheScope,
+    ProcessResult,
+)
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    FieldSet,
+    InferDependenciesRequest,
+    InferredDependencies,
+    InvalidFieldException,
+)
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+
+from image_layout.rules import TOOLS, OciLayout, OciLayoutRequest, tool_files
+from image_policy.subsystem import ImagePolicy
+from image_policy.target_types import (
+    ImagePolicyBaseLayersField,
+    ImagePolicyDevelopmentResolvesField,
+    ImagePolicyExtraRulesField,
+    ImagePolicyImageField,
+    ImagePolicyProductionResolvesField,
+    ImagePolicyTimeoutField,
+    ImagePolicyWaiversField,
+)
+
+_SCRIPTS = (
+    "check_image_policy.py",
+    "policy_judge.py",
+    "policy_report.py",
+    "policy_rule.py",
+    "rules_account.py",
+    "rules_config.py",
+    "rules_content.py",
+    "rules_files.py",
+    "secret_scan.py",
+)
+_SOURCES_SCRIPT = "package_sources.py"
+_SPEC = "policy.json"
+_REPORT = "report"
+# Where pip and those that fetch for it are told about mirrors, too.
+_ENVIRONMENT = (
+    "PIP_CONFIG_FILE",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "PIP_INDEX_URL",
+    "PIP_PROXY",
+    "PIP_TRUSTED_HOST",
+    "XDG_CONFIG_DIRS",
+    *(
+        variable
+        for name in ("http_proxy", "https_proxy", "all_proxy")
+        for variable in (name, name.upper())
+    ),
+)
+
+
+@dataclass(frozen=True)
+class ImagePolicyFieldSet(TestFieldSet):
+    required_fields = (ImagePolicyImageField,)
+
+    image: ImagePolicyImageField
+    extra_rules: ImagePolicyExtraRulesField
+    waivers: ImagePolicyWaiversField
+    base_layers: ImagePolicyBaseLayersField
+    production_resolves: ImagePolicyProductionResolvesField
+    development_resolves: ImagePolicyDevelopmentResolvesField
+    timeout: ImagePolicyTimeoutField
+
+    @property
+    def layout_request(self) -> OciLayoutRequest:
+        return OciLayoutRequest(self.address, self.image.alias, self.image.value)
+
+
+class ImagePolicyRequest(TestRequest):
+    tool_subsystem = ImagePolicy  # type: ignore[assignment] # `skip` is an option, not a bool
+    field_set_type = ImagePolicyFieldSet
+
+
+@dataclass(frozen=True)
+class PackageSources:
+    """What `scripts/package_sources.py` finds on this machine."""
+
+    exact: tuple[str, ...]
+    hosts: tuple[str, ...]
+
+
+@rule(desc="Find where this machine gets packages from", level=LogLevel.DEBUG)
+async def find_package_sources(
+    python_setup: PythonSetup, python_repos: PythonRepos
+) -> PackageSources:
+    python, environment, scripts = await MultiGet(
+        Get(
+            PythonExecutable,
+            InterpreterConstraints,
+            InterpreterConstraints(python_setup.interpreter_constraints),
+        ),
+        Get(EnvironmentVars, EnvironmentVarsRequest(_ENVIRONMENT)),
+        Get(Digest, CreateDigest(tool_files("image_policy", [_SOURCES_SCRIPT]))),
+    )
+    given = [mapping.split("|")[1] for mapping in python_repos.path_mappings if "|" in mapping]
+    given += python_repos.find_links
+    if not python_repos.options.is_default("indexes"):
+        given += python_repos.indexes
+    result = await Get(
+        ProcessResult,
+        Process(
+            argv=(python.path, "-I", os.path.join(TOOLS, _SOURCES_SCRIPT), *given),
+            input_digest=scripts,
+            env=environment,
+            description="Find where this machine gets packages from",
+            level=LogLevel.DEBUG,
+            # It reads the machine, not its inputs. What it finds is an input of the test, so that
+            # a result from a cache is one for the same settings.
+            cache_scope=ProcessCacheScope.PER_SESSION,
+        ),
+    )
+    found = json.loads(result.stdout)
+    return PackageSources(tuple(found["exact"]), tuple(found["hosts"]))
+
+
+def _lockfiles(
+    field_set: ImagePolicyFieldSet,
+    field: ImagePolicyProductionResolvesField | ImagePolicyDevelopmentResolvesField,
+    python_setup: PythonSetup,
+) -> list[str]:
+    paths = []
+    for resolve in field.value or ():
+        if resolve not in python_setup.resolves:
+            raise InvalidFieldException(
+                f"The {field.alias!r} field in target {field_set.address} has {resolve!r}, but "
+                f"[python.resolves] has only: {', '.join(sorted(python_setup.resolves))}."
+            )
+        paths.append(python_setup.resolves[resolve])
+    return paths
+
+
+@rule(desc="Judge an image by its policy", level=LogLevel.DEBUG)
+async def judge_image(
+    batch: ImagePolicyRequest.Batch[ImagePolicyFieldSet, Any],
+    image_policy: ImagePolicy,
+    test_subsystem: TestSubsystem,
+    python_setup: PythonSetup,
+) -> TestResult:
+    field_set = batch.single_element
+    production = _lockfiles(field_set, field_set.production_resolves, python_setup)
+    development = _lockfiles(field_set, field_set.development_resolves, python_setup)
+    layout, sources, extra, lockfiles, tools = await MultiGet(
+        Get(OciLayout, OciLayoutRequest, field_set.layout_request),
+        Get(PackageSources),
+        Get(SourceFiles, SourceFilesRequest([field_set.extra_rules])),
+        Get(
+            Digest,
+            PathGlobs(
+                [*production, *development],
+                glob_match_error_behavior=GlobMatchErrorBehavior.error,
+                description_of_origin="[python.resolves]",
+            ),
+        ),
+        Get(VenvPex, PexRequest, image_policy.to_pex_request()),
+    )
+    spec = {
+        "target": field_set.address.spec,
+        "layout": layout.path,
+        "base_layers": field_set.base_layers.value,
+        "extra_rules": extra.files,
+        "waivers": dict(field_set.waivers.value or {}),
+        "machine": {"exact": sources.exact, "hosts": sources.hosts},
+        "production_lockfiles": production,
+        "development_lockfiles": development,
+    }
+    ours = await Get(
+        Digest,
+        CreateDigest(
+            [
+                *tool_files("image_policy", _SCRIPTS),
+                FileContent(_SPEC, json.dumps(spec, sort_keys=True).encode()),
+            ]
+        ),
+    )
+    inputs = await Get(
+        Digest, MergeDigests([layout.digest, extra.snapshot.digest, lockfiles, ours])
+    )
+    report = os.path.join(_REPORT, f"{field_set.address.path_safe_spec}.xml")
+    result = await Get(
+        FallibleProcessResult,
+        VenvPexProcess(
+            tools,
+            argv=(os.path.join(TOOLS, "check_image_policy.py"), _SPEC, report),
+            input_digest=inputs,
+            extra_env={"PEX_EXTRA_SYS_PATH": TOOLS},
+            output_files=(report,),
+            timeout_seconds=field_set.timeout.calculate_from_global_options(test_subsystem),
+            description=f"Judge the image of {field_set.address}",
+            level=LogLevel.DEBUG,
+            cache_scope=(
+                ProcessCacheScope.PER_SESSION
+                if test_subsystem.force
+                else ProcessCacheScope.SUCCESSFUL
+            ),
+        ),
+    )
+    reports = await Get(Snapshot, RemovePrefix(result.output_digest, _REPORT))
+    return TestResult.from_fallible_process_result(
+        result, field_set.address, test_subsystem.output, xml_results=reports
+    )
+
+
+@dataclass(frozen=True)
+class ImagePolicyInferenceFieldSet(FieldSet):
+    required_fields = (ImagePolicyImageField,)
+
+    image: ImagePolicyImageField
+
+
+class InferImagePolicyDependencies(InferDependenciesRequest[ImagePolicyInferenceFieldSet]):
+    infer_from = ImagePolicyInferenceFieldSet
+
+
+@rule(desc="The image that a policy judges", level=LogLevel.DEBUG)
+async def infer_image(request: InferImagePolicyDependencies) -> InferredDependencies:
+    field_set = request.field_set
+    wanted = OciLayoutRequest(field_set.address, field_set.image.alias, field_set.image.value)
+    addresses = await Get(Addresses, UnparsedAddressInputs, wanted.addresses)
+    return InferredDependencies(addresses)
+
+
+def rules() -> Iterable[object]:
+    return (
+        *collect_rules(),
+        *ImagePolicyRequest.rules(),
+        *pex.rules(),
+        *pex_environment.rules(),
+        *source_files.rules(),
+        UnionRule(InferDependenciesRequest, InferImagePolicyDependencies),
+    )
