@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,39 +12,17 @@ from xml.etree import ElementTree
 import pytest
 from pants.backend.python import target_types_rules
 from pants.core.goals import package
-from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.core.goals.test import ShowOutput, TestResult
 from pants.engine.addresses import Address, Addresses
 from pants.engine.fs import Digest, DigestContents
 from pants.engine.internals.scheduler import ExecutionError
-from pants.engine.rules import Get, collect_rules, rule
-from pants.engine.target import (
-    COMMON_TARGET_FIELDS,
-    Dependencies,
-    DependenciesRequest,
-    HydratedSources,
-    HydrateSourcesRequest,
-    MultipleSourcesField,
-    Target,
-)
-from pants.engine.unions import UnionRule
+from pants.engine.target import Dependencies, DependenciesRequest
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from image_policy import register
 from image_policy.rules import ImagePolicyFieldSet, ImagePolicyRequest, PackageSources
-from plugin_testing import machine
+from plugin_testing import layouts, machine
 
-SCRIPTS = "pants-plugins/image_layout/scripts"
-# A layer of a base, and one of ours with a program that belongs to its user.
-BUILD_LAYOUT = """
-import json, pathlib, sys
-from layout_builder import Node, write_layout
-write_layout(
-    pathlib.Path(sys.argv[1]),
-    [{"etc/os-release": "ID=debian"}, {"app/main.py": Node(uid=int(sys.argv[2]))}],
-    json.loads(sys.argv[3]),
-)
-"""
 SETTINGS = {"User": "10001:10001", "Cmd": ["python", "main.py"]}
 RULES = """
 from policy_rule import Finding, rule
@@ -64,45 +39,20 @@ WAIVERS = {
 }
 
 
-class LayoutSourcesField(MultipleSourcesField):
-    uses_source_roots = False
-
-
-class LayoutTarget(Target):
-    """A layout that lies in the repository, as one from elsewhere would."""
-
-    alias = "layout"
-    core_fields = (*COMMON_TARGET_FIELDS, LayoutSourcesField)
-
-
-@dataclass(frozen=True)
-class LayoutFieldSet(PackageFieldSet):
-    required_fields = (LayoutSourcesField,)
-
-    sources: LayoutSourcesField
-
-
-@rule
-async def package_layout(field_set: LayoutFieldSet) -> BuiltPackage:
-    sources = await Get(HydratedSources, HydrateSourcesRequest(field_set.sources))
-    return BuiltPackage(sources.snapshot.digest, (BuiltPackageArtifact(None),))
-
-
 @pytest.fixture(scope="module")
 def repository() -> RuleRunner:
     runner = RuleRunner(
         rules=[
-            *collect_rules(globals()),
+            *layouts.rules(),
             *package.rules(),
             *register.rules(),
             *target_types_rules.rules(),
-            UnionRule(PackageFieldSet, LayoutFieldSet),
             QueryRule(TestResult, [ImagePolicyRequest.Batch]),
             QueryRule(PackageSources, []),
             QueryRule(Addresses, [DependenciesRequest]),
             QueryRule(DigestContents, [Digest]),
         ],
-        target_types=[LayoutTarget, *register.target_types()],
+        target_types=[layouts.LayoutTarget, *register.target_types()],
     )
     locks = ("dev", "prod", "image-tools")
     runner.write_files(
@@ -119,18 +69,14 @@ def repository() -> RuleRunner:
             "--image-policies-requirements=['detect-secrets']",
         ],
     )
-    write_layout(runner, owner=0)
+    write_image(runner, owner=0)
     return runner
 
 
-def write_layout(runner: RuleRunner, owner: int) -> None:
-    place = Path(runner.build_root, "deploy", "oci")
-    subprocess.run(["rm", "-rf", str(place)], check=True)
-    subprocess.run(
-        [sys.executable, "-c", BUILD_LAYOUT, str(place), str(owner), json.dumps(SETTINGS)],
-        env={**os.environ, "PYTHONPATH": str(Path(SCRIPTS).resolve())},
-        check=True,
-    )
+def write_image(runner: RuleRunner, owner: int) -> None:
+    """A layer of a base, and one of ours with a program that belongs to `owner`."""
+    layers = [{"etc/os-release": ("ID=debian", 0)}, {"app/main.py": ("", owner)}]
+    layouts.write_layout(runner, "deploy/oci", layers, SETTINGS)
     runner.write_files({"deploy/shop_rules.py": RULES})
 
 
@@ -176,7 +122,7 @@ def test_a_good_image(repository: RuleRunner) -> None:
 
 
 def test_a_changed_image_is_judged_again(repository: RuleRunner) -> None:
-    write_layout(repository, owner=10001)
+    write_image(repository, owner=10001)
     try:
         result = judge(repository)
         assert result.exit_code == 1
@@ -184,7 +130,7 @@ def test_a_changed_image_is_judged_again(repository: RuleRunner) -> None:
         failed = [name for name, broken in cases(repository, result).items() if broken]
         assert [name.split()[0] for name in failed] == ["QK-IMG-002"]
     finally:
-        write_layout(repository, owner=0)
+        write_image(repository, owner=0)
     assert judge(repository).exit_code == 0
 
 

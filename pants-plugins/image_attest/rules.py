@@ -1,0 +1,289 @@
+"""Describes an image: one cached process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.util_rules import pex
+from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
+from pants.backend.python.util_rules.pex_cli import PexCli
+from pants.core.goals.package import (
+    BuiltPackage,
+    BuiltPackageArtifact,
+    EnvironmentAwarePackageRequest,
+    OutputPathField,
+    PackageFieldSet,
+)
+from pants.core.util_rules import source_files
+from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
+from pants.engine.addresses import Address, Addresses, UnparsedAddressInputs
+from pants.engine.fs import (
+    AddPrefix,
+    CreateDigest,
+    Digest,
+    DigestContents,
+    DigestSubset,
+    FileContent,
+    GlobMatchErrorBehavior,
+    MergeDigests,
+    PathGlobs,
+    RemovePrefix,
+    Snapshot,
+)
+from pants.engine.process import ProcessResult
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    FieldSet,
+    FieldSetsPerTarget,
+    FieldSetsPerTargetRequest,
+    InferDependenciesRequest,
+    InferredDependencies,
+    InvalidFieldException,
+    SourcesField,
+    Targets,
+    TransitiveTargets,
+    TransitiveTargetsRequest,
+)
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+from pants.version import VERSION
+
+from image_attest.subsystem import ImageAttest
+from image_attest.target_types import (
+    AttestedBaseLayersField,
+    AttestedImageField,
+    AttestedResolvesField,
+    AttestedWheelsField,
+)
+from image_layout.rules import TOOLS, OciLayout, OciLayoutRequest, tool_files
+
+_SCRIPTS = (
+    "attest_error.py",
+    "attest_image.py",
+    "bill_of_materials.py",
+    "image_contents.py",
+    "locked_closure.py",
+    "provenance.py",
+    "referrers.py",
+)
+_SPEC = "attest.json"
+_OUTPUT = "attested"
+_LAYOUT = "oci"
+
+
+@dataclass(frozen=True)
+class ImageAttestationsFieldSet(PackageFieldSet):
+    required_fields = (AttestedImageField,)
+
+    image: AttestedImageField
+    resolves: AttestedResolvesField
+    wheels: AttestedWheelsField
+    base_layers: AttestedBaseLayersField
+    output_path: OutputPathField
+
+
+@dataclass(frozen=True)
+class SourcesHash:
+    """`dirHash` (in-toto) of all files of the repository that an image is made of."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class SourcesHashRequest:
+    image: Address
+
+
+@dataclass(frozen=True)
+class BuiltWheels:
+    """Wheels that are built here, by their paths in `digest`."""
+
+    digest: Digest
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BuiltWheelsRequest:
+    owner: Address
+    field: str
+    values: tuple[str, ...]
+
+
+@rule(desc="Hash the sources of an image", level=LogLevel.DEBUG)
+async def hash_sources(request: SourcesHashRequest) -> SourcesHash:
+    closure = await Get(
+        TransitiveTargets,
+        TransitiveTargetsRequest([request.image], include_special_cased_deps=True),
+    )
+    fields = [tgt[SourcesField] for tgt in closure.closure if tgt.has_field(SourcesField)]
+    directories = {tgt.address.spec_path for tgt in closure.closure}
+    sources, recipes = await MultiGet(
+        Get(SourceFiles, SourceFilesRequest(fields)),
+        Get(
+            Digest,
+            PathGlobs(
+                ["pants.toml", *(os.path.join(path, "BUILD") for path in sorted(directories))],
+                glob_match_error_behavior=GlobMatchErrorBehavior.ignore,
+            ),
+        ),
+    )
+    every = await Get(Digest, MergeDigests([sources.snapshot.digest, recipes]))
+    lines = [
+        f"{hashlib.sha256(file.content).hexdigest()}  {file.path}\n"
+        for file in sorted(
+            await Get(DigestContents, Digest, every), key=lambda file: file.path.encode()
+        )
+    ]
+    return SourcesHash(hashlib.sha256("".join(lines).encode()).hexdigest())
+
+
+@rule(desc="Build the wheels of an image", level=LogLevel.DEBUG)
+async def build_wheels(request: BuiltWheelsRequest) -> BuiltWheels:
+    targets = await Get(
+        Targets,
+        UnparsedAddressInputs(
+            request.values,
+            owning_address=request.owner,
+            description_of_origin=f"the {request.field!r} field in target {request.owner}",
+        ),
+    )
+    field_sets = await Get(FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, targets))
+    packages = await MultiGet(
+        Get(BuiltPackage, EnvironmentAwarePackageRequest(field_set))
+        for field_set in field_sets.field_sets
+    )
+    merged = await Get(Digest, MergeDigests(package.digest for package in packages))
+    snapshot = await Get(Snapshot, DigestSubset(merged, PathGlobs(["**/*.whl"])))
+    if len(snapshot.files) < len(request.values):
+        raise InvalidFieldException(
+            f"The {request.field!r} field in target {request.owner} is {list(request.values)}, "
+            f"but packaging these makes only {list(snapshot.files)}. Name targets that build a "
+            "wheel: `native_wheel`, `python_distribution`."
+        )
+    return BuiltWheels(snapshot.digest, snapshot.files)
+
+
+@rule(desc="Describe an image", level=LogLevel.DEBUG)
+async def attest_image(
+    field_set: ImageAttestationsFieldSet,
+    image_attest: ImageAttest,
+    pex_cli: PexCli,
+    python_setup: PythonSetup,
+) -> BuiltPackage:
+    lockfiles = []
+    for resolve in field_set.resolves.value or ():
+        if resolve not in python_setup.resolves:
+            raise InvalidFieldException(
+                f"The {field_set.resolves.alias!r} field in target {field_set.address} has "
+                f"{resolve!r}, but [python.resolves] has only: "
+                f"{', '.join(sorted(python_setup.resolves))}."
+            )
+        lockfiles.append(python_setup.resolves[resolve])
+    layout, wheels, locks, tools = await MultiGet(
+        Get(
+            OciLayout,
+            OciLayoutRequest(field_set.address, field_set.image.alias, field_set.image.value),
+        ),
+        Get(
+            BuiltWheels,
+            BuiltWheelsRequest(
+                field_set.address, field_set.wheels.alias, field_set.wheels.value or ()
+            ),
+        ),
+        Get(
+            Digest,
+            PathGlobs(
+                lockfiles,
+                glob_match_error_behavior=GlobMatchErrorBehavior.error,
+                description_of_origin="[python.resolves]",
+            ),
+        ),
+        Get(VenvPex, PexRequest, image_attest.to_pex_request()),
+    )
+    sources = await Get(SourcesHash, SourcesHashRequest(layout.address))
+    spec = {
+        "target": layout.address.spec,
+        "layout": layout.path,
+        "base_layers": field_set.base_layers.value,
+        "lockfiles": lockfiles,
+        "files": lockfiles,
+        "wheels": wheels.paths,
+        "builder": image_attest.builder_id,
+        "versions": {"pants": VERSION, "pex": pex_cli.version},
+        "sources": sources.value,
+    }
+    ours = await Get(
+        Digest,
+        CreateDigest(
+            [
+                *tool_files("image_attest", _SCRIPTS),
+                FileContent(_SPEC, json.dumps(spec, sort_keys=True).encode()),
+            ]
+        ),
+    )
+    inputs = await Get(Digest, MergeDigests([layout.digest, wheels.digest, locks, ours]))
+    result = await Get(
+        ProcessResult,
+        VenvPexProcess(
+            tools,
+            argv=(os.path.join(TOOLS, "attest_image.py"), _SPEC, _OUTPUT),
+            input_digest=inputs,
+            extra_env={"PEX_EXTRA_SYS_PATH": TOOLS},
+            output_directories=(_OUTPUT,),
+            description=f"Describe the image of {field_set.address}",
+            level=LogLevel.DEBUG,
+        ),
+    )
+    output = field_set.output_path.value_or_default(file_ending=None)
+    made, stripped = await MultiGet(
+        Get(Digest, RemovePrefix(result.output_digest, _OUTPUT)),
+        Get(Digest, RemovePrefix(layout.digest, layout.path)),
+    )
+    # All of the layout but its index, of which there is a new one.
+    kept = await Get(Digest, DigestSubset(stripped, PathGlobs(["**", "!index.json"])))
+    below = await Get(Digest, AddPrefix(kept, _LAYOUT))
+    whole = await Get(Digest, MergeDigests([made, below]))
+    return BuiltPackage(
+        await Get(Digest, AddPrefix(whole, output)), (BuiltPackageArtifact(output),)
+    )
+
+
+@dataclass(frozen=True)
+class AttestationsInferenceFieldSet(FieldSet):
+    required_fields = (AttestedImageField,)
+
+    image: AttestedImageField
+    wheels: AttestedWheelsField
+
+
+class InferAttestationsDependencies(InferDependenciesRequest[AttestationsInferenceFieldSet]):
+    infer_from = AttestationsInferenceFieldSet
+
+
+@rule(desc="What is described", level=LogLevel.DEBUG)
+async def infer_image(request: InferAttestationsDependencies) -> InferredDependencies:
+    field_set = request.field_set
+    addresses = await Get(
+        Addresses,
+        UnparsedAddressInputs(
+            (field_set.image.value, *(field_set.wheels.value or ())),
+            owning_address=field_set.address,
+            description_of_origin=f"the fields of target {field_set.address}",
+        ),
+    )
+    return InferredDependencies(addresses)
+
+
+def rules() -> Iterable[object]:
+    return (
+        *collect_rules(),
+        *pex.rules(),
+        *source_files.rules(),
+        UnionRule(PackageFieldSet, ImageAttestationsFieldSet),
+        UnionRule(InferDependenciesRequest, InferAttestationsDependencies),
+    )
