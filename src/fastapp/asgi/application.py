@@ -19,6 +19,7 @@ from fastapp.asgi.lifespan import make_lifespan, settings_lifespans
 from fastapp.conf import settings
 from fastapp.conf.secret import require_secret_key
 from fastapp.contrib.healthz import HEALTH_PATHS, health_router
+from fastapp.docs import install_docs
 from fastapp.exceptions import ImproperlyConfigured
 from fastapp.middleware.allowed_hosts import DEVELOPMENT_HOSTS, AllowedHostsMiddleware
 from fastapp.middleware.catch_all import CatchAllMiddleware
@@ -62,6 +63,7 @@ def build_application(labels: Collection[str] | None = None) -> FastAPI:
         middleware=middleware_stack(),
     )
     install_error_handlers(app)
+    install_docs(app)
     app.include_router(health_router)
     for config in served:
         sub = mounted.get(config.label)
@@ -123,4 +125,5 @@ def _own_application(config: AppConfig) -> Starlette | None:
         app.state.fastapp_routed = True
     app.debug = False  # a traceback page would show exception text
     install_error_handlers(app, mounted=True)
+    install_docs(app)
     return app

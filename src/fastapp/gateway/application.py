@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastapp.asgi.responses import internal_error
+from fastapp.docs import FOLDER, asset, docs_page, oauth_page
 from fastapp.exceptions import ImproperlyConfigured
 from fastapp.gateway.balancing import Directory, Pool
 from fastapp.gateway.config import GatewayConfig, gateway_config
@@ -216,8 +217,20 @@ class Gateway:
         if scope["path"] == "/openapi.json":
             return Response(await self._documents.merged(), media_type="application/json")
         if scope["path"] == "/docs":
-            return get_swagger_ui_html(openapi_url="openapi.json", title="QingKong gateway")
+            return docs_page("QingKong gateway", "openapi.json")
+        if scope["path"].startswith("/docs/"):
+            return await self._docs_file(scope)
         return None
+
+    async def _docs_file(self, scope: Scope) -> Response | None:
+        parts: list[str] = scope["path"].split("/")[2:]
+        if parts == ["oauth2-redirect"]:
+            return oauth_page()
+        if parts[0] != FOLDER or len(parts) != 3:
+            return None
+        accepted = _text(first(scope["headers"], b"accept-encoding")) or ""
+        # Reading and packing take a moment.
+        return await asyncio.to_thread(asset, parts[1], parts[2], accepted)
 
     def _route(self, scope: Scope) -> tuple[Pool, str | None]:
         """The upstreams of a request, and the prefix that chose them."""
