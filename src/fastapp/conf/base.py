@@ -69,6 +69,10 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     # Server
     HOST: str = "127.0.0.1"
     PORT: int = Field(default=8000, ge=0, le=65535)
+    #: Largest request line with headers in bytes; the gateway has its own.
+    MAX_HEADER_BYTES: int = Field(default=65536, ge=1024)
+    #: Seconds that a client may take for its headers, and may pause in a body that is being read.
+    CLIENT_TIMEOUT: float = Field(default=60.0, gt=0)
     #: Addresses of proxies whose X-Forwarded-* headers are believed.
     TRUSTED_PROXIES: StringList = []
     #: Prefix to URL of services that the gateway proxies besides the installed apps.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
-from fastapp.draining import DrainingProtocol, DrainingServer
+from fastapp.draining import DrainingServer
 from fastapp.gateway.config import GatewayConfig
+from fastapp.limits import LimitedProtocol
 
 if TYPE_CHECKING:
     from fastapp.conf.base import BaseSettings
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 PROTOCOL: Final = "httptools"
 #: Most that is held back for a turn of the loop.
 HELD: Final = 32768
-_PHRASES: Final = {
-    400: ("bad_request", "Bad Request", "The request is not valid HTTP."),
-    408: ("request_timeout", "Request Timeout", "The request did not arrive in time."),
-    431: (
-        "headers_too_large",
-        "Request Header Fields Too Large",
-        "The request line and headers are too large.",
-    ),
-}
 
 
 class _Coalescing:
@@ -70,32 +61,17 @@ class _Coalescing:
         return getattr(self.raw, name)
 
 
-class _GatewayProtocol(DrainingProtocol):
-    """uvicorn's protocol with a limit of size and of time for the head of a request.
+class _GatewayProtocol(LimitedProtocol):
+    """Limits, and fewer system calls."""
 
-    The parser itself has neither: a client that sends its headers byte by byte, or never ends
-    them, would hold a connection, or memory, for ever.
-    """
-
-    max_header_bytes = 65536
-    header_timeout = 60.0
-
-    _head_bytes = 0
-    _in_head = False
-    _refused = False
-    _timer: asyncio.TimerHandle | None = None
+    # The proxy has its own clock for bodies: it knows when it reads.
+    body_timeout = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock: a client that says nothing at all is cut off as well."""
+        """Hold answers together."""
         super().connection_made(transport)
         held: Any = _Coalescing(transport, self.loop)
         self.transport = held
-        self._arm()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
-        self._disarm()
-        super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the plain transport over."""
@@ -104,88 +80,8 @@ class _GatewayProtocol(DrainingProtocol):
         self.transport = held.raw
         super().handle_websocket_upgrade()
 
-    def data_received(self, data: bytes) -> None:
-        """Parse, and count while in a head."""
-        if self._refused:
-            return
-        super().data_received(data)
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > self.max_header_bytes:
-                self._refuse(431)
 
-    def on_message_begin(self) -> None:
-        """The first byte of a request."""
-        super().on_message_begin()
-        self._in_head = True
-        self._head_bytes = 0
-        if self._timer is None:
-            self._arm()
-
-    def on_url(self, url: bytes) -> None:
-        """A part of the request line."""
-        super().on_url(url)
-        if len(self.url) > self.max_header_bytes:
-            self._refuse(431)
-
-    def on_headers_complete(self) -> None:
-        """The head is there: the application may have it."""
-        self._in_head = False
-        self._disarm()
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > self.max_header_bytes:
-            self._refuse(431)
-        if self.parser.get_http_version() not in ("1.1", "1.0"):
-            self._refuse(400)
-        if self._refused:
-            return
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """A part of the body."""
-        if not self._refused:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """The end of the body."""
-        if not self._refused:
-            super().on_message_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        """The uniform error instead of a line of text."""
-        busy = self.cycle is not None and not self.cycle.response_complete
-        if busy and self.cycle.response_started:
-            # In the middle of an answer another one would be taken for a part of it.
-            self.transport.close()
-            return
-        self._refuse(400)
-
-    def _refuse(self, status: int) -> None:
-        if self._refused or self.transport.is_closing():
-            return
-        self._refused = True
-        self._disarm()
-        error, phrase, message = _PHRASES[status]
-        body = json.dumps(
-            {"error": error, "message": message, "detail": None, "request_id": "-"}
-        ).encode()
-        head = (
-            f"HTTP/1.1 {status} {phrase}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
-
-    def _arm(self) -> None:
-        self._timer = self.loop.call_later(self.header_timeout, self._refuse, 408)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-
-def protocol(config: GatewayConfig) -> type[DrainingProtocol]:
+def protocol(config: GatewayConfig) -> type[LimitedProtocol]:
     """uvicorn's ``http`` argument for a gateway of this configuration."""
     return type(
         "GatewayProtocol",

@@ -1,116 +1,18 @@
-"""``manage.py gateway`` as a process: memory, signals, its options."""
+"""``manage.py gateway`` as a process: signals, its options."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
+from integration.gateway.processes import START_SECONDS, command, gateway
 from integration.gateway.services import Service
-from integration.gateway.support import SECONDS, free_port, raw, serving, wait_for
-
-import manage
-
-START_SECONDS = 30.0
-MIB = 1 << 20
-
-
-def command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("QK_")}
-    return subprocess.Popen(
-        [sys.executable, str(manage.__file__), "gateway", *arguments],
-        env={
-            **inherited,
-            "PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry),
-            "QK_ALLOWED_HOSTS": "127.0.0.1",
-            "QK_INSTALLED_APPS": "[]",
-            **environment,
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-@contextmanager
-def gateway(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A running gateway and its URL; it is ended at the end of the block."""
-    port = free_port()
-    process = command("--port", str(port), *arguments, **environment)
-    log: list[str] = []
-    # Nobody else reads it, and a full pipe would stop the process.
-    reader = threading.Thread(target=lambda: log.extend(process.stderr or ()), daemon=True)
-    reader.start()
-    url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                httpx.get(f"{url}/healthz/live")
-                break
-            except httpx.TransportError:
-                time.sleep(0.05)
-        assert process.poll() is None, "".join(log)
-        yield process, url
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        try:
-            process.wait(timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        reader.join(SECONDS)
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
-
-
-def resident(process: subprocess.Popen[str]) -> int:
-    """Bytes of memory that the process has."""
-    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) * 1024
-
-
-def test_uploads_and_downloads_are_not_held_in_memory() -> None:
-    service = Service("shop")
-    with serving(service) as port:
-        with gateway("--upstream", f"shop=http://127.0.0.1:{port}") as (process, url):
-            httpx.post(f"{url}/shop/sink", content=b"x" * MIB)
-            before = resident(process)
-            highest = before
-            sent = 0
-
-            def chunks() -> Iterator[bytes]:
-                nonlocal highest, sent
-                chunk = b"x" * MIB
-                for _ in range(64):
-                    highest = max(highest, resident(process))
-                    sent += len(chunk)
-                    yield chunk
-
-            # The service begins late: whatever does not hold the client back must hold the data.
-            answer = httpx.post(f"{url}/shop/sink?delay=0.3", content=chunks(), timeout=30)
-            assert answer.json() == {"size": 64 * MIB}
-            with httpx.stream("GET", f"{url}/shop/big?64", timeout=30) as download:
-                received = 0
-                for chunk in download.iter_raw():
-                    received += len(chunk)
-                    if received % (4 * MIB) < len(chunk):
-                        highest = max(highest, resident(process))
-            assert received == 64 * MIB
-            assert highest - before < 24 * MIB, f"grew by {(highest - before) / MIB:.1f} MiB"
+from integration.gateway.support import SECONDS, raw, serving, wait_for
 
 
 def test_sigterm_finishes_what_has_begun() -> None:

@@ -1,4 +1,4 @@
-"""What the gateway refuses: ambiguous lengths, broken HTTP, foreign origins, internal paths."""
+"""What the gateway refuses: foreign hosts and origins, internal paths, heads beyond its limits."""
 
 from __future__ import annotations
 
@@ -17,94 +17,22 @@ CORS: dict[str, Any] = {
     "allow_methods": ["GET", "POST"],
     "allow_headers": ["Content-Type"],
 }
-SMUGGLED = b"GET /shop/smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        [b"Content-Length: 4", b"Transfer-Encoding: chunked"],
-        [b"Transfer-Encoding: chunked", b"Content-Length: 4"],
-        [b"Content-Length: 4", b"Content-Length: 5"],
-        [b"Content-Length: 4, 5"],
-        [b"Content-Length: +4"],
-        [b"Content-Length: 0x4"],
-        [b"Content-Length: -1"],
-        [b"Content-Length: 4 4"],
-        [b"Transfer-Encoding: xchunked"],
-        [b"Transfer-Encoding: chunked, identity"],
-        [b"Transfer-Encoding: identity"],
-        [b"Transfer-Encoding: chunked", b"Transfer-Encoding: identity"],
-        [b"Transfer-Encoding : chunked"],
-        [b"Transfer-Encoding\t: chunked"],
-        [b"Transfer-Encoding:\x0bchunked"],
-        [b'Transfer-Encoding: "chunked"'],
-        [b" Transfer-Encoding: chunked"],
-        [b"X: 1\r\n Transfer-Encoding: chunked", b"Content-Length: 4"],
-        [b"X: 1\nTransfer-Encoding: chunked"],
-        [b"X: 1\x00"],
-        [b"X: 1\rTransfer-Encoding: chunked"],
-        [b"X Y: 1"],
-        [b": 1"],
-        [b"Host: other"],
-    ],
-)
-def test_ambiguous_requests_are_refused(stack: Stack, fields: list[bytes]) -> None:
-    head = b"\r\n".join([b"POST /shop/echo HTTP/1.1", b"Host: h", *fields])
-    answer = raw(stack.port, head + b"\r\n\r\n0\r\n\r\n" + SMUGGLED, timeout=0.5)
-    assert "GET /shop/smuggled" not in stack.service.seen
-    assert answer.startswith(b"HTTP/1.1 400"), answer
-    assert b'"error"' in answer, "uniform here too"
-    assert stack.http.get("/shop/echo").status_code == 200
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"zz\r\nabc\r\n0\r\n\r\n",
-        b"3\r\nabcd\r\n0\r\n\r\n",
-        b"-1\r\nabc\r\n0\r\n\r\n",
-        b"0x3\r\nabc\r\n0\r\n\r\n",
-        b"fffffffffffffffff\r\nabc\r\n0\r\n\r\n",
-        b"3\nabc\n0\n\n",
-    ],
-)
-def test_broken_chunks_are_refused_and_never_passed_on(stack: Stack, body: bytes) -> None:
-    head = b"POST /shop/echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-    answer = raw(stack.port, head + body + SMUGGLED, timeout=1.0)
-    assert b" 200 " not in answer.partition(b"\r\n")[0]
-    assert "GET /shop/smuggled" not in stack.service.seen
-    assert stack.http.get("/shop/echo").status_code == 200
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        b"GET /shop/echo",
-        b"GET /shop/a b HTTP/1.1",
-        b"G\x00T /shop/echo HTTP/1.1",
-        b"GET /shop/\xff HTTP/1.1",
         b"GET /shop/../other HTTP/1.1",
         b"GET /shop/%2e%2E/internal HTTP/1.1",
         b"GET /shop/..%2finternal HTTP/1.1",
         b"GET /shop/.%5c HTTP/1.1",
         b"TRACE /shop/echo HTTP/1.1",
-        b"CONNECT h:80 HTTP/1.1",
-        b"GET /shop/echo HTTP/3.7",
     ],
 )
-def test_broken_request_lines_are_refused(stack: Stack, line: bytes) -> None:
+def test_what_services_need_not_see_is_refused(stack: Stack, line: bytes) -> None:
     answer = raw(stack.port, line + b"\r\nHost: h\r\nConnection: close\r\n\r\n", timeout=0.5)
-    assert answer[:10] in (b"HTTP/1.1 4", b"")
+    assert answer.startswith(b"HTTP/1.1 4")
     assert stack.service.seen == []
-
-
-def test_a_request_needs_one_host(stack: Stack) -> None:
-    for head in (
-        b"GET /shop/echo HTTP/1.1\r\n\r\n",
-        b"GET /shop/echo HTTP/1.1\r\nHost: a/b\r\n\r\n",
-    ):
-        assert raw(stack.port, head, timeout=0.5).startswith(b"HTTP/1.1 400")
 
 
 def test_hosts_are_checked(stack: Stack) -> None:

@@ -84,7 +84,7 @@ def server_options(host: str, port: int | None) -> dict[str, Any]:
         "port": settings.PORT if port is None else port,
         "loop": "uvloop",
         # Its parser is httptools.
-        "http": "fastapp.draining:DrainingProtocol",
+        "http": "fastapp.limits:ServiceProtocol",
         "lifespan": "on",
         "log_config": logging_config(settings),
         "server_header": False,

@@ -1,0 +1,249 @@
+"""uvicorn's protocol with limits of what a client may send and take its time with.
+
+The parser has none of its own: a client that never ends its headers would fill the memory, one
+that sends them byte by byte would hold a connection for ever. And it lets through what HTTP leaves
+no choice about and what two servers in a row could understand differently.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from enum import IntEnum
+from typing import Any, Final, cast
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from fastapp.conf import settings
+from fastapp.draining import DrainingProtocol
+
+_PHRASES: Final = {
+    400: ("bad_request", "Bad Request", "The request is not valid HTTP."),
+    408: ("request_timeout", "Request Timeout", "The request did not arrive in time."),
+    431: (
+        "headers_too_large",
+        "Request Header Fields Too Large",
+        "The request line and headers are too large.",
+    ),
+}
+
+
+class _Phase(IntEnum):
+    IDLE = 0
+    HEAD = 1
+    BODY = 2
+
+
+class LimitedProtocol(DrainingProtocol):
+    """Refuses ambiguous requests, and heads and bodies that are too large or too slow.
+
+    Attributes:
+        max_header_bytes: most bytes of the request line with headers, and of what else is no body:
+            extensions of chunks, and trailers.
+        header_timeout: seconds for all of the head, also for the first one of a connection.
+        body_timeout: seconds that a client may pause in a body while somebody reads it; None
+            leaves that to the application.
+    """
+
+    max_header_bytes = 65536
+    header_timeout = 60.0
+    body_timeout: float | None = 60.0
+
+    _phase = _Phase.HEAD
+    #: Bytes since the last that came of use, at most; those of the present call.
+    _pending = 0
+    _fed = 0
+    _deadline = 0.0
+    _refused = False
+    #: Head of a request whose upgrade is not followed.
+    _plain_head: bytes | None = None
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock: a client that says nothing at all is cut off as well."""
+        super().connection_made(transport)
+        self._deadline = self.loop.time() + self.header_timeout
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._disarm()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        """What comes next is no HTTP."""
+        self._disarm()
+        super().handle_websocket_upgrade()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and count what does not become a request."""
+        if self._refused:
+            return
+        self._fed = len(data)
+        self._pending += self._fed
+        self._feed(data)
+        if self._phase is _Phase.IDLE or self._refused:
+            return
+        if self._pending > self.max_header_bytes:
+            self._refuse(431)
+            return
+        if self._phase is _Phase.BODY:
+            if self.body_timeout is None:
+                return
+            self._deadline = self.loop.time() + self.body_timeout
+        # Most requests arrive in one piece and need no clock.
+        if self._timer is None:
+            self._arm()
+
+    def _feed(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._refused:
+                return
+            if self._plain_head is None:
+                self.handle_websocket_upgrade()
+                return
+            # The parser takes what follows for another protocol. It is the body of the request, or
+            # the next one, and reading a body as a request is what smuggling is.
+            head, self._plain_head = self._plain_head, None
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self._feed(head + data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.logger.warning("Invalid HTTP request received.")
+            self._refuse(400)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self._phase = _Phase.HEAD
+        self._pending = self._fed
+        self._deadline = self.loop.time() + self.header_timeout
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header. Trailers are left out: they came after whoever looked at the headers."""
+        if self._phase is _Phase.HEAD:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is there: the application may have it."""
+        if self._refused:
+            return
+        self._phase = _Phase.BODY
+        if self._pending > self.max_header_bytes:
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > self.max_header_bytes:
+                self._refuse(431)
+                return
+        self._pending = 0
+        if not self._is_clear():
+            self._refuse(400)
+            return
+        if self.parser.should_upgrade() and not self._should_upgrade():
+            self._plain_head = self._without_upgrade()
+            return
+        super().on_headers_complete()
+
+    def _is_clear(self) -> bool:
+        """Whether everybody would read the same in the head."""
+        version = self.parser.get_http_version()
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if version == "1.0":
+            # Those of old do not know chunks (RFC 9112 section 6.1).
+            if len(hosts) > 1 or any(name == b"transfer-encoding" for name, _ in self.headers):
+                return False
+        elif version != "1.1" or len(hosts) != 1:
+            return False
+        if self.url.startswith(b"/"):
+            return True
+        # A whole address beats the Host header, which is what all else looks at.
+        authority = self.url.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0]
+        return [authority.lower()] == [host.lower() for host in hosts]
+
+    def _should_upgrade(self) -> bool:
+        """Whether this becomes a WebSocket; one with a body is none."""
+        return super()._should_upgrade() and not any(
+            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0") != b"")
+            for name, value in self.headers
+        )
+
+    def _without_upgrade(self) -> bytes:
+        lines = [b"%b %b HTTP/1.1" % (self.parser.get_method(), self.url)]
+        lines += [b"%b: %b" % item for item in self.headers if item[0] != b"upgrade"]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._pending = 0
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The end of the body."""
+        self._phase = _Phase.IDLE
+        self._pending = 0
+        if not self._refused and self._plain_head is None:
+            super().on_message_complete()
+
+    def _refuse(self, status: int) -> None:
+        """Answer with an error, read no more, and close."""
+        if self._refused or self.transport.is_closing():
+            return
+        self._refused = True
+        self._disarm()
+        # None until the first request; uvicorn's annotation does not say so.
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is not None and not cycle.response_complete:
+            if self._phase is not _Phase.BODY or self.pipeline:
+                # What came before is still being answered: that is the last answer.
+                cycle.keep_alive = False
+                return
+            if cycle.response_started:
+                # In the middle of an answer another one would be taken for a part of it.
+                self.transport.close()
+                return
+        error, phrase, message = _PHRASES[status]
+        body = json.dumps(
+            {"error": error, "message": message, "detail": None, "request_id": "-"}
+        ).encode()
+        head = (
+            f"HTTP/1.1 {status} {phrase}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
+    def _arm(self) -> None:
+        self._timer = self.loop.call_at(self._deadline, self._check_time)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check_time(self) -> None:
+        self._timer = None
+        if self._phase is _Phase.IDLE:
+            return
+        if self._phase is _Phase.BODY:
+            if self.body_timeout is None:
+                return
+            if self.flow.read_paused or self.cycle.waiting_for_100_continue:
+                # It is us who pause.
+                self._deadline = self.loop.time() + self.body_timeout
+        if self.loop.time() < self._deadline:
+            self._arm()
+        else:
+            self._refuse(408)
+
+
+class ServiceProtocol(LimitedProtocol):
+    """The limits that the settings tell: for ``runserver-aio``, ``runserver``, ``serve-static``."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.max_header_bytes = settings.MAX_HEADER_BYTES
+        self.header_timeout = self.body_timeout = settings.CLIENT_TIMEOUT
