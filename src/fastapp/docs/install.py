@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from fastapp.docs.assets import asset
 from fastapp.docs.page import FOLDER, docs_page, oauth_page
 
+
 def install_docs(app: FastAPI) -> None:
     """Serve the page and its files instead of FastAPI's, where the application has one.
 

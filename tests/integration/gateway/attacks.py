@@ -1,4 +1,4 @@
-"""Requests that no server may take: what a front and a back could read differently, or never end."""
+"""Requests that no server may take: read in two ways by two servers, or without an end."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+from integration.gateway.services import Service
 from integration.gateway.support import SECONDS, free_port
 
 import manage
@@ -20,16 +21,14 @@ START_SECONDS = 30.0
 MIB = 1 << 20
 
 
-def command(
-    *arguments: str, name: str = "gateway", **environment: str
-) -> subprocess.Popen[str]:
+def command(*arguments: str, name: str = "gateway", **environment: str) -> subprocess.Popen[str]:
     """A command of ``manage.py`` that has been started."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("QK_")}
     return subprocess.Popen(
         [sys.executable, str(manage.__file__), name, *arguments],
         env={
             **inherited,
-            "PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry),
+            "PYTHONPATH": module_path(),
             "QK_ALLOWED_HOSTS": "127.0.0.1",
             "QK_INSTALLED_APPS": "[]",
             **environment,
@@ -47,21 +46,45 @@ def gateway(
     """A running gateway, or another server, and its URL; it is ended at the end of the block."""
     port = free_port()
     process = command("--port", str(port), *arguments, name=name, **environment)
+    with ended(process) as log:
+        url = f"http://127.0.0.1:{port}"
+        wait_until_up(process, f"{url}/healthz/live", log)
+        yield process, url
+
+
+@contextmanager
+def service_process(port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A service of :mod:`integration.gateway.services` in a process of its own, and its URL."""
+    number = port or free_port()
+    target = f"{Service.__module__}:{Service.__name__}"
+    options = ["--ws", "websockets-sansio", "--log-level", "warning", "--port", str(number)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "--factory", target, *options],
+        env={**os.environ, "PYTHONPATH": module_path()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with ended(process) as log:
+        url = f"http://127.0.0.1:{number}"
+        wait_until_up(process, f"{url}/shop/x", log)
+        yield process, url
+
+
+def module_path() -> str:
+    """PYTHONPATH for a process that finds what this one finds."""
+    return os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
+
+
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[list[str]]:
+    """Reads the log of a process, which the block gets, and ends the process after it."""
     log: list[str] = []
     # Nobody else reads it, and a full pipe would stop the process.
     reader = threading.Thread(target=lambda: log.extend(process.stderr or ()), daemon=True)
     reader.start()
-    url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                httpx.get(f"{url}/healthz/live")
-                break
-            except httpx.TransportError:
-                time.sleep(0.05)
-        assert process.poll() is None, "".join(log)
-        yield process, url
+        yield log
     finally:
         if process.poll() is None:
             process.terminate()
@@ -76,8 +99,22 @@ def gateway(
                 stream.close()
 
 
-def resident(process: subprocess.Popen[str]) -> int:
-    """Bytes of memory that the process has."""
-    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+def wait_until_up(process: subprocess.Popen[str], url: str, log: list[str]) -> None:
+    """Until it answers."""
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None:
+        try:
+            httpx.get(url)
+        except httpx.TransportError:
+            assert time.monotonic() < deadline, "".join(log)
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("".join(log))
+
+
+def resident(process_id: int) -> int:
+    """Bytes of memory that a process has."""
+    status = Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) * 1024

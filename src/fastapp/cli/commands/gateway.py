@@ -59,7 +59,9 @@ def gateway(
         if not installed(package):
             raise CommandError(f"gateway needs the package {package!r}, which is not there")
     from fastapp.cli.commands.runserver_aio import serve
+    from fastapp.descriptors import raise_file_limit
     from fastapp.gateway.application import create_gateway
     from fastapp.gateway.server import make_server
 
+    raise_file_limit()
     serve(make_server(settings, create_gateway(config), *address))

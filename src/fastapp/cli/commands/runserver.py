@@ -44,12 +44,15 @@ def runserver(
     from fastapp.cli.commands.runserver_aio import server_options
     from fastapp.conf import settings
     from fastapp.conf.secret import require_secret_key
+    from fastapp.descriptors import raise_file_limit
     from fastapp.logs import configure_logging
     from fastapp.supervisor.log_stream import LogStream, StreamHandler
     from fastapp.supervisor.sockets import close_all
     from fastapp.supervisor.supervisor import Service, Supervisor
 
     require_secret_key(settings)
+    # The services inherit it.
+    raise_file_limit()
     # Fails here, once, when a package of the server is missing.
     address = str(server_options(settings.HOST if host is None else host, 0)["host"])
     apps.populate()

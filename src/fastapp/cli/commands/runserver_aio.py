@@ -31,6 +31,7 @@ def runserver_aio(host: str | None, port: int | None, workers: int, reload: bool
 
     from fastapp.asgi import create_application
     from fastapp.db.config import tortoise_config
+    from fastapp.descriptors import raise_file_limit
     from fastapp.draining import DrainingServer, DrainingWorkers
 
     if reload and workers > 1:
@@ -40,6 +41,7 @@ def runserver_aio(host: str | None, port: int | None, workers: int, reload: bool
     application = create_application()
     tortoise_config()
     options = server_options(settings.HOST if host is None else host, port)
+    raise_file_limit()
     if reload:
         uvicorn.run(
             FACTORY, factory=True, reload=True, reload_dirs=[str(settings.BASE_DIR)], **options

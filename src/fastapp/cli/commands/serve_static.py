@@ -40,6 +40,7 @@ def serve_static(
 
     from fastapp.cli.commands.runserver_aio import serve, server_options
     from fastapp.conf import settings
+    from fastapp.descriptors import raise_file_limit
     from fastapp.draining import DrainingServer
     from fastapp.static.files import create_static_application
 
@@ -50,4 +51,5 @@ def serve_static(
         from fastapp.static.api import WithApi
 
         application = WithApi(application, dict(map(parse_upstream, upstreams)))
+    raise_file_limit()
     serve(DrainingServer(uvicorn.Config(application, **options)))
