@@ -16,14 +16,15 @@ from fastapp.apps import AppConfig, apps
 from fastapp.apps.loading import import_string
 from fastapp.asgi.errors import install_error_handlers
 from fastapp.asgi.lifespan import make_lifespan, settings_lifespans
+from fastapp.asgi.observability import Observability
 from fastapp.conf import settings
 from fastapp.conf.secret import require_secret_key
 from fastapp.contrib.healthz import HEALTH_PATHS, health_router
 from fastapp.docs import install_docs
+from fastapp.contrib.metrics import METRICS_PATH
 from fastapp.exceptions import ImproperlyConfigured
 from fastapp.middleware.allowed_hosts import DEVELOPMENT_HOSTS, AllowedHostsMiddleware
 from fastapp.middleware.catch_all import CatchAllMiddleware
-from fastapp.middleware.request_id import RequestIdMiddleware
 from fastapp.urls.build import app_router
 
 logger = logging.getLogger("fastapp.security")
@@ -56,12 +57,15 @@ def build_application(labels: Collection[str] | None = None) -> FastAPI:
     apps.populate()
     served = [config for config in apps if labels is None or config.label in labels]
     mounted = {config.label: app for config in served if (app := _own_application(config))}
+    watch = Observability(served, served[0].label if labels and len(served) == 1 else "fastapp")
     app = FastAPI(
         title="QingKong",
         version=__version__,
-        lifespan=make_lifespan(settings_lifespans(), list(mounted.values())),
-        middleware=middleware_stack(),
+        lifespan=make_lifespan([*watch.lifespans(), *settings_lifespans()], list(mounted.values())),
+        middleware=[watch.middleware(), *middleware_stack()],
+        telemetry=watch.telemetry,
     )
+    watch.attach(app)
     install_error_handlers(app)
     install_docs(app)
     app.include_router(health_router)
@@ -77,12 +81,11 @@ def build_application(labels: Collection[str] | None = None) -> FastAPI:
 
 
 def middleware_stack() -> list[Middleware]:
-    """The middleware around every application, outermost first."""
+    """The middleware inside the outermost one, in order."""
     allowed = settings.ALLOWED_HOSTS or (DEVELOPMENT_HOSTS if settings.DEBUG else [])
-    stack = [
-        Middleware(RequestIdMiddleware),
-        Middleware(AllowedHostsMiddleware, allowed=allowed, exempt_paths=HEALTH_PATHS),
-    ]
+    # Probes and Prometheus ask by address.
+    exempt = (*HEALTH_PATHS, *([METRICS_PATH] if settings.METRICS_ENABLED else ()))
+    stack = [Middleware(AllowedHostsMiddleware, allowed=allowed, exempt_paths=exempt)]
     if settings.CORS_ALLOWED_ORIGINS:
         stack.append(
             Middleware(

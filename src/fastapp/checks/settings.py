@@ -11,10 +11,15 @@ from fastapp.conf import BaseSettings
 from fastapp.conf.databases import MYSQL
 from fastapp.conf.secret import VARIABLE, secret_key_problem
 from fastapp.conf.sources import ENV_PREFIX
+from fastapp.contrib.metrics import metrics_problem
+from fastapp.tracing.exporter import exporter_problem
 
 
 def check_settings(settings: BaseSettings) -> Iterator[CheckMessage]:
     """What holds in development too."""
+    for number, trouble in ((5, metrics_problem(settings)), (6, exporter_problem(settings))):
+        if trouble:
+            yield error(number, f"{trouble}.")
     problem = secret_key_problem(settings.SECRET_KEY)
     if problem and not settings.DEBUG:
         yield warning(1, f"{problem}; servers refuse to start.", f"Set {VARIABLE}.")
@@ -45,6 +50,12 @@ def check_deployment(settings: BaseSettings) -> Iterator[CheckMessage]:
         yield warning(13, "ALLOWED_HOSTS allows any host.", "Name the hosts.")
     if "*" in settings.CORS_ALLOWED_ORIGINS:
         yield warning(14, "CORS_ALLOWED_ORIGINS allows any origin.", "Name the origins.")
+    if settings.METRICS_ENABLED and not settings.METRICS_TOKEN:
+        yield error(
+            18,
+            "METRICS_ENABLED is on and METRICS_TOKEN is not set: anybody may read the metrics.",
+            "Set QK_METRICS_TOKEN.",
+        )
     for database in settings.databases.values():
         where = f"DATABASES[{database.alias!r}]"
         if database.engine != MYSQL or database.options.get("unix_socket"):

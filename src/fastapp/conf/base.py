@@ -22,7 +22,7 @@ from fastapp.conf.masking import mask
 from fastapp.conf.meta import SettingsMeta
 from fastapp.conf.sources import ENV_PREFIX, ClassDefaultsSource, dotenv_source, values_only
 from fastapp.conf.types import DatabaseMapping, StringList
-from fastapp.conf.validation import check_origin, describe, load_time_zone
+from fastapp.conf.validation import check_endpoint, check_origin, describe, load_time_zone
 from fastapp.exceptions import ImproperlyConfigured
 
 
@@ -144,8 +144,24 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     # Logs
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     LOG_FORMAT: Literal["plain", "json"] = "plain"
+    #: One line for each request.
+    ACCESS_LOG: bool = True
     #: Merged into the framework's ``logging.config.dictConfig`` mapping.
     LOGGING: dict[str, Any] = {}
+
+    # Metrics and traces; docs/observability.md
+    #: Serve Prometheus metrics at /metrics, of each process at its own port.
+    METRICS_ENABLED: bool = False
+    #: What the header "Authorization: Bearer ..." must say; needed unless DEBUG is on.
+    METRICS_TOKEN: str = ""
+    #: Share of the traces that begin here that are marked as sampled.
+    TRACE_SAMPLE_RATIO: float = Field(default=1.0, ge=0, le=1)
+    #: Where OpenTelemetry sends traces, such as "http://collector:4318". Needs packages that the
+    #: image does not have.
+    OTLP_ENDPOINT: str = ""
+    #: Name of this service in traces. Not set: "gateway", the label of the app that is served
+    #: alone, or "fastapp".
+    SERVICE_NAME: str = ""
 
     # Mail
     EMAIL_BACKEND: str = "console"
@@ -201,6 +217,11 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     def _known_time_zone(cls, value: str) -> str:
         load_time_zone(value)
         return value
+
+    @field_validator("OTLP_ENDPOINT")
+    @classmethod
+    def _collector(cls, value: str) -> str:
+        return check_endpoint(value)
 
     @field_validator("CORS_ALLOWED_ORIGINS")
     @classmethod

@@ -49,6 +49,20 @@ def check_origin(origin: str) -> str:
     return origin
 
 
+def check_endpoint(url: str) -> str:
+    """Check the address of an OTLP collector; "" is none.
+
+    Raises:
+        ValueError: it is no URL of HTTP, or has a query.
+    """
+    parts = urlsplit(url)
+    if url and (
+        parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment
+    ):
+        raise ValueError(f"expected a URL such as 'http://collector:4318', got {url!r}")
+    return url
+
+
 def describe(error: ValidationError) -> str:
     """One line for each wrong setting: the key, what was expected, what was given."""
     lines = []

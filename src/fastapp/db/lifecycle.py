@@ -95,7 +95,13 @@ def connection(alias: str = "default") -> BaseDBAsyncClient:
     Raises:
         FastAppError: the databases are not open.
     """
-    context = get_current_context()
-    if context is None:
+    found = open_connection(alias)
+    if found is None:
         raise FastAppError("the databases are not open: use 'async with databases()'")
-    return context.connections.get(alias)
+    return found
+
+
+def open_connection(alias: str) -> BaseDBAsyncClient | None:
+    """As :func:`connection`; None while the databases are not open."""
+    context = get_current_context()
+    return None if context is None else context.connections.get(alias)

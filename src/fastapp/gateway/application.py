@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastapp.asgi.responses import internal_error
 from fastapp.docs import FOLDER, asset, docs_page, oauth_page
+from fastapp.contrib.metrics import METRICS_PATH, require_token
 from fastapp.exceptions import ImproperlyConfigured
 from fastapp.gateway.balancing import Directory, Pool
 from fastapp.gateway.config import GatewayConfig, gateway_config
@@ -28,10 +29,14 @@ from fastapp.gateway.headers import Hop, first, trust
 from fastapp.gateway.openapi import Documents
 from fastapp.gateway.paths import find_prefix, is_clean, is_internal, is_reserved
 from fastapp.gateway.proxy import Proxy
+from fastapp.gateway.scope import PREFIX, RequestNames
+from fastapp.gateway.tracing import SpanMiddleware
 from fastapp.gateway.websockets import proxy_websocket
-from fastapp.logs import request_id_var
+from fastapp.logs import current_request_id
 from fastapp.middleware.allowed_hosts import DEVELOPMENT_HOSTS, host_name, is_allowed
-from fastapp.middleware.request_id import choose_request_id
+from fastapp.middleware.request_context import RequestContextMiddleware
+from fastapp.tracing import current_trace
+from fastapp.tracing.exporter import closing, tracer_provider
 
 if TYPE_CHECKING:
     from fastapp.conf.base import BaseSettings
@@ -59,6 +64,7 @@ class Gateway:
         *,
         allowed_hosts: Sequence[str] = ("*",),
         cors: dict[str, Any] | None = None,
+        tracer_provider: Any = None,
     ) -> None:
         """Make a gateway.
 
@@ -66,6 +72,8 @@ class Gateway:
             config: what goes where.
             allowed_hosts: as ALLOWED_HOSTS; every host unless told.
             cors: arguments of Starlette's CORSMiddleware; None leaves CORS to the services.
+            tracer_provider: of OpenTelemetry's SDK; None records no spans. It is closed with the
+                gateway.
 
         Raises:
             ImproperlyConfigured: an address of a trusted proxy is none.
@@ -84,6 +92,30 @@ class Gateway:
         self._http: ASGIApp = self._serve
         if cors is not None:
             self._http = CORSMiddleware(self._serve, **cors)
+        self._metrics: ASGIApp | None = None
+        self._tracer_provider = tracer_provider
+        self._observed = self._observe()
+
+    def _observe(self) -> ASGIApp:
+        """Everything, inside what logs, counts and traces it."""
+        config, observers = self.config, []
+        if config.metrics:
+            from fastapp.contrib.metrics.endpoint import MetricsEndpoint
+            from fastapp.gateway.metrics import GatewayMetrics
+
+            metrics = GatewayMetrics(self)
+            self._metrics = MetricsEndpoint(lambda: metrics.registry, config.metrics_token)
+            observers.append(metrics)
+        served: ASGIApp = RequestContextMiddleware(
+            self._dispatch,
+            names=RequestNames() if config.access_log else None,
+            observers=observers,
+            sample_ratio=config.sample_ratio,
+            exported=self._tracer_provider is not None,
+        )
+        if self._tracer_provider is None:
+            return served
+        return SpanMiddleware(served, self._tracer_provider)
 
     async def close(self) -> None:
         """Close the connections to services."""
@@ -95,33 +127,19 @@ class Gateway:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
-        request_id = choose_request_id(_text(first(scope["headers"], b"x-request-id")))
-        token = request_id_var.set(request_id)
-        mark = (b"x-request-id", request_id.encode())
+        await self._observed(_inner(scope), receive, send)
 
-        async def marked(message: Message) -> None:
-            if message["type"] in (
-                "http.response.start",
-                "websocket.accept",
-                "websocket.http.response.start",
-            ):
-                kept = [item for item in message["headers"] if item[0].lower() != mark[0]]
-                message["headers"] = [*kept, mark]
-            await send(message)
-
-        scope = _inner(scope)
-        scope["fastapp.request_id"] = request_id
-        try:
-            if scope["type"] == "websocket":
-                await self._serve_websocket(scope, receive, marked)
-            elif scope["path"] in HEALTH:
-                await JSONResponse({"status": "ok"})(scope, receive, marked)
-            elif scope["path"] == READY:
-                await self._ready()(scope, receive, marked)
-            else:
-                await self._http(scope, receive, marked)
-        finally:
-            request_id_var.reset(token)
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._serve_websocket(scope, receive, send)
+        elif scope["path"] in HEALTH:
+            await JSONResponse({"status": "ok"})(scope, receive, send)
+        elif scope["path"] == READY:
+            await self._ready()(scope, receive, send)
+        elif scope["path"] == METRICS_PATH and self._metrics is not None:
+            await self._metrics(scope, receive, send)
+        else:
+            await self._http(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -129,7 +147,8 @@ class Gateway:
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await self.close()
+                async with closing(self._tracer_provider):
+                    await self.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -248,6 +267,7 @@ class Gateway:
             or (prefix is None and is_reserved(raw_path))
         ):
             raise not_found()
+        scope[PREFIX] = prefix or ""
         if not pool.available:
             raise unavailable()
         return pool, prefix
@@ -269,14 +289,21 @@ class Gateway:
             trusted=trusted,
             scheme=scheme,
             host=host,
-            request_id=scope["fastapp.request_id"],
+            request_id=current_request_id(),
             prefix=f"/{prefix}" if prefix in self.config.strip_prefixes else "",
             public=f"{public_scheme}://{public_host.decode('latin-1')}",
+            trace=_trace_headers(),
         )
 
 
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")
+def _trace_headers() -> list[tuple[bytes, bytes]]:
+    trace = current_trace()
+    if trace is None:
+        return []
+    headers = [(b"traceparent", trace.traceparent.encode())]
+    if trace.state:
+        headers.append((b"tracestate", trace.state.encode("latin-1")))
+    return headers
 
 
 def _inner(scope: Scope) -> Scope:
@@ -315,16 +342,22 @@ def create_gateway(config: GatewayConfig | None = None) -> Gateway:
         config: what goes where; from the settings and the installed apps when None.
 
     Raises:
-        ImproperlyConfigured: a setting is wrong.
+        ImproperlyConfigured: a setting is wrong, or a package that it needs is not installed.
         AppLoadError: an app's package fails to import.
     """
     from fastapp.apps import apps
     from fastapp.conf import settings
 
+    require_token(settings)
     if config is None:
         apps.populate()
         config = gateway_config(settings, apps)
     allowed = settings.ALLOWED_HOSTS or (list(DEVELOPMENT_HOSTS) if settings.DEBUG else [])
     if not allowed:
         logger.warning("ALLOWED_HOSTS is empty: every request is refused. Set QK_ALLOWED_HOSTS.")
-    return Gateway(config, allowed_hosts=allowed, cors=cors_options(settings))
+    return Gateway(
+        config,
+        allowed_hosts=allowed,
+        cors=cors_options(settings),
+        tracer_provider=tracer_provider(settings, "gateway"),
+    )

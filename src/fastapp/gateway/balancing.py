@@ -24,9 +24,14 @@ class Upstream:
         base: the path, "" for most.
         active: requests and WebSockets in flight.
         ejected: left out, as it is dead; a probe asks now and then whether it still is.
+        ejections: how often it was left out.
+        errors: requests without an answer by cause, since the start.
     """
 
-    __slots__ = ("active", "base", "ejected", "failures", "host", "origin", "port", "url", "wait")
+    __slots__ = (
+        *("active", "base", "ejected", "ejections", "errors", "failures"),
+        *("host", "origin", "port", "url", "wait"),
+    )
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -38,6 +43,8 @@ class Upstream:
         self.active = 0
         self.failures = 0
         self.ejected = False
+        self.ejections = 0
+        self.errors = {"connect": 0, "timeout": 0, "broken": 0}
         self.wait = 0.0
 
     def __repr__(self) -> str:
@@ -93,6 +100,11 @@ class Directory:
         self.pools = {prefix: self._pool(urls) for prefix, urls in sorted(config.upstreams.items())}
         self.default = self._pool(config.default_upstreams) if config.default_upstreams else None
 
+    @property
+    def upstreams(self) -> Iterable[Upstream]:
+        """All of them, each once."""
+        return self._upstreams.values()
+
     def _pool(self, urls: Iterable[str]) -> Pool:
         upstreams = [self._upstreams.setdefault(url, Upstream(url)) for url in dict.fromkeys(urls)]
         return Pool(upstreams, self.config.balancing)
@@ -114,6 +126,7 @@ class Directory:
         if upstream.ejected or not (dead or upstream.failures >= self.config.max_failures):
             return
         upstream.ejected = True
+        upstream.ejections += 1
         wait = min(upstream.wait * 2 or self.config.eject_seconds, self.config.eject_seconds_max)
         upstream.wait = wait
         logger.warning("upstream %s is left out: no answer", upstream.url)

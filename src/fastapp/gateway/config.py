@@ -46,6 +46,10 @@ class GatewayConfig:
         max_failures: answers in a row that a service may fail to give before it is left out.
         eject_seconds: for how long at first; doubled each time, up to ``eject_seconds_max``.
         docs: serve the merged OpenAPI document.
+        metrics: serve Prometheus metrics at /metrics.
+        metrics_token: what their reader must know; "" for nothing.
+        access_log: write a line for each request.
+        sample_ratio: share of the traces that begin here that are marked as sampled.
     """
 
     upstreams: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -67,6 +71,10 @@ class GatewayConfig:
     eject_seconds: float = 0.5
     eject_seconds_max: float = 15.0
     docs: bool = True
+    metrics: bool = False
+    metrics_token: str = field(default="", repr=False)
+    access_log: bool = True
+    sample_ratio: float = 1.0
 
     def __post_init__(self) -> None:
         for prefix, urls in self.upstreams.items():
@@ -185,4 +193,8 @@ def gateway_config(
         retries=settings.GATEWAY_RETRIES,
         eject_seconds=settings.GATEWAY_EJECT_SECONDS,
         docs=settings.GATEWAY_DOCS,
+        metrics=settings.METRICS_ENABLED,
+        metrics_token=settings.METRICS_TOKEN,
+        access_log=settings.ACCESS_LOG,
+        sample_ratio=settings.TRACE_SAMPLE_RATIO,
     )

@@ -34,7 +34,7 @@ _NEVER_NAMED = frozenset({b"content-length", b"host", b"x-request-id"})
 # What the gateway says itself; from a stranger it is a lie.
 _FORWARDING = (b"x-forwarded-", b"forwarded", b"x-real-ip", b"x-client-ip", b"x-original-")
 # 100-continue is between the client and us: the body is asked for when the service takes it.
-_OURS = frozenset({b"expect", b"host", b"x-request-id"})
+_OURS = frozenset({b"expect", b"host", b"x-request-id", b"traceparent", b"tracestate"})
 _WEBSOCKET = b"sec-websocket-"
 
 
@@ -106,6 +106,7 @@ class Hop:
         request_id: the id to send on.
         prefix: what was stripped from the path, with the slash, or "".
         public: scheme and host that the client wrote, such as "https://example.com".
+        trace: the headers traceparent and, where there is one, tracestate to send on.
     """
 
     peer: str
@@ -115,6 +116,7 @@ class Hop:
     request_id: str
     prefix: str = ""
     public: str = ""
+    trace: Sequence[tuple[bytes, bytes]] = ()
 
 
 def request_headers(headers: Headers, hop: Hop) -> Headers:
@@ -144,6 +146,7 @@ def request_headers(headers: Headers, hop: Hop) -> Headers:
     if prefix:
         kept.append((b"x-forwarded-prefix", prefix))
     kept.append((b"x-request-id", hop.request_id.encode()))
+    kept.extend(hop.trace)
     return kept
 
 

@@ -22,6 +22,7 @@ from fastapp.gateway.errors import (
 )
 from fastapp.gateway.headers import Headers, Hop, Rewrite, request_headers, response_headers
 from fastapp.gateway.paths import upstream_path
+from fastapp.gateway.scope import UPSTREAM
 
 logger = logging.getLogger("fastapp.gateway")
 
@@ -102,6 +103,21 @@ class Proxy:
             self.session = open_session(self.config)
         return self.session
 
+    def connections(self, upstream: Upstream) -> dict[str, int]:
+        """How many connections to an upstream are "in_use" and how many "free"."""
+        connector: Any = None if self.session is None else self.session.connector
+        if connector is None:
+            return {"in_use": 0, "free": 0}
+        place = (upstream.host, upstream.port)
+        # aiohttp has no public way to tell.
+        return {
+            state: sum(len(pool) for key, pool in pools.items() if (key.host, key.port) == place)
+            for state, pools in (
+                ("in_use", connector._acquired_per_host),
+                ("free", connector._conns),
+            )
+        }
+
     async def close(self) -> None:
         """Close all connections to services."""
         if self.session is not None:
@@ -156,6 +172,7 @@ class Proxy:
             if upstream is None:
                 break
             tried.append(upstream)
+            scope[UPSTREAM] = upstream.url
             path = upstream_path(raw_path, prefix, upstream.base, bool(hop.prefix))
             upstream.active += 1
             response: aiohttp.ClientResponse | None = None
@@ -190,6 +207,7 @@ class Proxy:
         logger.warning("upstream %s: %s: %s", upstream.url, type(exc).__name__, exc)
         timeout = isinstance(exc, aiohttp.ServerTimeoutError)
         dead = isinstance(exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+        upstream.errors["connect" if dead else "timeout" if timeout else "broken"] += 1
         # A slow answer says nothing of the service as a whole.
         if dead or not timeout:
             self.directory.failed(upstream, dead=dead)

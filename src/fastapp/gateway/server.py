@@ -106,6 +106,8 @@ def server_options(settings: BaseSettings, gateway: Gateway) -> dict[str, Any]:
         "ws_per_message_deflate": False,
         "lifespan": "on",
         "log_config": logging_config(settings),
+        # Ours has the upstream and the time that it took (fastapp.access).
+        "access_log": False,
         # The services' own go through; a second one of each would be ours.
         "server_header": False,
         "date_header": False,

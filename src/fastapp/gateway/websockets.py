@@ -20,6 +20,7 @@ from fastapp.gateway.headers import (
 )
 from fastapp.gateway.paths import upstream_path
 from fastapp.gateway.proxy import Proxy, to_text
+from fastapp.gateway.scope import UPSTREAM
 
 logger = logging.getLogger("fastapp.gateway")
 
@@ -83,6 +84,7 @@ async def _connect(
         if upstream is None:
             break
         tried.append(upstream)
+        scope[UPSTREAM] = upstream.url
         path = upstream_path(raw_path, prefix, upstream.base, bool(hop.prefix))
         upstream.active += 1
         try:
@@ -101,14 +103,17 @@ async def _connect(
             raise _refused(exc.status) from exc
         except aiohttp.ClientConnectorError as exc:
             upstream.active -= 1
+            upstream.errors["connect"] += 1
             logger.warning("upstream %s: %s", upstream.url, exc)
             proxy.directory.failed(upstream, dead=True)
             error = bad_gateway()
         except TimeoutError as exc:
             upstream.active -= 1
+            upstream.errors["timeout"] += 1
             raise gateway_timeout() from exc
         except aiohttp.ClientError as exc:
             upstream.active -= 1
+            upstream.errors["broken"] += 1
             logger.warning("upstream %s: %s", upstream.url, exc)
             proxy.directory.failed(upstream, dead=False)
             error = bad_gateway()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextvars import ContextVar
 
 NO_REQUEST = "-"
@@ -13,12 +12,3 @@ request_id_var: ContextVar[str] = ContextVar("fastapp_request_id", default=NO_RE
 def current_request_id() -> str:
     """Id of the request being served, or "-" outside a request."""
     return request_id_var.get()
-
-
-class RequestIdFilter(logging.Filter):
-    """Adds ``request_id`` to every record."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Always true: records are completed, never dropped."""
-        record.request_id = request_id_var.get()
-        return True

@@ -15,7 +15,7 @@ def logging_config(settings: BaseSettings) -> dict[str, Any]:
     base: dict[str, Any] = {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"request_id": {"()": "fastapp.logs.request_id.RequestIdFilter"}},
+        "filters": {"context": {"()": "fastapp.logs.context_filter.ContextFilter"}},
         "formatters": {
             "plain": {
                 "format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s",
@@ -26,13 +26,18 @@ def logging_config(settings: BaseSettings) -> dict[str, Any]:
             "console": {
                 "class": "logging.StreamHandler",
                 "stream": "ext://sys.stderr",
-                "filters": ["request_id"],
+                "filters": ["context"],
                 "formatter": settings.LOG_FORMAT,
             }
         },
         "root": {"level": settings.LOG_LEVEL, "handlers": ["console"]},
         # aiosqlite and the like log every statement at DEBUG; that is asked for by name only.
-        "loggers": {"aiosqlite": {"level": "WARNING"}, "asyncio": {"level": "WARNING"}},
+        "loggers": {
+            "aiosqlite": {"level": "WARNING"},
+            "asyncio": {"level": "WARNING"},
+            # Warns of each wrong tracestate, with all of it: clients could fill the log.
+            "opentelemetry.trace.span": {"level": "ERROR"},
+        },
     }
     return _merge(base, settings.LOGGING)
 

@@ -44,7 +44,7 @@ class AllowedHostsMiddleware:
     """Answers 400 to a request for a host that is not allowed.
 
     The address that a request comes from makes no difference: the loopback address is no reason to
-    trust a Host header. Only the health endpoints answer for any host, as their answers do not
+    trust a Host header. Only health and metrics answer for any host, as their answers do not
     depend on it and probes ask by address.
     """
 

@@ -9,7 +9,7 @@ import selectors
 import threading
 from typing import BinaryIO
 
-from fastapp.logs.request_id import RequestIdFilter
+from fastapp.logs.context_filter import ContextFilter
 
 _READ = 65536
 #: A line that is longer is cut in two; a service must not fill the memory with one line.
@@ -127,7 +127,7 @@ class StreamHandler(logging.Handler):
         super().__init__()
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
-        self.addFilter(RequestIdFilter())
+        self.addFilter(ContextFilter())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""

@@ -19,6 +19,7 @@ import uvicorn
 
 from fastapp.asgi.application import create_application
 from fastapp.cli.commands.runserver_aio import server_options
+from fastapp.contrib.metrics.workers import share_as
 from fastapp.db.config import tortoise_config
 from fastapp.draining import DrainingServer
 from fastapp.exceptions import FastAppError
@@ -81,6 +82,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     control = Control(int(channel))
     listeners = take_listeners(descriptors)
+    share_as(label)
     try:
         server = load(label, control)
     except FastAppError as exc:

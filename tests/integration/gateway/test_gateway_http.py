@@ -90,6 +90,7 @@ def test_nothing_is_added_that_the_client_did_not_say(stack: Stack) -> None:
         "x-forwarded-proto",
         "x-forwarded-host",
         "x-request-id",
+        "traceparent",
     }
 
 

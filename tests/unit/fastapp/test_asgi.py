@@ -263,10 +263,10 @@ async def test_request_ids(make_app: MakeApp, client: Client) -> None:
 async def test_the_log_has_the_request_id(
     make_app: MakeApp, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from fastapp.logs.request_id import RequestIdFilter
+    from fastapp.logs.context_filter import ContextFilter
 
     make_app("shop", urls=URLS)
-    caplog.handler.addFilter(RequestIdFilter())
+    caplog.handler.addFilter(ContextFilter())
     with override_settings(INSTALLED_APPS=["shop"]):
         async with client(create_application()) as http:
             await http.get("/shop/crash", headers={"X-Request-ID": "req-7"})

@@ -12,7 +12,7 @@ import pytest
 from fastapp.conf import override_settings
 from fastapp.logs import configure_logging, logging_config, request_id_var
 from fastapp.logs.formatters import JsonFormatter
-from fastapp.logs.request_id import RequestIdFilter
+from fastapp.logs.context_filter import ContextFilter
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def test_every_record_gets_the_request_id() -> None:
     token = request_id_var.set("r-1")
     try:
         made = record("x")
-        assert RequestIdFilter().filter(made) is True
+        assert ContextFilter().filter(made) is True
         assert made.__dict__["request_id"] == "r-1"
     finally:
         request_id_var.reset(token)

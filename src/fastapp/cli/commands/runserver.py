@@ -38,6 +38,7 @@ def runserver(
     """
     import asyncio
     import logging
+    from contextlib import nullcontext
 
     from fastapp.apps import apps
     from fastapp.apps.ports import check_ports
@@ -45,6 +46,8 @@ def runserver(
     from fastapp.conf import settings
     from fastapp.conf.secret import require_secret_key
     from fastapp.descriptors import raise_file_limit
+    from fastapp.contrib.metrics import require_token
+    from fastapp.contrib.metrics.workers import shared_folder
     from fastapp.logs import configure_logging
     from fastapp.supervisor.log_stream import LogStream, StreamHandler
     from fastapp.supervisor.sockets import close_all
@@ -53,6 +56,7 @@ def runserver(
     require_secret_key(settings)
     # The services inherit it.
     raise_file_limit()
+    require_token(settings)
     # Fails here, once, when a package of the server is missing.
     address = str(server_options(settings.HOST if host is None else host, 0)["host"])
     apps.populate()
@@ -86,7 +90,8 @@ def runserver(
             shutdown_timeout=settings.SHUTDOWN_TIMEOUT,
             reload=settings.BASE_DIR if reload else None,
         )
-        return asyncio.run(supervisor.run())
+        with shared_folder() if workers > 1 and settings.METRICS_ENABLED else nullcontext():
+            return asyncio.run(supervisor.run())
     finally:
         for service in services:
             close_all(service.listeners)

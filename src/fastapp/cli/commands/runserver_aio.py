@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+from contextlib import nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fastapp.conf import settings
+from fastapp.contrib.metrics.workers import shared_folder
 from fastapp.exceptions import CommandError
 from fastapp.packages import installed
 
@@ -47,8 +49,9 @@ def runserver_aio(host: str | None, port: int | None, workers: int, reload: bool
             FACTORY, factory=True, reload=True, reload_dirs=[str(settings.BASE_DIR)], **options
         )
     elif workers > 1:
-        config = uvicorn.Config(FACTORY, factory=True, workers=workers, **options)
-        DrainingWorkers(config, sockets=[config.bind_socket()]).run()
+        with shared_folder() if settings.METRICS_ENABLED else nullcontext():
+            config = uvicorn.Config(FACTORY, factory=True, workers=workers, **options)
+            DrainingWorkers(config, sockets=[config.bind_socket()]).run()
     else:
         serve(DrainingServer(uvicorn.Config(application, **options)))
 
@@ -89,6 +92,8 @@ def server_options(host: str, port: int | None) -> dict[str, Any]:
         "http": "fastapp.limits:ServiceProtocol",
         "lifespan": "on",
         "log_config": logging_config(settings),
+        # Ours has the route and the time that it took (fastapp.access).
+        "access_log": False,
         "server_header": False,
         # Without a trusted proxy nobody's X-Forwarded-For is believed.
         "proxy_headers": bool(proxies),

@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapp.db.backends.mysql_session import STRICT_SQL_MODE, session_command, utc_offset
 from fastapp.db.errors import is_connection_lost
+from fastapp.db.pools import PoolState
 from fastapp.exceptions import ImproperlyConfigured
 
 try:
@@ -50,6 +51,8 @@ class MySQLClient(TortoiseMySQLClient):
         self.extra.pop("sql_mode", None)
         self.time_zone: str | None = self.extra.pop("time_zone", None)
         self.further_init: str = self.extra.pop("init_command", "")
+        #: Tasks that are waiting for a connection.
+        self.waiting = 0
 
     async def create_connection(self, with_db: bool) -> None:
         """Open the pool.
@@ -85,6 +88,13 @@ class MySQLClient(TortoiseMySQLClient):
             raise DBConnectionError(self._unreachable(exc)) from exc
         await self._post_connect()
 
+    def pool_state(self) -> PoolState | None:
+        """How the pool is doing; None before the first query."""
+        pool = self._pool
+        if pool is None:
+            return None
+        return PoolState(pool.size, pool.freesize, pool.maxsize, self.waiting)
+
     def acquire_connection(self) -> PoolConnectionWrapper[Any]:
         """A connection of the pool for the length of a ``with`` block."""
         return _PooledConnection(self, self._pool_init_lock)
@@ -101,10 +111,14 @@ class _PooledConnection(PoolConnectionWrapper[Any]):
     """Tells a server that is away from a statement that is wrong."""
 
     async def __aenter__(self) -> Any:
+        client = _client(self.client)
+        client.waiting += 1
         try:
             return await super().__aenter__()
         except errors.OperationalError as exc:
-            raise DBConnectionError(_client(self.client)._unreachable(exc)) from exc
+            raise DBConnectionError(client._unreachable(exc)) from exc
+        finally:
+            client.waiting -= 1
 
 
 class _Transaction(TransactionContextPooled):
@@ -130,7 +144,12 @@ class _Transaction(TransactionContextPooled):
         return self.client
 
     async def _begin(self, pool: Any, *, last: bool = False) -> bool:
-        raw = self.client._connection = await pool.acquire()
+        client = _client(self.client._parent)
+        client.waiting += 1
+        try:
+            raw = self.client._connection = await pool.acquire()
+        finally:
+            client.waiting -= 1
         try:
             await self.client.begin()
         except BaseException as exc:

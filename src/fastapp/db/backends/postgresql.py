@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from fastapp.db.pools import PoolState
 from fastapp.exceptions import ImproperlyConfigured
 
 try:
@@ -36,6 +37,13 @@ class PostgreSQLClient(AsyncpgDBClient):
             raise DBConnectionError(
                 f"cannot connect to PostgreSQL at {self.host}:{self.port}: {exc}"
             ) from exc
+
+    def pool_state(self) -> PoolState | None:
+        """How the pool is doing; None before the first query."""
+        pool = self._pool
+        if pool is None:
+            return None
+        return PoolState(pool.get_size(), pool.get_idle_size(), pool.get_max_size())
 
 
 client_class = PostgreSQLClient
