@@ -101,10 +101,10 @@ class RequestContextMiddleware:
                 message["headers"] = headers
             elif kind == "websocket.close" and not status:
                 status = 403
-            await send(message)
-            # What runs in the background afterwards is not a part of the answer.
+            # Before the client can act on the answer, and before what runs in the background.
             if kind == "http.response.body" and not message.get("more_body", False):
                 end(status)
+            await send(message)
 
         id_token = request_id_var.set(request_id)
         trace_token = trace_var.set(trace)
