@@ -26,6 +26,9 @@ async def _ask(host: str, port: int) -> bool:
         request = f"GET {PATH} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
         writer.write(request.encode())
         line = await reader.readline()
+        # To its end: a service that breaks off has not answered.
+        while await reader.read(4096):
+            pass
     finally:
         writer.close()
     version, _, rest = line.partition(b" ")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
-from starlette.routing import Mount
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute, Mount
 from starlette.types import Scope
 
 from fastapp.apps import AppConfig
-from fastapp.urls.listing import list_routes
 
-#: The type in "{id:int}".
-_TYPE = re.compile(r":[^{}]*}")
-#: The route of requests that no route takes, and the app of those that no app has.
+#: The route of requests that no route takes.
 UNMATCHED = "unmatched"
 
 
@@ -40,14 +38,17 @@ class RouteNames:
         return ""
 
     def route(self, scope: Scope) -> str:
-        """The template of a request that has been served."""
+        """The template of a request that has been served; in a mount that has no routes its own."""
         # FastAPI keeps a route that was included apart from what it became by that.
         context = scope.get("fastapi", {}).get("effective_route_context")
-        route = context or scope.get("route")
-        path = getattr(getattr(context, "starlette_route", None) or route, "path_format", None)
+        route = getattr(context, "starlette_route", None) or context or scope.get("route")
         # Starlette adds to both at each mount.
-        root: str = scope.get("root_path", "").removeprefix(scope.get("app_root_path", ""))
-        template = root if path is None or isinstance(route, Mount) else f"{root}{path}"
+        template: str = scope.get("root_path", "").removeprefix(scope.get("app_root_path", ""))
+        if route is not None and not isinstance(route, Mount):
+            template += getattr(route, "path_format", "")
+        elif not template:
+            # FastAPI does not tell of routes that are Starlette's, such as "/docs".
+            return self._endpoints.get(id(scope.get("endpoint")), UNMATCHED)
         return template if template in self._templates else UNMATCHED
 
     def fields(self, scope: Scope) -> dict[str, Any]:
@@ -55,16 +56,21 @@ class RouteNames:
         return {"app": self.app(scope["path"]), "route": self.route(scope)}
 
     @cached_property
+    def _endpoints(self) -> dict[int, str]:
+        """Templates by endpoint, at the first request: lifespans may have added some."""
+        return {id(endpoint): template for endpoint, template in _walk(self.application.routes)}
+
+    @cached_property
     def _templates(self) -> frozenset[str]:
-        """Of all routes, at the first request: lifespans may have added some."""
-        routes = self.application.routes
-        found = {_TYPE.sub("}", route.path) for route in list_routes(routes)}
-        return frozenset(found | set(_mounts(routes)))
+        return frozenset(template for _, template in _walk(self.application.routes))
 
 
-def _mounts(routes: Any, prefix: str = "") -> list[str]:
-    found = []
-    for route in routes:
+def _walk(routes: Iterable[BaseRoute], prefix: str = "") -> Iterator[tuple[object, str]]:
+    """Endpoint and template of every route, mounts and what is in them included."""
+    for context in iter_route_contexts(list(routes)):
+        route = context.original_route
         if isinstance(route, Mount):
-            found += [prefix + route.path, *_mounts(route.routes, prefix + route.path)]
-    return found
+            yield route.app, prefix + route.path
+            yield from _walk(route.routes, prefix + route.path)
+        elif context.path_format is not None:
+            yield context.endpoint, prefix + context.path_format
