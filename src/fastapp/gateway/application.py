@@ -47,6 +47,7 @@ _DENIAL = "websocket.http.response"
 POLICY_VIOLATION: Final = 1008
 HEALTH: Final = ("/healthz", "/healthz/live")
 READY: Final = "/healthz/ready"
+_METRICS: Final = frozenset({METRICS_PATH.strip("/")})
 # TRACE would show a script the cookies that it may not read; CONNECT is for other proxies.
 _REFUSED_METHODS = frozenset({"TRACE", "CONNECT"})
 
@@ -264,6 +265,8 @@ class Gateway:
             pool is None
             or (hidden and len(hidden) > len(prefix or ""))
             or is_internal(raw_path, prefix, config.internal_segments)
+            # Without its prefix the path would be the service's own.
+            or (prefix in config.strip_prefixes and is_internal(raw_path, prefix, _METRICS))
             or (prefix is None and is_reserved(raw_path))
         ):
             raise not_found()
