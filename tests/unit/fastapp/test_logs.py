@@ -11,8 +11,8 @@ import pytest
 
 from fastapp.conf import override_settings
 from fastapp.logs import configure_logging, logging_config, request_id_var
-from fastapp.logs.formatters import JsonFormatter
 from fastapp.logs.context_filter import ContextFilter
+from fastapp.logs.formatters import JsonFormatter
 
 
 @pytest.fixture(autouse=True)

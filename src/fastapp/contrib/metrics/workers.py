@@ -20,7 +20,7 @@ from fastapp.exceptions import CommandError
 #: Read by prometheus-client, when it is imported.
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 #: In memory, and there also where the file system is read-only.
-_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - mkdtemp() makes a folder of our own in it
+_MEMORY: Final = Path("/dev/shm")
 
 
 @contextmanager
