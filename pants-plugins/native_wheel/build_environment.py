@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import os
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.package_dists import (
     DistBuildEnvironment,
     DistBuildEnvironmentRequest,
@@ -40,18 +42,26 @@ from pants.engine.target import (
 from pants.engine.unions import UnionRule
 
 from native_wheel.compiler import Compiler, NativeWheelSubsystem
-from native_wheel.sdist import Sdist, SdistRequest
-from native_wheel.target_types import (
-    NativeWheelBuildResolveField,
+from native_wheel.flag_fields import (
     NativeWheelCompileArgsField,
     NativeWheelDefineMacrosField,
     NativeWheelEnvVarsField,
-    NativeWheelExcludeField,
     NativeWheelLinkArgsField,
-    NativeWheelLocalVersionField,
-    NativeWheelPatchesField,
     NativeWheelProfileField,
+)
+from native_wheel.only_source import OnlySource, OnlySourceRequest
+from native_wheel.profiles import InvalidProfile, find_profile
+from native_wheel.sdist import Sdist, SdistRequest
+from native_wheel.target_types import (
+    NativeWheelBuildResolveField,
+    NativeWheelExcludeField,
+    NativeWheelInterpreterConstraintsField,
+    NativeWheelLocalVersionField,
+    NativeWheelManylinuxField,
+    NativeWheelModulesField,
+    NativeWheelPatchesField,
     NativeWheelProjectField,
+    NativeWheelResolvesField,
     NativeWheelSha256Field,
     NativeWheelSizeField,
     NativeWheelVersionField,
@@ -61,8 +71,12 @@ from pex_tree.rules import rules as pex_tree_rules
 
 _BACKEND_FILES = (
     "native_wheel_backend.py",
+    "native_wheel_errors.py",
     "native_wheel_hook.py",
+    "native_wheel_output.py",
     "native_wheel_patch.py",
+    "native_wheel_platform.py",
+    "native_wheel_repack.py",
     "sitecustomize.py",
 )
 _BUILD_TREE = "build_requirements"
@@ -74,10 +88,52 @@ build-backend = "native_wheel_backend"
 """
 
 
+# The back end needs `tomllib`.
+_OLDEST_PYTHON = (3, 11)
+
+
 class NativeWheelBuildEnvironmentRequest(DistBuildEnvironmentRequest):
     @classmethod
     def is_applicable(cls, tgt: Target) -> bool:
         return tgt.has_field(NativeWheelProjectField)
+
+
+def check_interpreter(target: Target, constraints: InterpreterConstraints, universe: Iterable[str]) -> None:
+    """Refuse interpreter constraints that are not those of one wheel."""
+    try:
+        versions = constraints.partition_into_major_minor_versions(universe)
+    except ValueError:
+        # No interpreter that Pants knows: below, with the target's name.
+        versions = ()
+    numbers = [tuple(map(int, version.split("."))) for version in versions]
+    if len(numbers) == 1 and numbers[0] >= _OLDEST_PYTHON:
+        return
+    name = NativeWheelInterpreterConstraintsField.alias
+    value = target[NativeWheelInterpreterConstraintsField].value
+    oldest = ".".join(map(str, _OLDEST_PYTHON))
+    raise InvalidFieldException(
+        f"The {name!r} field in target {target.address} is "
+        f"{'not set' if value is None else list(value)}, which with those of its dependencies "
+        f"allows {constraints}: of the known interpreters {', '.join(versions) or 'none'}. A wheel "
+        f"with C extensions is for one, {oldest} or later. Set the field to one minor version, "
+        f"e.g. ['CPython=={versions[-1] if len(numbers) > 1 else '3.12'}.*']."
+    )
+
+
+def flags_of(target: Target, profiles: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags of a target, those of its profile first."""
+    try:
+        profile = find_profile(profiles, target[NativeWheelProfileField].value, str(target.address))
+    except InvalidProfile as error:
+        raise InvalidFieldException(str(error)) from None
+    return {
+        "compile_args": [*profile.compile_args, *(target[NativeWheelCompileArgsField].value or ())],
+        "link_args": [*profile.link_args, *(target[NativeWheelLinkArgsField].value or ())],
+        "define_macros": {
+            **dict(profile.define_macros),
+            **(target[NativeWheelDefineMacrosField].value or {}),
+        },
+    }
 
 
 @rule(desc="Prepare the build of a native wheel")
@@ -99,6 +155,19 @@ async def prepare_build(
             f"The {NativeWheelBuildResolveField.alias!r} field in target {address} is "
             f"{resolve!r}, but [python.resolves] has only: "
             f"{', '.join(sorted(python_setup.resolves))}. Use one of these, or add it there."
+        )
+    check_interpreter(
+        target, request.interpreter_constraints, python_setup.interpreter_versions_universe
+    )
+    flags = flags_of(target, subsystem.profiles)
+    if target[NativeWheelModulesField].value:
+        await Get(
+            OnlySource,
+            OnlySourceRequest(
+                address.spec,
+                target[NativeWheelProjectField].value,
+                target[NativeWheelResolvesField].value or (),
+            ),
         )
     lockfile, sdist = await MultiGet(
         Get(Lockfile, Resolve(resolve, use_entire_lockfile=True)),
@@ -153,11 +222,11 @@ async def prepare_build(
         "project": target[NativeWheelProjectField].value,
         "version": target[NativeWheelVersionField].value,
         "profile": target[NativeWheelProfileField].value,
-        "compile_args": list(target[NativeWheelCompileArgsField].value or ()),
-        "link_args": list(target[NativeWheelLinkArgsField].value or ()),
-        "define_macros": dict(target[NativeWheelDefineMacrosField].value or {}),
+        **flags,
         "env_vars": dict(target[NativeWheelEnvVarsField].value or {}),
         "patches": [name for name, _ in ordered],
+        "build_resolve": resolve,
+        "manylinux": target[NativeWheelManylinuxField].value,
         "local_version": target[NativeWheelLocalVersionField].value,
         "exclude": list(target[NativeWheelExcludeField].value or ()),
         "sdist": sdist.filename,

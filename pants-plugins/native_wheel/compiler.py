@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from pants.core.util_rules.system_binaries import (
     BinaryNotFoundError,
@@ -14,9 +15,11 @@ from pants.core.util_rules.system_binaries import (
 )
 from pants.engine.process import Process, ProcessCacheScope, ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
-from pants.option.option_types import StrListOption
+from pants.option.option_types import DictOption, StrListOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
+
+from native_wheel.profiles import PROFILES
 
 
 class NativeWheelSubsystem(Subsystem):
@@ -33,6 +36,17 @@ class NativeWheelSubsystem(Subsystem):
             """
             Directories in which compilers are looked for, and the only ones on PATH while
             a wheel is built.
+            """
+        ),
+    )
+    profiles = DictOption[Any](
+        default=PROFILES,
+        help=softwrap(
+            """
+            Named sets of flags for the `profile` field of `native_wheel`: for each name the
+            `compile_args`, `link_args` and `define_macros` that come before those of the target.
+            Add more in `pants.toml` by a value that starts with `+`:
+            `profiles = "+{'small': {'compile_args': ['-Os'], 'link_args': ['-s']}}"`.
             """
         ),
     )

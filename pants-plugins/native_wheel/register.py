@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pants.engine.target import Target
 
-from native_wheel import build_environment, compiler, module_mapping, sdist
+from native_wheel import build_environment, compiler, module_mapping, only_source, sdist
 from native_wheel.target_types import NativeWheelTarget
 
 
@@ -19,5 +19,6 @@ def rules() -> Iterable[object]:
         *build_environment.rules(),
         *compiler.rules(),
         *module_mapping.rules(),
+        *only_source.rules(),
         *sdist.rules(),
     )

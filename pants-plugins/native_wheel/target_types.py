@@ -17,7 +17,6 @@ from pants.engine.addresses import Address
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     Dependencies,
-    DictStringToStringField,
     IntField,
     InvalidFieldException,
     MultipleSourcesField,
@@ -25,36 +24,26 @@ from pants.engine.target import (
     StringSequenceField,
     Target,
 )
-from pants.util.frozendict import FrozenDict
 from pants.util.strutil import help_text
 
-# Flags that make gcc link `crtfastmath.o`: a library that carries it flips the
-# processor to flush-to-zero for the whole process when it is loaded.
-FAST_MATH_FLAGS = ("-ffast-math", "-Ofast", "-funsafe-math-optimizations")
-
-# What a build sets itself, so that it is the same everywhere.
-FIXED_ENV_VARS = (
-    "CC",
-    "CXX",
-    "HOME",
-    "LC_ALL",
-    "NATIVE_WHEEL_HOOK",
-    "PATH",
-    "PYTHONHASHSEED",
-    "PYTHONPATH",
-    "SOURCE_DATE_EPOCH",
-    "TMPDIR",
-    "TZ",
+from native_wheel.flag_fields import (
+    NativeWheelCompileArgsField,
+    NativeWheelDefineMacrosField,
+    NativeWheelEnvVarsField,
+    NativeWheelLinkArgsField,
+    NativeWheelProfileField,
 )
-# setuptools would put these on command lines of its own choice: that of the linker, too.
-FLAG_ENV_VARS = ("CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "LDSHARED", "LDCXXSHARED")
-
 
 class NativeWheelProjectField(StringField):
     alias = "project"
     required = True
     value: str
-    help = help_text("The name of the project on the Python index, e.g. `asyncmy`.")
+    help = help_text(
+        """
+        The name of the project on the Python index, e.g. `asyncmy`. The source distribution is
+        looked for in `[python-repos].indexes`.
+        """
+    )
 
 
 class NativeWheelVersionField(StringField):
@@ -70,8 +59,9 @@ class NativeWheelSha256Field(StringField):
     value: str
     help = help_text(
         """
-        The sha256 of the source distribution, 64 lowercase hex digits. It is checked
-        before anything inside the archive is read or run.
+        The sha256 of the source distribution, 64 lowercase hex digits. It is checked before
+        anything inside the archive is read or run. Copy it from the file's page on the index,
+        or from `sha256sum` of a copy that you trust.
         """
     )
 
@@ -89,104 +79,7 @@ class NativeWheelSha256Field(StringField):
 
 class NativeWheelSizeField(IntField):
     alias = "size"
-    help = help_text("The size of the source distribution in bytes, checked when given.")
-
-
-class NativeWheelCompileArgsField(StringSequenceField):
-    alias = "compile_args"
-    default = ()
-    help = help_text(
-        """
-        Arguments appended to the compile command of every extension, after those of the
-        package itself, so that they win. A flag that does not reach the compiler is an error.
-        """
-    )
-
-
-class NativeWheelLinkArgsField(StringSequenceField):
-    alias = "link_args"
-    default = ()
-    help = help_text(
-        """
-        Arguments appended to the link command of every extension. `-ffast-math` and its like
-        are refused here: gcc would link `crtfastmath.o`, and importing the wheel would switch
-        the whole process to flush-to-zero arithmetic.
-        """
-    )
-
-    @classmethod
-    def compute_value(cls, raw_value: object, address: Address) -> tuple[str, ...] | None:
-        value = super().compute_value(raw_value, address)  # type: ignore[arg-type]
-        for arg in value or ():
-            if arg in FAST_MATH_FLAGS:
-                raise InvalidFieldException(
-                    f"The {cls.alias!r} field in target {address} has {arg!r}: at link time it "
-                    "makes importing the wheel flush denormal numbers to zero in the whole "
-                    f"process (`5e-324 == 0.0`). Move {arg!r} to the 'compile_args' field."
-                )
-        return value
-
-
-class NativeWheelDefineMacrosField(DictStringToStringField):
-    alias = "define_macros"
-    help = help_text(
-        """
-        Macros for the preprocessor, e.g. `{"XXH_VECTOR": "0", "NO_ASSERTIONS": ""}`: each goes
-        to the compile command of every extension as `-DNAME=value`, or as `-DNAME` where the
-        value is empty. They come after the package's own, so that they win, and before
-        `compile_args`. One that does not reach the compiler is an error.
-        """
-    )
-
-    @classmethod
-    def compute_value(
-        cls, raw_value: dict[str, str] | None, address: Address
-    ) -> FrozenDict[str, str] | None:
-        value = super().compute_value(raw_value, address)
-        for name in value or ():
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                raise InvalidFieldException(
-                    f"The {cls.alias!r} field in target {address} has {name!r}, which is no name "
-                    "of a C macro. Use letters, digits and `_`; for a macro with a value, write "
-                    "it as {'NAME': 'value'}."
-                )
-        return value
-
-
-class NativeWheelEnvVarsField(DictStringToStringField):
-    alias = "env_vars"
-    help = help_text(
-        """
-        Environment variables of the build, e.g. `{"MULTIDICT_DEBUG_BUILD": "1"}`, for packages
-        that take their settings from them. Nothing of the environment in which Pants runs
-        reaches a build, so these and the fixed ones (locale, time zone, PATH ...) are all there
-        are. Flags have fields of their own: `compile_args`, `link_args`, `define_macros`.
-        """
-    )
-
-    @classmethod
-    def compute_value(
-        cls, raw_value: dict[str, str] | None, address: Address
-    ) -> FrozenDict[str, str] | None:
-        value = super().compute_value(raw_value, address)
-        for name, content in (value or {}).items():
-            start = f"The {cls.alias!r} field in target {address} has {name!r}"
-            if name in FLAG_ENV_VARS:
-                raise InvalidFieldException(
-                    f"{start}: setuptools uses it for other commands than the one it names. Put "
-                    f"{content!r} into the 'compile_args' or 'link_args' field."
-                )
-            if name in FIXED_ENV_VARS or name.startswith("PEX"):
-                raise InvalidFieldException(
-                    f"{start} = {content!r}, which a build sets itself, so that its result is the "
-                    "same everywhere. Take it out. (PATH is [native-wheels].search_path.)"
-                )
-            if not name or "=" in name or "\0" in name + content:
-                raise InvalidFieldException(
-                    f"{start} = {content!r}, which no environment can hold. Take `=` out of the "
-                    "name and null characters out of both."
-                )
-        return value
+    help = help_text("The size of the source distribution in bytes. Checked, if it is given.")
 
 
 class NativeWheelPatchesField(MultipleSourcesField):
@@ -236,20 +129,13 @@ class NativeWheelLocalVersionField(StringField):
         return value
 
 
-class NativeWheelProfileField(StringField):
-    alias = "profile"
-    default = "custom"
-    value: str
-    help = help_text("A name for this set of flags, recorded in the wheel's metadata.")
-
-
 class NativeWheelExcludeField(StringSequenceField):
     alias = "exclude"
     default = ()
     help = help_text(
         """
-        Glob patterns of files that the wheel must not carry, e.g. the C code that Cython
-        generates: `["*.c", "*.pyx"]`.
+        Patterns of files that the wheel must not carry, e.g. the C code that Cython generates:
+        `["*.c", "*.pyx"]`. They are matched against paths in the wheel, and `*` matches `/` too.
         """
     )
 
@@ -276,6 +162,9 @@ class NativeWheelModulesField(StringSequenceField):
         inference maps them here, so tests, PEXes and images get this build and never the
         index's. Name each submodule that is imported; one that is missing here is reported
         as unowned.
+
+        No lockfile of `resolves` may then have the project: of two wheels with one version, the
+        index's could win silently. One that has it is an error.
         """
     )
 
@@ -286,8 +175,61 @@ class NativeWheelResolvesField(StringSequenceField):
     help = help_text("The resolves in which `modules` mean this wheel. Default: all of them.")
 
 
+class NativeWheelManylinuxField(StringField):
+    alias = "manylinux"
+    help = help_text(
+        """
+        The oldest GNU C library that the wheel must run on, as a platform tag of PEP 600 without
+        the processor, e.g. `manylinux_2_36` for Debian 12.
+
+        auditwheel reads the finished wheel. If it needs a newer library, or any that such systems
+        do not have, the build ends and names the symbol versions and the libraries. Otherwise
+        the wheel gets the tag that auditwheel finds, which may be of an older library; nothing
+        is bundled and no byte of the code changes. `build_resolve` has to have auditwheel.
+
+        Without the field the wheel keeps the tag of setuptools, such as `linux_x86_64`, which
+        installers accept on any Linux, also where it does not load.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
+        value = super().compute_value(raw_value, address)
+        if value is not None and not re.fullmatch(r"manylinux_[1-9]\d*_\d+", value):
+            raise InvalidFieldException(
+                f"The {cls.alias!r} field in target {address} must name a version of the GNU C "
+                f"library, but was {value!r}. Write e.g. 'manylinux_2_28' for 2.28: without the "
+                "processor, and 'manylinux_2_17' instead of 'manylinux2014'."
+            )
+        return value
+
+
+class NativeWheelInterpreterConstraintsField(InterpreterConstraintsField):
+    help = help_text(
+        """
+        The interpreter that the wheel is for, e.g. `["CPython==3.12.*"]`: one minor version,
+        3.11 or later, since a wheel with C extensions is for one. The headers of that
+        interpreter have to be installed. A wheel that this interpreter could not install, since
+        the package sets a tag of its own, is an error.
+
+        If the field is not set, it is `[python].interpreter_constraints`. For two interpreters,
+        write two targets.
+        """
+    )
+
+
+class NativeWheelOutputPathField(PythonDistributionOutputPathField):
+    help = help_text("The directory below `dist/` that the wheel goes to. Default: `dist/` itself.")
+
+
 class NativeWheelDependenciesField(Dependencies):
-    pass
+    help = help_text(
+        """
+        Targets that whoever uses the wheel needs too, e.g. requirements that it imports
+        (`["3rdparty/prod#typing-extensions"]`): what the wheel's own metadata asks for is not
+        looked up. The build does not see them.
+        """
+    )
 
 
 # What follows lets Pants treat the target as a `python_distribution`, which is how a wheel
@@ -318,20 +260,21 @@ class NativeWheelTarget(Target):
     alias = "native_wheel"
     core_fields = (
         *COMMON_TARGET_FIELDS,
-        InterpreterConstraintsField,
-        PythonDistributionOutputPathField,
+        NativeWheelInterpreterConstraintsField,
+        NativeWheelOutputPathField,
         NativeWheelDependenciesField,
         NativeWheelProjectField,
         NativeWheelVersionField,
         NativeWheelSha256Field,
         NativeWheelSizeField,
+        NativeWheelProfileField,
         NativeWheelCompileArgsField,
         NativeWheelLinkArgsField,
         NativeWheelDefineMacrosField,
         NativeWheelEnvVarsField,
         NativeWheelPatchesField,
+        NativeWheelManylinuxField,
         NativeWheelLocalVersionField,
-        NativeWheelProfileField,
         NativeWheelExcludeField,
         NativeWheelBuildResolveField,
         NativeWheelModulesField,
@@ -344,15 +287,30 @@ class NativeWheelTarget(Target):
     help = help_text(
         """
         A wheel with C extensions, built from a pinned source distribution of the index with
-        compiler flags of your choice.
+        compiler flags of your choice. For example:
 
-        The flags are appended to each extension's own arguments at build time; the package's
-        sources are not edited, except by `patches`. The wheel carries `native_wheel.json` in its
-        `.dist-info`: the source's hash, patches, flags, the compiler and the build tools it was
-        made with. The build has no network (on Linux, where the kernel allows it), and no
-        environment but what is declared.
+            native_wheel(
+                name="wheel",
+                project="asyncmy",
+                version="0.2.18",
+                sha256="a5b28e1583814e6141ea59454baff43d1ca60df7c3be7a4c1c9bd77788d34689",
+                profile="documented",
+                exclude=["*.c", "*.pyx"],
+                modules=["asyncmy", "asyncmy.cursors"],
+            )
 
-        Depend on the target (or let `modules` infer it) and the wheel is what `pants test`,
-        `pants package` and the image use.
+        `pants package` puts the wheel into `dist/`. Depend on the target (or let `modules` infer
+        it) and the wheel is what `pants test`, `pants package` and the image use.
+
+        The flags are appended to each extension's own arguments at build time, for any build
+        back end that compiles through setuptools; the package's sources are not edited, except by
+        `patches`. The build has no network (on Linux, where the kernel allows it), no environment
+        but what is declared, and gives the same bytes each time for one compiler.
+
+        The wheel carries `native_wheel.json` in its `.dist-info`: the source's hash, patches,
+        flags, the compiler and the build tools that it was made with.
+
+        There is no field to strip (`-s` in `link_args` does, and is checked like all flags) and
+        none to name an interpreter's path (`interpreter_constraints` chooses one).
         """
     )

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 import pytest
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.engine.addresses import Address
 from pants.engine.target import InvalidFieldException, InvalidTargetException
 
-from native_wheel.target_types import (
-    FAST_MATH_FLAGS,
+from native_wheel.build_environment import check_interpreter
+from native_wheel.flag_fields import (
     FIXED_ENV_VARS,
     FLAG_ENV_VARS,
     NativeWheelCompileArgsField,
     NativeWheelDefineMacrosField,
     NativeWheelEnvVarsField,
     NativeWheelLinkArgsField,
+)
+from native_wheel.profiles import FAST_MATH_FLAGS
+from native_wheel.target_types import (
     NativeWheelLocalVersionField,
+    NativeWheelManylinuxField,
     NativeWheelPatchesField,
     NativeWheelSha256Field,
     NativeWheelTarget,
@@ -116,6 +121,55 @@ def test_malformed_local_version(value: str) -> None:
     assert "'local_version' field in target 3rdparty/tiny:wheel must be" in message
     assert f"but was {value!r}" in message
     assert "write e.g. 'fast.1'" in message
+
+
+@pytest.mark.parametrize("value", ["manylinux_2_17", "manylinux_2_5"])
+def test_manylinux(value: str) -> None:
+    assert NativeWheelManylinuxField(value, ADDRESS).value == value
+
+
+@pytest.mark.parametrize(
+    "value", ["", "2_17", "manylinux2014", "manylinux_2_17_x86_64", "musllinux_1_1", "manylinux_2"]
+)
+def test_malformed_manylinux(value: str) -> None:
+    with pytest.raises(InvalidFieldException) as error:
+        NativeWheelManylinuxField(value, ADDRESS)
+    message = str(error.value)
+    assert "'manylinux' field in target 3rdparty/tiny:wheel must name" in message
+    assert f"but was {value!r}" in message
+    assert "Write e.g. 'manylinux_2_28'" in message
+
+
+def interpreters(*constraints: str) -> None:
+    """Check a wheel with these interpreter constraints."""
+    target = NativeWheelTarget(
+        {"project": "tiny", "version": "1.0", "sha256": SHA256, "interpreter_constraints": constraints},
+        ADDRESS,
+    )
+    check_interpreter(target, InterpreterConstraints(constraints), ["3.9", "3.10", "3.11", "3.12"])
+
+
+@pytest.mark.parametrize("constraint", ["CPython==3.12.*", "CPython>=3.11,<3.12", "CPython==3.12.3"])
+def test_one_interpreter(constraint: str) -> None:
+    interpreters(constraint)
+
+
+@pytest.mark.parametrize(
+    ("constraints", "found"),
+    [
+        (["CPython>=3.11"], "3.11, 3.12"),
+        (["CPython==3.11.*", "CPython==3.12.*"], "3.11, 3.12"),
+        (["CPython==3.10.*"], "3.10"),
+        (["CPython==3.99.*"], "none"),
+    ],
+)
+def test_not_one_interpreter(constraints: list[str], found: str) -> None:
+    with pytest.raises(InvalidFieldException) as error:
+        interpreters(*constraints)
+    message = str(error.value)
+    assert f"'interpreter_constraints' field in target 3rdparty/tiny:wheel is {constraints}" in message
+    assert f"of the known interpreters {found}." in message
+    assert "Set the field to one minor version, e.g. ['CPython==3.12.*']" in message
 
 
 @pytest.mark.parametrize("missing", ["project", "version", "sha256"])

@@ -7,41 +7,32 @@ Each step either does what the target asks for or ends the build with one messag
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import hashlib
 import importlib
 import json
 import os
-import shutil
-import subprocess
 import sys
 import tarfile
 import tomllib
-import traceback
 from pathlib import Path
 from typing import Any
 
 import native_wheel_hook
 import native_wheel_patch
+from native_wheel_errors import NativeWheelError
+from native_wheel_output import BUILD_LOG, captured, failure, print_unexpected, write_shim
+from native_wheel_repack import provenance, repack
 
 # The flat tree of the locked build requirements, beside this file.
 BUILD_TREE = "build_requirements"
-RECORD_NAME = "native_wheel.json"
+# The command lines of the compiler, in the work directory.
+COMPILER_LOG = "compiler.log"
 # Where processes of the build write down that they reached out, in the work directory.
 NETWORK_LOG = "network.log"
 # The target's patches, named by their place in the field.
 PATCHES = "native_wheel_patches"
 # 1980-01-01, the earliest time a zip file can carry.
 EPOCH = "315532800"
-# Packages in whose `.dist-info` the record tells what the wheel was made with.
-_BUILD_TOOLS = ("cython", "setuptools", "poetry-core")
-
-
-class NativeWheelError(SystemExit):
-    """Ends the build; the message names target, field, value and mend."""
-
-    def __init__(self, spec: dict[str, Any], message: str) -> None:
-        super().__init__(f"native_wheel: target {spec['target']}: {message}")
 
 
 def build_wheel(
@@ -53,20 +44,20 @@ def build_wheel(
     spec = json.loads(Path("native_wheel_spec.json").read_text())
     destination = Path(wheel_directory).resolve()
     work = Path("work").resolve()
+    build_tree = Path(BUILD_TREE).resolve()
     isolated = isolate_network()
     source = unpack(spec, work)
     patches = apply_patches(spec, source)
-    log = work / "compiler.log"
+    log = work / COMPILER_LOG
     backend = prepare_process(spec, source, work, log)
     os.chdir(source)
     built = work / "wheel"
     built.mkdir()
     name = run_backend(spec, backend, built, config_settings)
     refuse_network(spec, work / NETWORK_LOG)
-    commands = read_commands(log)
-    verify_flags(spec, commands)
+    verify_flags(spec, read_commands(log))
     record = provenance(spec, patches=patches, isolated=isolated)
-    return repack(spec, built / name, destination, record)
+    return repack(spec, built / name, destination, record, build_tree)
 
 
 def isolate_network() -> bool:
@@ -155,6 +146,7 @@ def prepare_process(spec: dict[str, Any], source: Path, work: Path, log: Path) -
         # Like macros of the extension's own, but after them, so that these win.
         "compile_args": [*macro_args(spec), *spec["compile_args"]],
         "link_args": spec["link_args"],
+        "work": str(work),
         "build_requirements": str(here / BUILD_TREE),
         "network_log": str(work / NETWORK_LOG),
     }
@@ -188,20 +180,17 @@ def run_backend(
     spec: dict[str, Any], backend: Any, built: Path, config_settings: dict[str, Any] | None
 ) -> str:
     """Build the package's own wheel into `built`; return its file name."""
+    work = built.parent
     try:
-        return str(backend.build_wheel(str(built), config_settings))
+        with captured(work / BUILD_LOG):
+            try:
+                return str(backend.build_wheel(str(built), config_settings))
+            except (Exception, SystemExit) as error:
+                print_unexpected(error)
+                raise
     except (Exception, SystemExit) as error:
-        refuse_network(spec, built.parent / NETWORK_LOG)
-        # How setuptools, and poetry's build scripts, say that the compiler failed: it has said why.
-        if not isinstance(error, (SystemExit, subprocess.CalledProcessError)):
-            traceback.print_exc()
-        raise NativeWheelError(
-            spec,
-            f"'project' {spec['project']!r} {spec['version']} does not build: {error}. The output "
-            "above says why. If the compiler refuses a flag, correct 'compile_args' "
-            f"{spec['compile_args']} or 'link_args' {spec['link_args']} (it is "
-            f"{spec['compiler']}); if a header is missing, install the package that has it.",
-        ) from error
+        refuse_network(spec, work / NETWORK_LOG)
+        raise failure(spec, error, work, work / COMPILER_LOG) from None
 
 
 def refuse_network(spec: dict[str, Any], log: Path) -> None:
@@ -222,17 +211,6 @@ def _cxx_of(cc: str) -> str:
     directory, name = os.path.split(cc)
     cxx = {"gcc": "g++", "cc": "c++", "clang": "clang++"}.get(name, name)
     return os.path.join(directory, cxx)
-
-
-def write_shim(path: Path, real: str, log: Path) -> None:
-    """A compiler that writes down its command line before it runs."""
-    path.write_text(
-        "#!/bin/sh\n"
-        f"printf '%s\\037' \"$@\" >>'{log}'\n"
-        f"printf '\\036' >>'{log}'\n"
-        f"exec '{real}' \"$@\"\n"
-    )
-    path.chmod(0o755)
 
 
 def _backend_of(spec: dict[str, Any], source: Path) -> Any:
@@ -290,94 +268,3 @@ def verify_flags(spec: dict[str, Any], commands: list[list[str]]) -> None:
                     f"compiler commands, e.g. `cc {' '.join(missing[0])}`. The package's build "
                     "script drops it; report this, or take the flag out.",
                 )
-
-
-def repack(spec: dict[str, Any], built: Path, destination: Path, record: dict[str, Any]) -> str:
-    """Drop what is excluded, add `record`, write the same bytes every time."""
-    # Importable since `prepare_process`: it is one of the build requirements.
-    from wheel.wheelfile import WheelFile
-
-    tree = built.parent / "tree"
-    with WheelFile(str(built)) as wheel:
-        wheel.extractall(tree)
-        dist_info = wheel.dist_info_path
-    for path in sorted(tree.rglob("*")):
-        relative = path.relative_to(tree).as_posix()
-        if path.is_file() and any(fnmatch.fnmatch(relative, p) for p in spec["exclude"]):
-            path.unlink()
-    if not any(path.suffix in (".so", ".pyd") for path in tree.rglob("*")):
-        raise NativeWheelError(
-            spec, f"the wheel {built.name} holds no extension module. Check the 'exclude' field."
-        )
-    filename = built.name
-    if spec["local_version"]:
-        filename, dist_info = add_local_version(spec, tree, built.name)
-    (tree / dist_info / RECORD_NAME).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
-    (tree / dist_info / "RECORD").unlink()
-    for path in tree.rglob("*"):
-        executable = path.is_dir() or path.suffix in (".so", ".pyd")
-        path.chmod(0o755 if executable else 0o644)
-    destination.mkdir(parents=True, exist_ok=True)
-    partial = built.parent / "repacked" / filename
-    partial.parent.mkdir()
-    with WheelFile(str(partial), "w") as wheel:
-        wheel.write_files(str(tree))
-    shutil.move(str(partial), destination / filename)
-    return filename
-
-
-def add_local_version(spec: dict[str, Any], tree: Path, filename: str) -> tuple[str, str]:
-    """Give an unpacked wheel its local version; return its file and `.dist-info` names."""
-    name, version, *tags = filename.split("-")
-    if "+" in version:
-        raise NativeWheelError(
-            spec,
-            f"'local_version' is {spec['local_version']!r}, but the package gives itself the "
-            f"version {version}, which has a local segment. Take the field out.",
-        )
-    new = f"{version}+{spec['local_version']}"
-    for suffix in ("dist-info", "data"):
-        old = tree / f"{name}-{version}.{suffix}"
-        if old.exists():
-            old.rename(tree / f"{name}-{new}.{suffix}")
-    dist_info = f"{name}-{new}.dist-info"
-    metadata = tree / dist_info / "METADATA"
-    headers, separator, body = metadata.read_bytes().partition(b"\n\n")
-    lines = [
-        line + f"+{spec['local_version']}".encode() if line.startswith(b"Version: ") else line
-        for line in headers.split(b"\n")
-    ]
-    metadata.write_bytes(b"\n".join(lines) + separator + body)
-    return "-".join((name, new, *tags)), dist_info
-
-
-def provenance(
-    spec: dict[str, Any], *, patches: list[dict[str, str]], isolated: bool
-) -> dict[str, Any]:
-    """What the wheel was made of, for `.dist-info/native_wheel.json`."""
-    from importlib import metadata
-
-    tools = {}
-    for name in _BUILD_TOOLS:
-        try:
-            tools[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return {
-        "schema": 1,
-        "project": spec["project"],
-        "version": spec["version"],
-        "profile": spec["profile"],
-        "sdist_sha256": spec["sdist_sha256"],
-        "compile_args": spec["compile_args"],
-        "link_args": spec["link_args"],
-        "define_macros": spec["define_macros"],
-        "env_vars": spec["env_vars"],
-        "patches": patches,
-        "local_version": spec["local_version"],
-        "network": "isolated" if isolated else "not isolated",
-        "compiler": spec["compiler"],
-        "cython": tools.get("cython"),
-        "build_requirements": tools,
-        "python": ".".join(map(str, sys.version_info[:2])),
-    }

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import base64
-import csv
 import errno
 import hashlib
 import io
@@ -10,59 +8,19 @@ import os
 import socket
 import subprocess
 import sys
+import sysconfig
 import tarfile
-import time
-import zipfile
 from pathlib import Path
 from typing import Any, ClassVar
 
 import native_wheel_backend as backend
 import native_wheel_hook
 import pytest
+from native_wheel_repack import provenance
+from spec_for_tests import refusal, spec
 
 COMPILE = ["-fPIC", "-Os", "-c", "x.c", "-o", "x.o", "-flto"]
 LINK = ["-shared", "x.o", "-o", "x.so", "-s"]
-
-
-def spec(**fields: Any) -> dict[str, Any]:
-    return {
-        "target": "3rdparty/tiny:wheel",
-        "project": "tiny",
-        "version": "1.0",
-        "profile": "small",
-        "compile_args": ["-Os", "-flto"],
-        "link_args": ["-s"],
-        "define_macros": {},
-        "env_vars": {},
-        "patches": [],
-        "local_version": None,
-        "exclude": ["*.c"],
-        "sdist": "tiny-1.0.tar.gz",
-        "sdist_sha256": "0" * 64,
-        "compiler": "gcc (Debian) 12",
-        **fields,
-    }
-
-
-def refusal(error: pytest.ExceptionInfo[backend.NativeWheelError]) -> str:
-    message = str(error.value)
-    assert message.startswith("native_wheel: target 3rdparty/tiny:wheel: ")
-    return message
-
-
-def test_shim_writes_down_what_it_runs(tmp_path: Path) -> None:
-    real = tmp_path / "real cc"
-    real.write_text('#!/bin/sh\necho "$#:$2"\nexit 3\n')
-    real.chmod(0o755)
-    log = tmp_path / "compiler log"
-    shim = tmp_path / "cc"
-    backend.write_shim(shim, str(real), log)
-    assert backend.read_commands(log) == []
-    hard = ["-DNAME=a b", "$HOME", "", "new\nline", "%s'\""]
-    for arguments in (hard, ["-c"]):
-        result = subprocess.run([shim, *arguments], capture_output=True, text=True, check=False)
-        assert result.returncode == 3
-    assert backend.read_commands(log) == [hard, ["-c"]]
 
 
 @pytest.mark.parametrize(
@@ -164,170 +122,6 @@ def test_back_end_of_the_package_itself(tmp_path: Path, monkeypatch: pytest.Monk
     assert backend._backend_of(spec(), tmp_path) == "found"
 
 
-class FailingBackend:
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-    def build_wheel(self, directory: str, config_settings: object) -> str:
-        raise self.error
-
-
-@pytest.mark.parametrize(
-    ("error", "shows_traceback"),
-    [
-        (SystemExit("error: command 'cc' failed with exit code 1"), False),
-        (subprocess.CalledProcessError(1, ["python", "build.py"]), False),
-        (RuntimeError("a bug in the build script"), True),
-    ],
-)
-def test_a_package_that_does_not_build(
-    error: BaseException, *, shows_traceback: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(backend.NativeWheelError) as raised:
-        backend.run_backend(spec(), FailingBackend(error), Path("built"), None)
-    message = refusal(raised)
-    assert f"'project' 'tiny' 1.0 does not build: {error}." in message
-    assert "correct 'compile_args' ['-Os', '-flto'] or 'link_args' ['-s']" in message
-    assert "gcc (Debian) 12" in message
-    assert ("Traceback" in capsys.readouterr().err) is shows_traceback
-
-
-def built_wheel(directory: Path, files: dict[str, str]) -> Path:
-    """A wheel as a back end leaves it: times and order of the moment."""
-    directory.mkdir(parents=True)
-    path = directory / "tiny-1.0-cp312-cp312-linux_x86_64.whl"
-    info = "tiny-1.0.dist-info"
-    content = {
-        **files,
-        f"{info}/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: false\n"
-        "Tag: cp312-cp312-linux_x86_64\n",
-    }
-    record = "".join(
-        f"{name},sha256={digest_of(text.encode())},{len(text)}\n" for name, text in content.items()
-    )
-    content[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n"
-    with zipfile.ZipFile(path, "w") as wheel:
-        for name, text in content.items():
-            wheel.writestr(zipfile.ZipInfo(name, time.localtime()[:6]), text)
-    return path
-
-
-def digest_of(content: bytes) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
-
-
-@pytest.fixture
-def epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `prepare_process` sets for the time of a build."""
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", backend.EPOCH)
-
-
-@pytest.mark.usefixtures("epoch")
-def test_repack(tmp_path: Path) -> None:
-    files = {"tiny/__init__.py": "", "tiny/x.cpython-312.so": "binary", "tiny/x.c": "int x;"}
-    wheels = []
-    for number, order in enumerate((sorted(files), sorted(files, reverse=True))):
-        built = built_wheel(tmp_path / f"work{number}/wheel", {name: files[name] for name in order})
-        record = backend.provenance(spec(), patches=[], isolated=True)
-        name = backend.repack(spec(), built, tmp_path / f"out{number}", record)
-        assert name == built.name
-        wheels.append((tmp_path / f"out{number}" / name).read_bytes())
-    assert wheels[0] == wheels[1]
-
-    with zipfile.ZipFile(io.BytesIO(wheels[0])) as wheel:
-        names = wheel.namelist()
-        assert "tiny/x.c" not in names
-        assert {info.date_time for info in wheel.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-        rows = list(csv.reader(wheel.read("tiny-1.0.dist-info/RECORD").decode().splitlines()))
-        assert sorted(name for name, _, _ in rows) == sorted(names)
-        for name, digest, size in rows:
-            if name != "tiny-1.0.dist-info/RECORD":
-                content = wheel.read(name)
-                assert (digest, size) == (f"sha256={digest_of(content)}", str(len(content)))
-        record = json.loads(wheel.read("tiny-1.0.dist-info/native_wheel.json"))
-    assert record == {
-        "schema": 1,
-        "project": "tiny",
-        "version": "1.0",
-        "profile": "small",
-        "sdist_sha256": "0" * 64,
-        "compile_args": ["-Os", "-flto"],
-        "link_args": ["-s"],
-        "define_macros": {},
-        "env_vars": {},
-        "patches": [],
-        "local_version": None,
-        "network": "isolated",
-        "compiler": "gcc (Debian) 12",
-        "cython": record["build_requirements"].get("cython"),
-        "build_requirements": record["build_requirements"],
-        "python": "3.12",
-    }
-
-
-@pytest.mark.usefixtures("epoch")
-def test_excluding_the_extension_module(tmp_path: Path) -> None:
-    built = built_wheel(tmp_path / "work/wheel", {"tiny/x.cpython-312.so": "binary"})
-    with pytest.raises(backend.NativeWheelError) as error:
-        backend.repack(spec(exclude=["*.so"]), built, tmp_path / "out", {})
-    message = refusal(error)
-    assert "holds no extension module" in message
-    assert "'exclude' field" in message
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.usefixtures("epoch")
-def test_local_version(tmp_path: Path) -> None:
-    built = built_wheel(
-        tmp_path / "work/wheel",
-        {"tiny/x.cpython-312.so": "binary", "tiny-1.0.data/scripts/tiny": "#!python\n"},
-    )
-    name = backend.repack(spec(local_version="fast.1"), built, tmp_path / "out", {"a": 1})
-    assert name == "tiny-1.0+fast.1-cp312-cp312-linux_x86_64.whl"
-    with zipfile.ZipFile(tmp_path / "out" / name) as wheel:
-        info = "tiny-1.0+fast.1.dist-info"
-        assert sorted(wheel.namelist()) == [
-            "tiny-1.0+fast.1.data/scripts/tiny",
-            f"{info}/METADATA",
-            f"{info}/RECORD",
-            f"{info}/WHEEL",
-            f"{info}/native_wheel.json",
-            "tiny/x.cpython-312.so",
-        ]
-        assert wheel.read(f"{info}/METADATA").decode().splitlines() == [
-            "Metadata-Version: 2.1",
-            "Name: tiny",
-            "Version: 1.0+fast.1",
-        ]
-        rows = list(csv.reader(wheel.read(f"{info}/RECORD").decode().splitlines()))
-        assert sorted(row[0] for row in rows) == sorted(wheel.namelist())
-
-
-def test_a_description_keeps_its_words(tmp_path: Path) -> None:
-    info = tmp_path / "tiny-1.0.dist-info"
-    info.mkdir()
-    body = "Metadata-Version: 2.1\nVersion: 1.0\n\nVersion: of words\r\n\n"
-    (info / "METADATA").write_bytes(body.encode())
-    _, renamed = backend.add_local_version(
-        spec(local_version="fast"), tmp_path, "tiny-1.0-py3-none-any.whl"
-    )
-    content = (tmp_path / renamed / "METADATA").read_bytes().decode()
-    assert content == body.replace("Version: 1.0", "Version: 1.0+fast")
-
-
-def test_a_package_with_a_local_version_of_its_own(tmp_path: Path) -> None:
-    with pytest.raises(backend.NativeWheelError) as error:
-        backend.add_local_version(
-            spec(local_version="fast"), tmp_path, "tiny-1.0+theirs-cp312-cp312-linux_x86_64.whl"
-        )
-    message = refusal(error)
-    assert "'local_version' is 'fast', but the package gives itself the version 1.0+theirs" in (
-        message
-    )
-    assert "Take the field out" in message
-
-
 def test_macros() -> None:
     macros = {"NUMBER": "1", "BARE": "", "TEXT": "a b"}
     assert backend.macro_args(spec(define_macros=macros)) == ["-DBARE", "-DNUMBER=1", "-DTEXT=a b"]
@@ -426,7 +220,7 @@ def test_a_kernel_without_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "unshare", refuse)
     assert not backend.isolate_network()
     assert asked == [os.CLONE_NEWNET, os.CLONE_NEWUSER | os.CLONE_NEWNET]
-    record = backend.provenance(spec(), patches=[], isolated=False)
+    record = provenance(spec(), patches=[], isolated=False)
     assert record["network"] == "not isolated"
 
 
@@ -473,7 +267,13 @@ def test_the_hook_appends_flags_and_forgets_the_interpreter() -> None:
         def build_extension(self, ext: Extension) -> str:
             return f"built with {ext.extra_compile_args} {ext.extra_link_args}"
 
-    config = {"cc": "/w/cc", "cxx": "/w/cxx", "compile_args": ["-Os"], "link_args": ["-s"]}
+    config = {
+        "cc": "/w/cc",
+        "cxx": "/w/cxx",
+        "compile_args": ["-Os"],
+        "link_args": ["-s"],
+        "work": "/w",
+    }
     # Twice, as in a process that is patched by sitecustomize and by the back end.
     native_wheel_hook._patch(BuildExt, config)
     native_wheel_hook._patch(BuildExt, config)
@@ -482,7 +282,12 @@ def test_the_hook_appends_flags_and_forgets_the_interpreter() -> None:
     # Those of the package first, ours last: the last one wins.
     assert command.build_extension(Extension()) == "built with ['-O1', '-Os'] ['-s']"
     assert command.compiler.set == {
-        "compiler_so": ["/w/cc", *native_wheel_hook.BASE_COMPILE_ARGS],
+        "compiler_so": [
+            "/w/cc",
+            *native_wheel_hook.BASE_COMPILE_ARGS,
+            "-ffile-prefix-map=/w=/build",
+            f"-ffile-prefix-map={sysconfig.get_path('include')}=/python/include",
+        ],
         "linker_so": ["/w/cc", "-shared"],
     }
     assert list(command.compiler.library_dirs) == []

@@ -12,6 +12,7 @@ import json
 import os
 import site
 import sys
+import sysconfig
 from typing import Any
 
 # Where the back end put what the hook needs; one JSON object.
@@ -100,12 +101,15 @@ def _patch(build_ext: Any, config: dict[str, Any]) -> None:
 
 def _normalise(compiler: Any, config: dict[str, Any]) -> None:
     cc, cxx = config["cc"], config["cxx"]
+    # Where the build happens and the interpreter is, as debug information would name them.
+    places = {config["work"]: "/build", sysconfig.get_path("include"): "/python/include"}
+    base = [*BASE_COMPILE_ARGS, *(f"-ffile-prefix-map={k}={v}" for k, v in places.items())]
     executables = {
         "preprocessor": [cc, "-E"],
-        "compiler": [cc, *BASE_COMPILE_ARGS],
-        "compiler_so": [cc, *BASE_COMPILE_ARGS],
-        "compiler_cxx": [cxx, *BASE_COMPILE_ARGS],
-        "compiler_so_cxx": [cxx, *BASE_COMPILE_ARGS],
+        "compiler": [cc, *base],
+        "compiler_so": [cc, *base],
+        "compiler_cxx": [cxx, *base],
+        "compiler_so_cxx": [cxx, *base],
         "linker_so": [cc, "-shared"],
         "linker_so_cxx": [cxx, "-shared"],
         "linker_exe": [cc],

@@ -15,12 +15,13 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import native_wheel_backend as backend
 import pytest
+from spec_for_tests import spec
 
 # Asks the compiler for all that differs between builds: path, date, time, a random name.
 SOURCE = """\
@@ -135,6 +136,8 @@ def build(
     umask: str = "022",
     order: str = "up",
     host: str = "",
+    compile_args: Sequence[str] = ("-Os", "-flto", "-ffast-math"),
+    link_args: Sequence[str] = ("-flto", "-s"),
     **env: str,
 ) -> bytes:
     """Build the wheel in `directory`; return its content."""
@@ -142,30 +145,21 @@ def build(
     compiler = shutil.which("gcc")
     assert compiler is not None
     here = Path(backend.__file__).parent
-    for name in ("native_wheel_backend", "native_wheel_hook", "native_wheel_patch"):
-        shutil.copyfile(here / f"{name}.py", directory / f"{name}.py")
-    shutil.copyfile(here / "sitecustomize.py", directory / "sitecustomize.py")
+    for file in (*here.glob("native_wheel_*.py"), here / "sitecustomize.py"):
+        shutil.copyfile(file, directory / file.name)
     (directory / "build_requirements").symlink_to(build_tree)
     (directory / "tiny.tar.gz").write_bytes(content)
-    spec: dict[str, Any] = {
-        "target": "3rdparty/tiny:wheel",
-        "project": "tiny-ext",
-        "version": "1.0",
-        "profile": "small",
-        "compile_args": ["-Os", "-flto", "-ffast-math"],
-        "link_args": ["-flto", "-s"],
-        "define_macros": {},
-        "env_vars": {},
-        "patches": [],
-        "local_version": None,
-        "exclude": ["*.c"],
-        "sdist": "tiny.tar.gz",
-        "sdist_sha256": hashlib.sha256(content).hexdigest(),
-        "compiler": "the one of this machine",
-        "compiler_path": compiler,
-        "search_path": ["/usr/bin", "/bin"],
-    }
-    (directory / "native_wheel_spec.json").write_text(json.dumps(spec))
+    fields = spec(
+        project="tiny-ext",
+        compile_args=compile_args,
+        link_args=link_args,
+        sdist="tiny.tar.gz",
+        sdist_sha256=hashlib.sha256(content).hexdigest(),
+        compiler="the one of this machine",
+        compiler_path=compiler,
+        search_path=["/usr/bin", "/bin"],
+    )
+    (directory / "native_wheel_spec.json").write_text(json.dumps(fields))
     result = subprocess.run(
         [sys.executable, "-c", BUILD, umask, order, host],
         cwd=directory,
