@@ -20,8 +20,8 @@ from fastapp.asgi.observability import Observability
 from fastapp.conf import settings
 from fastapp.conf.secret import require_secret_key
 from fastapp.contrib.healthz import HEALTH_PATHS, health_router
-from fastapp.docs import install_docs
 from fastapp.contrib.metrics import METRICS_PATH
+from fastapp.docs import install_docs
 from fastapp.exceptions import ImproperlyConfigured
 from fastapp.middleware.allowed_hosts import DEVELOPMENT_HOSTS, AllowedHostsMiddleware
 from fastapp.middleware.catch_all import CatchAllMiddleware

@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastapp.asgi.responses import internal_error
-from fastapp.docs import FOLDER, asset, docs_page, oauth_page
 from fastapp.contrib.metrics import METRICS_PATH, require_token
+from fastapp.docs import FOLDER, asset, docs_page, oauth_page
 from fastapp.exceptions import ImproperlyConfigured
 from fastapp.gateway.balancing import Directory, Pool
 from fastapp.gateway.config import GatewayConfig, gateway_config

@@ -45,9 +45,9 @@ def runserver(
     from fastapp.cli.commands.runserver_aio import server_options
     from fastapp.conf import settings
     from fastapp.conf.secret import require_secret_key
-    from fastapp.descriptors import raise_file_limit
     from fastapp.contrib.metrics import require_token
     from fastapp.contrib.metrics.workers import shared_folder
+    from fastapp.descriptors import raise_file_limit
     from fastapp.logs import configure_logging
     from fastapp.supervisor.log_stream import LogStream, StreamHandler
     from fastapp.supervisor.sockets import close_all
