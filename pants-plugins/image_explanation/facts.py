@@ -67,7 +67,7 @@ class LockExplanation:
 
 def script(name: str) -> FileContent:
     """A program of scripts/, for a sandbox."""
-    content = pkgutil.get_data("image_explanation.scripts", name)
+    content = pkgutil.get_data("image_explanation", f"scripts/{name}")
     assert content is not None, f"{name} is missing from the image_explanation plugin"
     return FileContent(name, content)
 

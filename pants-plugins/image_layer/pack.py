@@ -54,7 +54,7 @@ async def pack_layer(request: PackLayerRequest, python_setup: PythonSetup) -> Bu
         InterpreterConstraints,
         InterpreterConstraints(python_setup.interpreter_constraints),
     )
-    source = pkgutil.get_data("image_layer.scripts", _SCRIPT)
+    source = pkgutil.get_data("image_layer", f"scripts/{_SCRIPT}")
     assert source is not None, f"{_SCRIPT} is missing from the image_layer plugin"
     content = dataclasses.asdict(spec)
     for name in ("directories", "symlinks", "files"):

@@ -244,7 +244,7 @@ async def prepare_build(
         for number, (_, content) in enumerate(ordered)
     ]
     for name in _BACKEND_FILES:
-        source = pkgutil.get_data("native_wheel.scripts", name)
+        source = pkgutil.get_data("native_wheel", f"scripts/{name}")
         assert source is not None, f"{name} is missing from the native_wheel plugin"
         files.append(FileContent(name, source))
     ours = await Get(Digest, CreateDigest(files))

@@ -52,7 +52,7 @@ class Sdist:
 async def fetch_sdist(request: SdistRequest, repos: PythonRepos) -> Sdist:
     python = await Get(PythonExecutable, InterpreterConstraints, request.interpreter_constraints)
     env = await Get(EnvironmentVars, EnvironmentVarsRequest(NETWORK_ENV_VARS))
-    source = pkgutil.get_data("native_wheel.scripts", _SCRIPT)
+    source = pkgutil.get_data("native_wheel", f"scripts/{_SCRIPT}")
     assert source is not None, f"{_SCRIPT} is missing from the native_wheel plugin"
     script = await Get(Digest, CreateDigest([FileContent(_SCRIPT, source)]))
     filename = f"{request.project}-{request.version}.tar.gz"

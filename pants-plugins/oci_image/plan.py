@@ -96,7 +96,7 @@ class DockerfileReader:
 
 @rule
 async def set_up_reader(parser: DockerfileParser) -> DockerfileReader:
-    source = pkgutil.get_data("oci_image.scripts", f"{_READER}.py")
+    source = pkgutil.get_data("oci_image", f"scripts/{_READER}.py")
     assert source is not None, f"{_READER}.py is missing from the oci_image plugin"
     sources = await Get(Digest, CreateDigest([FileContent(f"{_READER}.py", source)]))
     pex = await Get(

@@ -45,7 +45,7 @@ async def script_process(request: ScriptRequest, options: ImageAssembly) -> Proc
     )
     scripts = []
     for name in (request.name, *request.modules):
-        source = pkgutil.get_data("oci_image.scripts", f"{name}.py")
+        source = pkgutil.get_data("oci_image", f"scripts/{name}.py")
         assert source is not None, f"{name}.py is missing from the oci_image plugin"
         scripts.append(FileContent(f"{name}.py", source))
     script = await Get(Digest, CreateDigest(scripts))

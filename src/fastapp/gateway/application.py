@@ -248,7 +248,7 @@ class Gateway:
             return oauth_page()
         if parts[0] != FOLDER or len(parts) != 3:
             return None
-        accepted = _text(first(scope["headers"], b"accept-encoding")) or ""
+        accepted = (first(scope["headers"], b"accept-encoding") or b"").decode("latin-1")
         # Reading and packing take a moment.
         return await asyncio.to_thread(asset, parts[1], parts[2], accepted)
 
