@@ -14,6 +14,8 @@ CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+# Read by image_view.py of image_layout.
+BASE_LAYERS = "io.qingkong.image.base-layers"
 REF_NAME = "org.opencontainers.image.ref.name"
 
 
@@ -124,13 +126,18 @@ def image_config(
     return document(content, CONFIG_TYPE)
 
 
-def manifest(config: Blob, layers: Sequence[Blob]) -> Document:
-    """The manifest of one platform's image."""
+def manifest(config: Blob, base: Sequence[Blob], ours: Sequence[Blob]) -> Document:
+    """The manifest of one platform's image.
+
+    It says how many layers are those of the base: `image_policy` and `image_attestations` judge
+    and describe the others as ours.
+    """
     content = {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
         "config": config.descriptor(),
-        "layers": [layer.descriptor() for layer in layers],
+        "layers": [layer.descriptor() for layer in (*base, *ours)],
+        "annotations": {BASE_LAYERS: str(len(base))},
     }
     return document(content, MANIFEST_TYPE)
 

@@ -74,10 +74,13 @@ def test_where_the_base_came_from_makes_no_difference() -> None:
 def test_a_manifest_names_each_blob_by_type_digest_and_size() -> None:
     layer = Blob(LAYER, 10, "application/vnd.oci.image.layer.v1.tar+gzip")
     config = Blob(BELOW, 20, "application/vnd.oci.image.config.v1+json")
-    content = json.loads(manifest(config, [layer]).content)
+    below = Blob(BELOW, 30, layer.media_type)
+    content = json.loads(manifest(config, [below], [layer]).content)
     assert content["layers"] == [
-        {"mediaType": layer.media_type, "digest": f"sha256:{LAYER}", "size": 10}
+        {"mediaType": layer.media_type, "digest": f"sha256:{BELOW}", "size": 30},
+        {"mediaType": layer.media_type, "digest": f"sha256:{LAYER}", "size": 10},
     ]
+    assert content["annotations"] == {"io.qingkong.image.base-layers": "1"}
     assert content["config"]["digest"] == f"sha256:{BELOW}"
     assert content["schemaVersion"] == 2
 

@@ -104,7 +104,7 @@ async def assemble_layout(request: OciLayoutRequest, options: ImageAssembly) -> 
     ]
     config = image_config(base.config, plan.recipe, plan.diff_ids, plan.labels, options.created)
     layers = (*base.layers, *ours)
-    image = manifest(config.blob, layers)
+    image = manifest(config.blob, base.layers, ours)
     platform = {"architecture": base.config.architecture, "os": base.config.os}
     if base.config.variant:
         platform["variant"] = base.config.variant
