@@ -22,6 +22,7 @@ packages_for() {
     zypper:engine | pacman:engine | apk:engine) echo docker ;;
     brew:python*) echo "${2/python/python@}" ;;
     dnf:debootstrap | zypper:debootstrap | pacman:debootstrap | apk:debootstrap) echo debootstrap ;;
+    *:openssl) echo openssl ;;
     zypper:mariadb | pacman:mariadb | apk:mariadb | brew:mariadb) echo mariadb ;;
   esac
 }

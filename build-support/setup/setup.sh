@@ -26,7 +26,7 @@ needs() {
     code) echo compiler python3.9 python3.12 ;;
     engine) echo engine ;;
     image) echo engine compiler python3.9 python3.12 ;;
-    test) echo engine compiler python3.9 python3.12 mariadb registry ;;
+    test) echo engine compiler python3.9 python3.12 mariadb registry openssl ;;
     debootstrap) echo debootstrap ;;
     *) fail "no such task: $1. There are: code, engine, image, test, debootstrap." ;;
   esac
@@ -40,6 +40,8 @@ is_here() {
     debootstrap) [[ -x /usr/sbin/debootstrap ]] || has debootstrap ;;
     registry) has docker-registry && has skopeo ;;
     mariadb) (PATH=$PATH:/usr/sbin && has mariadbd && has mariadb-install-db) ;;
+    # What signatures of images are verified with.
+    openssl) has openssl ;;
     # Pants itself runs on 3.9; native wheels are built for 3.12, against its headers.
     python3.9) find_python 3.9 >/dev/null ;;
     python3.12) find_python 3.12 headers >/dev/null ;;

@@ -59,6 +59,7 @@ def test_tests_need_a_database_server_too(bare: Machine) -> None:
     result = bare.setup("test")
     assert result.returncode == 1
     assert "mariadb-server-core mariadb-client-core" in result.stderr
+    assert " openssl" in result.stderr, "for signatures of images"
 
 
 def test_a_python_that_the_distribution_has_comes_from_it(bare: Machine) -> None:
