@@ -1,7 +1,7 @@
 """Compares MySQL drivers against a MariaDB that it starts, and writes docs/benchmarks/driver.md.
 
-    ./pants run benchmarks/driver:driver                        # all of it, for the page
-    ./pants run benchmarks/driver:driver -- --quick --out DIR   # to see that it works
+./pants run benchmarks/driver:driver                        # all of it, for the page
+./pants run benchmarks/driver:driver -- --quick --out DIR   # to see that it works
 """
 
 from __future__ import annotations
@@ -14,16 +14,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from integration.mariadb import MariaDBError
+
 from driver import report
+from driver.recording import record_profile
 from driver.server import serving
 from driver.timing import Size
-from driver.variants import ATTEMPTS, VARIANTS, Process, Variant, VariantError
+from driver.variants import ATTEMPTS, RECORDING, VARIANTS, Process, Variant, VariantError
 from measuring.environment import environment
 from measuring.rounds import Measurements, interleaved
 
 FULL = Size(rows=100_000, points=3_000, inserts=10_000, pooled=60)
 QUICK = Size(rows=500, points=20, inserts=50, pooled=1)
 WORKLOADS: tuple[str, ...] = ("scan", "point", "insert", "pool")
+# What `asyncmy-profile-guided` is compiled by.
+PROFILE = Path("3rdparty/asyncmy/patches/profile-data.patch")
 # A new process of one variant.
 Start = Callable[[], Process]
 
@@ -52,8 +57,8 @@ def compare(
     workloads: Sequence[str],
     size: Size,
     rounds: int,
-) -> tuple[Measurements, str]:
-    """Measure, and return with it the version of the server.
+) -> tuple[Measurements, dict[str, str]]:
+    """Measure, and return with it the versions of server and drivers.
 
     Raises:
         VariantError: a variant is not what it should be, or gives other rows than the first.
@@ -74,7 +79,7 @@ def compare(
             )
             for variant in variants
         }
-        same_answers(starts, size)
+        versions = {"server": f"MariaDB {version}", "drivers": same_answers(starts, size)}
         results = interleaved(
             {
                 name: functools.partial(turn, start, workloads, size)
@@ -84,18 +89,24 @@ def compare(
             warmups=0,
             progress=progress,
         )
-    return results, version
+    return results, versions
 
 
-def same_answers(starts: Mapping[str, Start], size: Size) -> None:
-    """Refuse variants that give other rows than the first, or that are the same library."""
+def same_answers(starts: Mapping[str, Start], size: Size) -> str:
+    """Refuse variants that give other rows than the first, or that are the same library.
+
+    Returns the names and versions of those that do not say it in their names.
+    """
     answers: dict[str, str] = {}
+    versions = []
     libraries: dict[str, str] = {}
     for name, start in starts.items():
         with start() as process:
             answers[name] = process.ask("digest", size)
             identity = process.ask("identify")
         process.variant.check(identity)
+        if process.variant.version is None:
+            versions.append(f"{name} {identity['version']}")
         content = repr(sorted(identity["libraries"].items()))
         if identity["libraries"] and content in libraries:
             raise VariantError(
@@ -107,16 +118,33 @@ def same_answers(starts: Mapping[str, Start], size: Size) -> None:
     for name, answer in answers.items():
         if answer != answers[first]:
             raise VariantError(f"{name} gives other rows than {first}: they cannot be compared")
+    return ", ".join([f"asyncmy {VARIANTS[0].version}", *versions])
+
+
+def record(pexes: Path, size: Size) -> list[str]:
+    """Record a profile of the instrumented build; return the names of the modules it is of."""
+    with (
+        tempfile.TemporaryDirectory(prefix="pex") as cache,
+        serving(size.rows) as (server, _),
+    ):
+        pex = pexes / f"{RECORDING.name}.pex"
+        start = functools.partial(Process, RECORDING, pex, server, Path(cache))
+        return record_profile(start, size, PROFILE)
 
 
 def main(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks/driver", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="benchmarks/driver", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--variants", type=Path, required=True, help="where the PEXes are")
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks"))
     parser.add_argument("--rounds", type=int, help="default: 20, or 2 with --quick")
     parser.add_argument("--quick", action="store_true", help="small sizes; never for the page")
     parser.add_argument("--attempts", action="store_true", help="what else was tried, scans only")
+    parser.add_argument("--record-profile", action="store_true", help=f"write {PROFILE} anew")
     options = parser.parse_args(argv)
+    if options.rounds is not None and options.rounds < 1:
+        parser.error(f"--rounds={options.rounds}: there must be at least 1")
     if options.quick and options.out == parser.get_default("out"):
         parser.error("--quick needs --out DIRECTORY: its figures are not for the page")
     size = QUICK if options.quick else FULL
@@ -124,15 +152,17 @@ def main(argv: Sequence[str]) -> int:
     variants, workloads, section = VARIANTS, WORKLOADS, "results"
     if options.attempts:
         variants, workloads, section = ATTEMPTS, ("scan", "point"), "attempts"
+    if options.record_profile:
+        print(f"recorded {', '.join(record(options.variants, size))} into {PROFILE}")
+        return 0
     # Before the work, not after it.
-    record = environment()
+    where = environment()
     try:
-        results, version = compare(variants, options.variants, workloads, size, rounds)
-    except VariantError as error:
+        results, versions = compare(variants, options.variants, workloads, size, rounds)
+    except (VariantError, MariaDBError) as error:
         print(f"benchmarks/driver: {error}", file=sys.stderr)
         return 1
-    record["server"] = f"MariaDB {version}"
-    report.write(options.out, section, results, workloads, size, record)
+    report.write(options.out, section, results, workloads, size, where | versions)
     print(f"wrote {options.out}/driver.md, section {section!r}")
     for workload in workloads:
         print(f"\n{report.headings(size)[workload]}\n{report.table(results, workload)}")

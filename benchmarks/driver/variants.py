@@ -69,7 +69,7 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("mysqlclient", "MySQLdb", None, "custom"),
 )
 
-# What was tried to beat the index's wheel: benchmarks/driver/attempts/BUILD. First by flags and
+# What was tried to beat the index's wheel: 3rdparty/asyncmy/BUILD. First by flags and
 # settings of the compilers alone, then with the patch that made `speed`.
 ATTEMPTS: tuple[Variant, ...] = (
     VARIANTS[0],
@@ -89,6 +89,10 @@ ATTEMPTS: tuple[Variant, ...] = (
 )
 
 
+# Built to write down what it runs through.
+RECORDING = Variant("asyncmy-recording", "asyncmy", "0.2.18+recording", "recording")
+
+
 @dataclass
 class Process:
     """A variant's process, started on entry and ended on exit.
@@ -97,12 +101,14 @@ class Process:
         pex: the file to run.
         connection: how to reach the server, for the driver's `connect`.
         cache: where PEXes unpack themselves.
+        variables: of its environment, beside those of this process.
     """
 
     variant: Variant
     pex: Path
     connection: Mapping[str, str | int]
     cache: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[str] = field(init=False)
 
     def __enter__(self) -> Self:
@@ -113,7 +119,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**kept, "PEX_ROOT": str(self.cache)},
+            env={**kept, **self.variables, "PEX_ROOT": str(self.cache)},
         )
         return self
 

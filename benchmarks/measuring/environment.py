@@ -20,8 +20,10 @@ def environment(**more: str) -> dict[str, str]:
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "commit": _commit(),
         "processor": f"{_value(_CPU_INFO, 'model name', ':')}, {os.cpu_count()} cores",
-        "memory": _value(_MEMORY_INFO, "MemTotal", ":"),
-        "system": f"{_value(_OS_RELEASE, 'PRETTY_NAME', '=')}, Linux {platform.release()}",
+        "memory": _memory(),
+        # Without what the builder of the kernel called it.
+        "system": f"{_value(_OS_RELEASE, 'PRETTY_NAME', '=')}, "
+        f"Linux {platform.release().partition('-')[0]}",
         "python": platform.python_version(),
         "load before": f"{os.getloadavg()[0]:.2f}",
         **more,
@@ -39,6 +41,12 @@ def _value(path: Path, name: str, separator: str) -> str:
         if key.strip() == name:
             return value.strip().strip('"')
     return _UNKNOWN
+
+
+def _memory() -> str:
+    """As the kernel has it, in GiB."""
+    kilobytes, _, unit = _value(_MEMORY_INFO, "MemTotal", ":").partition(" ")
+    return f"{int(kilobytes) / 2**20:.0f} GiB" if unit == "kB" else _UNKNOWN
 
 
 def _commit() -> str:

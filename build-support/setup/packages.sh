@@ -10,10 +10,12 @@ packages_for() {
     apt-get:debootstrap) echo debootstrap debian-archive-keyring ;;
     # The programs without the service.
     apt-get:mariadb) echo mariadb-server-core mariadb-client-core ;;
+    apt-get:mariadb-headers) echo libmariadb-dev ;;
     # Debian and Ubuntu have only the Python of their release.
     apt-get:python*) ! apt_has "$2" || echo "$2" "$2-venv" "$2-dev" ;;
     dnf:engine) echo moby-engine docker-cli ;;
     dnf:mariadb) echo mariadb-server ;;
+    dnf:mariadb-headers) echo mariadb-connector-c-devel ;;
     dnf:python*) echo "$2" "$2-devel" ;;
     dnf:compiler | zypper:compiler) echo gcc glibc-devel ;;
     zypper:python*) echo "${2/./}" "${2/./}-devel" ;;
@@ -23,6 +25,10 @@ packages_for() {
     brew:python*) echo "${2/python/python@}" ;;
     dnf:debootstrap | zypper:debootstrap | pacman:debootstrap | apk:debootstrap) echo debootstrap ;;
     *:openssl) echo openssl ;;
+    pacman:mariadb-headers) echo mariadb-libs ;;
+    zypper:mariadb-headers) echo libmariadb-devel ;;
+    apk:mariadb-headers) echo mariadb-connector-c-dev ;;
+    brew:mariadb-headers) echo mariadb-connector-c ;;
     zypper:mariadb | pacman:mariadb | apk:mariadb | brew:mariadb) echo mariadb ;;
   esac
 }

@@ -7,7 +7,7 @@
 #   code          Pythons and a C compiler: lint, fmt, check, lock
 #   engine        a container engine that answers
 #   image         both, and the base image
-#   test          the same, and a MariaDB and a registry for the tests to start
+#   test          the same, and what the tests start: a database, a registry, other programs
 #   debootstrap   what the stand-in for the base image is made with
 #
 # Installing is for root on Debian and Ubuntu only; elsewhere it says what to install and stops.
@@ -26,7 +26,7 @@ needs() {
     code) echo compiler python3.9 python3.12 ;;
     engine) echo engine ;;
     image) echo engine compiler python3.9 python3.12 ;;
-    test) echo engine compiler python3.9 python3.12 mariadb registry openssl ;;
+    test) echo engine compiler python3.9 python3.12 mariadb registry openssl mariadb-headers ;;
     debootstrap) echo debootstrap ;;
     *) fail "no such task: $1. There are: code, engine, image, test, debootstrap." ;;
   esac
@@ -42,6 +42,8 @@ is_here() {
     mariadb) (PATH=$PATH:/usr/sbin && has mariadbd && has mariadb-install-db) ;;
     # What signatures of images are verified with.
     openssl) has openssl ;;
+    # For the driver that benchmarks/driver compares with and that is built here.
+    mariadb-headers) [[ -e /usr/include/mariadb/mysql.h || -e /usr/include/mysql/mysql.h ]] ;;
     # Pants itself runs on 3.9; native wheels are built for 3.12, against its headers.
     python3.9) find_python 3.9 >/dev/null ;;
     python3.12) find_python 3.12 headers >/dev/null ;;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -60,6 +61,21 @@ def test_tests_need_a_database_server_too(bare: Machine) -> None:
     assert result.returncode == 1
     assert "mariadb-server-core mariadb-client-core" in result.stderr
     assert " openssl" in result.stderr, "for signatures of images"
+
+
+def test_a_driver_that_is_built_for_comparison_needs_headers() -> None:
+    # By the thing's own name: whether it is missing here depends on the machine.
+    asked = subprocess.run(
+        [
+            "bash",
+            "-c",
+            "source build-support/setup/packages.sh; packages_for apt-get mariadb-headers",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert asked.stdout == "libmariadb-dev\n"
 
 
 def test_a_python_that_the_distribution_has_comes_from_it(bare: Machine) -> None:

@@ -116,6 +116,7 @@ def test_the_environment_names_no_machine() -> None:
     assert list(record)[-1] == "server"
     assert record["python"].startswith("3.12")
     assert "cores" in record["processor"]
+    assert record["memory"].endswith(" GiB")
     assert str(Path.home()) not in environment_list(record).replace("\n", " ").split()
     assert "- server: MariaDB 1.2.3" in environment_list(record).splitlines()
 
