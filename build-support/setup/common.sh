@@ -23,15 +23,22 @@ is_root() {
   [[ $(id -u) == 0 ]]
 }
 
-# Debian and Ubuntu themselves, not what is made from them. A test gives another os-release.
-is_debian() {
+# The ID of the system. A test gives another os-release.
+system_id() {
   local key value
   while IFS='=' read -r key value; do
     if [[ $key == ID ]]; then
-      value=${value//\"/}
-      [[ $value == debian || $value == ubuntu ]] && has apt-get
+      printf '%s\n' "${value//\"/}"
       return
     fi
   done <"${SETUP_OS_RELEASE:-/etc/os-release}"
-  return 1
 } 2>/dev/null
+
+is_ubuntu() {
+  [[ $(system_id) == ubuntu ]]
+}
+
+# Debian and Ubuntu themselves, not what is made from them.
+is_debian() {
+  [[ $(system_id) == debian || $(system_id) == ubuntu ]] && has apt-get
+}

@@ -26,7 +26,10 @@ needs() {
     code) echo compiler python3.9 python3.12 ;;
     engine) echo engine ;;
     image) echo engine compiler python3.9 python3.12 ;;
-    test) echo engine compiler python3.9 python3.12 mariadb registry openssl mariadb-headers ;;
+    test)
+      echo engine compiler python3.9 python3.12 mariadb mariadb-headers registry openssl nginx \
+        chromium
+      ;;
     debootstrap) echo debootstrap ;;
     *) fail "no such task: $1. There are: code, engine, image, test, debootstrap." ;;
   esac
@@ -44,6 +47,9 @@ is_here() {
     openssl) has openssl ;;
     # For the driver that benchmarks/driver compares with and that is built here.
     mariadb-headers) [[ -e /usr/include/mariadb/mysql.h || -e /usr/include/mysql/mysql.h ]] ;;
+    nginx) PATH=$PATH:/usr/sbin has nginx ;;
+    # Ubuntu has it as a snap only, which containers can not run; the browser's tests say so.
+    chromium) has chromium-headless-shell || has chromium || is_ubuntu ;;
     # Pants itself runs on 3.9; native wheels are built for 3.12, against its headers.
     python3.9) find_python 3.9 >/dev/null ;;
     python3.12) find_python 3.12 headers >/dev/null ;;

@@ -56,11 +56,23 @@ def test_a_client_without_an_engine_is_not_one(bare: Machine) -> None:
     ]
 
 
-def test_tests_need_a_database_server_too(bare: Machine) -> None:
+def test_tests_need_servers_and_a_browser_too(bare: Machine) -> None:
     result = bare.setup("test")
     assert result.returncode == 1
-    assert "mariadb-server-core mariadb-client-core" in result.stderr
-    assert " openssl" in result.stderr, "for signatures of images"
+    assert " mariadb-server-core mariadb-client-core " in result.stderr
+    assert " openssl " in result.stderr, "for signatures of images"
+    assert result.stderr.rstrip().endswith(" nginx-light chromium")
+    # A release that has it without windows.
+    bare.program("apt-cache", '[ "$2" = chromium-headless-shell ] && echo "  Candidate: 1"')
+    assert " nginx-light chromium-headless-shell\n" in bare.setup("test").stderr
+
+
+def test_ubuntu_has_no_browser_to_install(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, os_release="ID=ubuntu\n")
+    machine.program("apt-get")
+    result = machine.setup("test")
+    assert " nginx-light\n" in result.stderr
+    assert "chromium" not in result.stderr
 
 
 def test_a_driver_that_is_built_for_comparison_needs_headers() -> None:

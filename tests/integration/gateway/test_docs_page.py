@@ -1,0 +1,143 @@
+"""The page at /docs in a browser: of a service, and of all of them through the gateway."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from integration.gateway.browser import Page, browser
+from integration.gateway.processes import START_SECONDS, command, gateway
+from integration.gateway.support import serving
+from integration.serving import SECRET
+
+OPERATIONS = """[...document.querySelectorAll(".opblock")].map(block =>
+  block.querySelector(".opblock-summary-method").innerText + " " +
+  block.querySelector(".opblock-summary-path").innerText.replace(/\\u200b/g, ""))"""
+#: What the shop serves, with its own health.
+SHOP = {
+    *("GET /shop/products", "POST /shop/products", "GET /shop/products/{id}"),
+    *("GET /shop/orders", "POST /shop/orders", "GET /shop/orders/{id}"),
+}
+POST = ".opblock-post:has([data-path='/shop/products'])"
+
+
+@contextmanager
+def shop(folder: Path) -> Iterator[str]:
+    """The example app on a database of its own, served by ``runserver-aio``; gives the URL."""
+    environment = {
+        "QK_INSTALLED_APPS": '["apps.shop"]',
+        "QK_SECRET_KEY": SECRET,
+        "QK_DATA_DIR": str(folder),
+    }
+    migrate = command(name="migrate", **environment)
+    _, log = migrate.communicate(timeout=START_SECONDS)
+    assert migrate.returncode == 0, log
+    with gateway(name="runserver-aio", **environment) as (_process, url):
+        yield url
+
+
+def crm() -> FastAPI:
+    """A second service."""
+    app = FastAPI(title="crm")
+
+    @app.get("/crm/customers/{number}")
+    def customer(number: int) -> dict[str, int]:
+        return {"number": number}
+
+    return app
+
+
+@pytest.fixture(scope="module")
+def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Of the service and of the gateway."""
+    with shop(tmp_path_factory.mktemp("shop")) as service, serving(crm()) as crm_port:
+        upstreams = ["--upstream", f"shop={service}"]
+        upstreams += ["--upstream", f"crm=http://127.0.0.1:{crm_port}"]
+        with gateway(*upstreams) as (_process, url):
+            yield {"service": service, "gateway": url}
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A browser for the module."""
+    with browser(tmp_path_factory.mktemp("browser")) as found:
+        yield found
+
+
+@pytest.mark.parametrize("where", ["service", "gateway"])
+def test_the_page_shows_the_operations_and_runs_one(
+    page: Page, urls: dict[str, str], where: str
+) -> None:
+    url = urls[where]
+    page.requested.clear()
+    page.open(f"{url}/docs")
+    shown = set(page.wait_for(f"{OPERATIONS}.length > 4 && {OPERATIONS}"))
+    assert shown >= SHOP
+    if where == "gateway":
+        assert shown == SHOP | {"GET /crm/customers/{number}"}
+    # "Try it out": a product is made, and is really there.
+    page.click(f"{POST} .opblock-summary-control")
+    page.click(f"{POST} .try-out__btn")
+    product = {"sku": f"from-{where}-{time.time_ns()}", "name": "Rocket", "price": "9.50"}
+    page.wait_for(f"document.querySelector({json.dumps(POST + ' textarea')}) !== null")
+    page.evaluate(
+        f"""(() => {{
+          const area = document.querySelector({json.dumps(POST + " textarea")});
+          const set = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set;
+          set.call(area, {json.dumps(json.dumps(product))});
+          area.dispatchEvent(new Event("input", {{ bubbles: true }}));
+        }})()"""
+    )
+    page.click(f"{POST} .execute")
+    status = json.dumps(f"{POST} .live-responses-table tbody .response-col_status")
+    said = page.wait_for(f"document.querySelector({status})?.innerText")
+    assert said.startswith("201"), page.evaluate("document.body.innerText")
+    found = httpx.get(f"{url}/shop/products?page_size=100").json()
+    assert product["sku"] in [item["sku"] for item in found["results"]]
+    # All came from here, and nothing was refused or went wrong.
+    assert [request for request in page.requested if not is_local(request, url)] == []
+    assert page.failed == []
+    assert page.complaints == []
+
+
+def is_local(request: str, url: str) -> bool:
+    return request.startswith((f"{url}/", "data:", "blob:"))
+
+
+@pytest.mark.parametrize("where", ["service", "gateway"])
+def test_the_files_are_cached_and_small(urls: dict[str, str], where: str) -> None:
+    with httpx.Client(base_url=urls[where]) as http:
+        answer = http.get("/docs")
+        assert answer.headers["cache-control"] == "no-cache"
+        assert "script-src 'self';" in answer.headers["content-security-policy"]
+        assert "<script>" not in answer.text
+        (script,) = (
+            part.partition('"')[0]
+            for part in answer.text.split('src="')[1:]
+            if "swagger-ui-bundle.js" in part
+        )
+        packed = http.get(f"/{script}")
+        assert packed.headers["content-encoding"] == "gzip"
+        assert packed.headers["cache-control"] == "public, max-age=31536000, immutable"
+        plain = http.get(f"/{script}", headers={"Accept-Encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert plain.content == packed.content
+        assert int(packed.headers["content-length"]) < len(plain.content) / 2
+        assert "Accept-Encoding" in packed.headers["vary"]
+        # Of a release before or after: not to be kept.
+        version = script.split("/")[2]
+        other = http.get(f"/{script.replace(version, 'another')}")
+        assert (other.status_code, other.headers["cache-control"]) == (200, "no-cache")
+        for path in ("secrets.txt", "..%2fpage.py", "METADATA"):
+            missing = http.get(f"/docs/swagger-ui/{version}/{path}")
+            assert missing.status_code in (400, 404), path
+            assert "error" in missing.json()
+        redirect = http.get("/docs/oauth2-redirect")
+        assert redirect.status_code == 200
+        assert "default-src 'none'" in redirect.headers["content-security-policy"]
