@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from integration.gateway.browser import Page, browser
-from integration.gateway.processes import START_SECONDS, command, gateway
+from integration.gateway.example import shop
+from integration.gateway.processes import gateway
 from integration.gateway.support import serving
-from integration.serving import SECRET
 
 OPERATIONS = """[...document.querySelectorAll(".opblock")].map(block =>
   block.querySelector(".opblock-summary-method").innerText + " " +
@@ -25,21 +23,6 @@ SHOP = {
     *("GET /shop/orders", "POST /shop/orders", "GET /shop/orders/{id}"),
 }
 POST = ".opblock-post:has([data-path='/shop/products'])"
-
-
-@contextmanager
-def shop(folder: Path) -> Iterator[str]:
-    """The example app on a database of its own, served by ``runserver-aio``; gives the URL."""
-    environment = {
-        "QK_INSTALLED_APPS": '["apps.shop"]',
-        "QK_SECRET_KEY": SECRET,
-        "QK_DATA_DIR": str(folder),
-    }
-    migrate = command(name="migrate", **environment)
-    _, log = migrate.communicate(timeout=START_SECONDS)
-    assert migrate.returncode == 0, log
-    with gateway(name="runserver-aio", **environment) as (_process, url):
-        yield url
 
 
 def crm() -> FastAPI:
