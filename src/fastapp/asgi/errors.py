@@ -83,6 +83,17 @@ async def handle_unstorable_value(_request: Request, exc: UnstorableValue) -> Re
     return error_response(422, "validation_error", "The request is not valid.", detail)
 
 
+async def handle_overflow(_request: Request, exc: OverflowError) -> Response:
+    """A number that is too large for a column of SQLite, to store or to look for: 422.
+
+    Servers of databases compare such numbers; SQLite's driver does not take them.
+    """
+    if "SQLite INTEGER" not in str(exc):
+        raise exc
+    detail = [{"loc": [], "message": "expected whole numbers of at most 8 bytes", "type": "value"}]
+    return error_response(422, "validation_error", "The request is not valid.", detail)
+
+
 async def handle_does_not_exist(_request: Request, _exc: DoesNotExist) -> Response:
     """A row that is not there: 404, without the query."""
     return error_response(404, "not_found", "Not found.")
@@ -115,6 +126,7 @@ _HANDLERS: dict[type[Exception], Handler] = {
     HTTPException: handle_http_exception,
     RequestValidationError: handle_validation_error,
     UnstorableValue: handle_unstorable_value,
+    OverflowError: handle_overflow,
     DoesNotExist: handle_does_not_exist,
     IntegrityError: handle_integrity_error,
     DBConnectionError: handle_database_error,

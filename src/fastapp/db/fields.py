@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from tortoise.fields import DatetimeField
@@ -44,6 +45,11 @@ class DateTimeField(DatetimeField[T_DATETIME]):
         Raises:
             UnstorableValue: as in :meth:`to_db_value`.
         """
+        if isinstance(value, str):
+            # SQLite gives text. Before time zones had whole minutes their offsets have seconds,
+            # which the parser of Tortoise ORM does not know.
+            with suppress(ValueError):
+                value = datetime.datetime.fromisoformat(value)
         try:
             return super().to_python_value(value)
         except OverflowError:

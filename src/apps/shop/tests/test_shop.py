@@ -57,6 +57,28 @@ async def test_wrong_products(shop: AsyncClient, changes: dict[str, Any], field:
     assert answer.json()["detail"][0]["loc"] == ["body", field]
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "1883-01-01T00:00:00Z"])
+async def test_a_moment_before_time_zones_had_whole_minutes(shop: AsyncClient, moment: str) -> None:
+    made = await shop.post("/shop/products", json={**ROCKET, "released_at": moment})
+    assert made.status_code == 201
+    listed = await shop.get("/shop/products")
+    assert listed.status_code == 200
+    assert listed.json()["results"] == [made.json()]
+
+
+async def test_numbers_beyond_the_database_are_a_mistake_of_the_client(shop: AsyncClient) -> None:
+    huge = 2**63
+    line = {"product_id": huge, "quantity": 1}
+    for answer in (
+        await shop.get(f"/shop/products/{huge}"),
+        await shop.get(f"/shop/orders/{huge}"),
+        await shop.post("/shop/orders", json={"customer": "x", "lines": [line]}),
+    ):
+        assert (answer.status_code, answer.json()["error"]) == (422, "validation_error")
+        assert "8 bytes" in answer.json()["detail"][0]["message"]
+    assert (await shop.get(f"/shop/products/{huge - 1}")).status_code == 404
+
+
 async def test_a_sku_is_unique(shop: AsyncClient) -> None:
     await make(shop)
     again = await shop.post("/shop/products", json=ROCKET)
