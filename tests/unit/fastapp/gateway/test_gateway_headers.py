@@ -16,6 +16,7 @@ from fastapp.gateway.headers import (
     response_headers,
     trust,
 )
+from fastapp.gateway.paths import upstream_path
 
 STRANGER = Hop("192.0.2.1", False, "http", b"shop.example", "id-1")
 PROXY = Hop("10.0.0.1", True, "http", b"shop.example", "id-1")
@@ -141,3 +142,48 @@ def test_locations(rewrite: Rewrite, given_location: bytes, expected: bytes | No
 @given(st.binary(max_size=60))
 def test_a_location_of_any_bytes_is_no_error(location: bytes) -> None:
     Rewrite(UP, "", "https://e.com", "/shop")(location)
+
+
+PATHS = st.text("/.%2Fabc?=&#;~-_shop", max_size=20).map(lambda text: f"/{text}")
+
+
+@given(PATHS)
+def test_every_address_of_the_service_becomes_the_clients(path: str) -> None:
+    for up in (UP, UP.replace("10.0.0.5", "Backend").lower(), "//10.0.0.5:8001"):
+        upstream = UP if "10.0.0.5" in up else up
+        rewrite = Rewrite(upstream, "", "http://e.com")
+        assert rewrite(f"{up}{path}".encode()) == f"http://e.com{path}".encode()
+
+
+@given(
+    st.sampled_from(["https", "http", "ftp", "ws"]),
+    st.from_regex(r"[a-z]{1,8}(:[0-9]{2,4})?", fullmatch=True),
+    PATHS,
+)
+def test_no_address_of_another_is_touched(scheme: str, host: str, path: str) -> None:
+    location = f"{scheme}://{host}.example{path}".encode()
+    for prefix in ("", "/shop"):
+        assert Rewrite(UP, "", "https://e.com", prefix)(location) == location
+
+
+@given(PATHS)
+def test_a_prefix_is_left_out_on_the_way_in_and_put_back_on_the_way_out(path: str) -> None:
+    inner = upstream_path(f"/shop{path}", "shop", "/base", strip=True)
+    assert inner == f"/base{path}"
+    if path.startswith("//"):
+        return  # a Location of two slashes is a host
+    rewrite = Rewrite(UP, "/base", "http://e.com", "/shop")
+    assert rewrite(inner.encode()) == f"/shop{path}".encode()
+    assert rewrite(f"{UP}{inner}".encode()) == f"http://e.com/shop{path}".encode()
+
+
+@given(headers_of_any_kind)
+def test_passing_two_gateways_is_like_passing_one_that_is_trusted(headers: Headers) -> None:
+    """Nothing is added twice, lost, or believed of the one that may not be."""
+    once = request_headers(headers, STRANGER)
+    twice = request_headers(once, PROXY)
+    differs = {b"x-forwarded-for"}
+    assert [item for item in twice if item[0] not in differs] == [
+        item for item in once if item[0] not in differs
+    ]
+    assert dict(twice)[b"x-forwarded-for"] == b"192.0.2.1, 10.0.0.1"
