@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ from integration.gateway.proxies import other_proxy, printed
 from integration.gateway.services import Service
 from integration.gateway.support import SECONDS, raw, serving, wait_for
 from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 KINDS = ("nginx", "envoy")
 MIB = 1 << 20
@@ -47,18 +49,16 @@ class Proxied:
         """What the service saw of the headers: values by name."""
         lines = [f"GET {target} HTTP/1.1", f"Host: {host or f'127.0.0.1:{self.port}'}", *headers]
         request = "\r\n".join([*lines, "Connection: close", "", ""]).encode()
-        answer = httpx_body(raw(self.port, request))
+        answer = json_of(raw(self.port, request))
         found: dict[str, list[str]] = {}
         for name, value in answer["headers"]:
             found.setdefault(name, []).append(value)
         return found
 
 
-def httpx_body(answer: bytes) -> dict[str, list[list[str]]]:
+def json_of(answer: bytes) -> dict[str, Any]:
     """The JSON in a raw answer, chunked or not."""
-    found: dict[str, list[list[str]]] = json.loads(
-        answer[answer.index(b"{") : answer.rindex(b"}") + 1]
-    )
+    found: dict[str, Any] = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
     return found
 
 
@@ -118,7 +118,7 @@ def test_path_and_query_arrive_byte_by_byte(
     proxied: Proxied, target: str, path: str, query: str
 ) -> None:
     request = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-    seen = httpx_body(raw(proxied.port, request.encode()))
+    seen = json_of(raw(proxied.port, request.encode()))
     assert (seen["raw_path"], seen["query"]) == (path, query)
 
 
@@ -221,7 +221,9 @@ def test_websockets_pass(proxied: Proxied) -> None:
     async def talk() -> None:
         for path in ("/shop/ws?a=b%2Fc", "/v1/crm/ws"):
             url = f"ws://127.0.0.1:{proxied.port}{path}"
-            async with connect(url, proxy=None, subprotocols=["v1", "v2"]) as client:
+            async with connect(
+                url, proxy=None, subprotocols=[Subprotocol("v1"), Subprotocol("v2")]
+            ) as client:
                 assert client.subprotocol == "v2"
                 assert client.response is not None
                 assert client.response.headers.get_all("set-cookie") == ["ws=1", "ws2=2"]
