@@ -16,6 +16,8 @@ packages_for() {
     apt-get:chromium)
       if apt_has chromium-headless-shell; then echo chromium-headless-shell; else echo chromium; fi
       ;;
+    # What benchmarks send requests with.
+    apt-get:load) echo wrk hey ;;
     # Debian and Ubuntu have only the Python of their release.
     apt-get:python*) ! apt_has "$2" || echo "$2" "$2-venv" "$2-dev" ;;
     dnf:engine) echo moby-engine docker-cli ;;

@@ -8,6 +8,7 @@
 #   engine        a container engine that answers
 #   image         both, and the base image
 #   test          the same, and what the tests start: a database, a registry, other programs
+#   bench         what benchmarks/server needs: Pythons, a C compiler, nginx, load generators
 #   debootstrap   what the stand-in for the base image is made with
 #
 # Installing is for root on Debian and Ubuntu only; elsewhere it says what to install and stops.
@@ -28,10 +29,11 @@ needs() {
     image) echo engine compiler python3.9 python3.12 ;;
     test)
       echo engine compiler python3.9 python3.12 mariadb mariadb-headers registry openssl nginx \
-        chromium
+        chromium load
       ;;
+    bench) echo compiler python3.9 python3.12 nginx load ;;
     debootstrap) echo debootstrap ;;
-    *) fail "no such task: $1. There are: code, engine, image, test, debootstrap." ;;
+    *) fail "no such task: $1. There are: code, engine, image, test, bench, debootstrap." ;;
   esac
 }
 
@@ -50,6 +52,7 @@ is_here() {
     nginx) PATH=$PATH:/usr/sbin has nginx ;;
     # Ubuntu has it as a snap only, which containers can not run; the browser's tests say so.
     chromium) has chromium-headless-shell || has chromium || is_ubuntu ;;
+    load) has wrk && has hey ;;
     # Pants itself runs on 3.9; native wheels are built for 3.12, against its headers.
     python3.9) find_python 3.9 >/dev/null ;;
     python3.12) find_python 3.12 headers >/dev/null ;;
@@ -57,7 +60,7 @@ is_here() {
 }
 
 main() {
-  local task=${1:?"give a task: code, engine, image, test or debootstrap"} thing needed missing=()
+  local task=${1:?"give a task: code, engine, image, test, bench or debootstrap"} thing needed missing=()
   use_mirror
   needed=$(needs "$task")
   for thing in $needed; do

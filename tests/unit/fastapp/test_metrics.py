@@ -114,7 +114,7 @@ async def test_there_are_no_metrics_unless_asked_for(client: Client) -> None:
     "given", [None, "", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer é"]
 )
 async def test_metrics_are_for_those_who_know_the_token(client: Client, given: str | None) -> None:
-    headers = {} if given is None else {"Authorization": given.encode("latin-1")}
+    headers = {} if given is None else {b"Authorization": given.encode("latin-1")}
     with override_settings(**ON):
         async with client(create_application()) as http:
             refused = await http.get("/metrics", headers=headers)
