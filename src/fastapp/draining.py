@@ -17,8 +17,10 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.supervisors import Multiprocess
+
+from fastapp.coalescing import CoalescingProtocol
 
 #: Seconds in which clients that send one request after the other get an answer that tells them to
 #: connect anew, before idle connections are closed.
@@ -78,7 +80,7 @@ def waiting_connections(listeners: Sequence[socket.socket]) -> int:
     return waiting
 
 
-class DrainingProtocol(HttpToolsProtocol):
+class DrainingProtocol(CoalescingProtocol):
     """uvicorn's protocol, which answers a request that is on its way when the server ends."""
 
     _draining = False

@@ -68,7 +68,6 @@ def build_application(labels: Collection[str] | None = None) -> FastAPI:
     watch.attach(app)
     install_error_handlers(app)
     install_docs(app)
-    app.include_router(health_router)
     for config in served:
         sub = mounted.get(config.label)
         if sub is not None:
@@ -77,6 +76,8 @@ def build_application(labels: Collection[str] | None = None) -> FastAPI:
             router = app_router(config)
             if router is not None:
                 app.include_router(router, prefix=f"/{config.prefix}")
+    # Last, as routes are tried in order; no app can have its prefix.
+    app.include_router(health_router)
     return app
 
 

@@ -18,67 +18,11 @@ if TYPE_CHECKING:
     from fastapp.gateway.application import Gateway
 
 PROTOCOL: Final = "httptools"
-#: Most that is held back for a turn of the loop.
-HELD: Final = 32768
-
-
-class _Coalescing:
-    """A transport that writes once in a turn of the loop.
-
-    The server writes the head and the body of an answer separately, which is two system calls, the
-    most expensive part of a small request.
-    """
-
-    __slots__ = ("_held", "_loop", "_size", "raw")
-
-    def __init__(self, raw: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self.raw = raw
-        self._loop = loop
-        self._held: list[bytes] = []
-        self._size = 0
-
-    def write(self, data: bytes) -> None:
-        """Hold the data until the next turn of the loop, unless it is much."""
-        if not self._held:
-            self._loop.call_soon(self.flush)
-        self._held.append(data)
-        self._size += len(data)
-        if self._size > HELD:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what is held. Back-pressure is the transport's, which tells the protocol."""
-        held, self._held, self._size = self._held, [], 0
-        if held and not self.raw.is_closing():
-            self.raw.write(b"".join(held) if len(held) > 1 else held[0])
-
-    def close(self) -> None:
-        """Close when everything has been sent."""
-        self.flush()
-        self.raw.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.raw, name)
 
 
 class _GatewayProtocol(LimitedProtocol):
-    """Limits, and fewer system calls."""
-
     # The proxy has its own clock for bodies: it knows when it reads.
     body_timeout = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Hold answers together."""
-        super().connection_made(transport)
-        held: Any = _Coalescing(transport, self.loop)
-        self.transport = held
-
-    def handle_websocket_upgrade(self) -> None:
-        """Hand the plain transport over."""
-        held: Any = self.transport
-        held.flush()
-        self.transport = held.raw
-        super().handle_websocket_upgrade()
 
 
 def protocol(config: GatewayConfig) -> type[LimitedProtocol]:

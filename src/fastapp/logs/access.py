@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+import os
+import time
+from typing import Any, Final
 from urllib.parse import quote
 
 from starlette.types import Scope
 
 logger = logging.getLogger("fastapp.access")
+
+#: What a record has besides what it is about. To find the caller, the thread and the task for each
+#: takes half of the time that a line takes, and they are always the same.
+_TEMPLATE: Final = {
+    **vars(logging.LogRecord(logger.name, logging.INFO, __file__, 0, "", (), None)),
+    "funcName": "log_request",
+}
+# A forked process is another one.
+os.register_at_fork(after_in_child=lambda: _TEMPLATE.update(process=os.getpid()))
+
+
+class _AccessRecord(logging.LogRecord):
+    """A record that is quick to make."""
+
+    def __init__(self, message: str, fields: dict[str, Any]) -> None:
+        now = time.time()
+        self.__dict__ = {
+            **_TEMPLATE,
+            **fields,
+            "msg": message,
+            "created": now,
+            "msecs": int(now % 1 * 1000),
+        }
 
 
 def log_request(scope: Scope, status: int, seconds: float, fields: dict[str, Any]) -> None:
@@ -25,27 +50,23 @@ def log_request(scope: Scope, status: int, seconds: float, fields: dict[str, Any
     """
     if not logger.isEnabledFor(logging.INFO):
         return
-    client = scope.get("client")
+    host, port = scope.get("client") or ("-", 0)
     method = scope.get("method", "WEBSOCKET")
     path = raw_path(scope)
+    version = scope.get("http_version", "1.1")
     milliseconds = round(seconds * 1000, 3)
-    logger.info(
-        '%s:%s - "%s %s HTTP/%s" %d %.1fms',
-        *(client or ("-", 0)),
-        method,
-        path,
-        scope.get("http_version", "1.1"),
-        status,
-        milliseconds,
-        extra={
+    record = _AccessRecord(
+        f'{host}:{port} - "{method} {path} HTTP/{version}" {status} {milliseconds:.1f}ms',
+        {
             "method": method,
             "path": path,
             "status": status,
             "duration_ms": milliseconds,
-            "client": client[0] if client else "-",
+            "client": host,
             **fields,
         },
     )
+    logger.handle(record)
 
 
 def raw_path(scope: Scope) -> str:

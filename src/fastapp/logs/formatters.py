@@ -1,9 +1,10 @@
-"""One JSON object on each line, for log collectors."""
+"""The two forms of a line: for people, and one JSON object for log collectors."""
 
 from __future__ import annotations
 
 import json
 import logging
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,27 @@ _ORDINARY = frozenset(
         "color_message",
     )
 )
+
+
+class PlainFormatter(logging.Formatter):
+    """logging's own, which writes the date and time of a second once."""
+
+    _second = -1
+    _written = ""
+
+    def formatTime(  # noqa: N802 - the name is of logging
+        self, record: logging.LogRecord, datefmt: str | None = None
+    ) -> str:
+        """Local time as logging writes it, with milliseconds."""
+        if datefmt is not None:
+            return super().formatTime(record, datefmt)
+        second = int(record.created)
+        if second != self._second:
+            written = time.strftime(self.default_time_format, self.converter(second))
+            self._second, self._written = second, written
+        else:
+            written = self._written
+        return f"{written},{int(record.msecs):03d}"
 
 
 class JsonFormatter(logging.Formatter):

@@ -18,6 +18,7 @@ def logging_config(settings: BaseSettings) -> dict[str, Any]:
         "filters": {"context": {"()": "fastapp.logs.context_filter.ContextFilter"}},
         "formatters": {
             "plain": {
+                "()": "fastapp.logs.formatters.PlainFormatter",
                 "format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s",
             },
             "json": {"()": "fastapp.logs.formatters.JsonFormatter"},

@@ -6,7 +6,6 @@ import logging
 import re
 from collections.abc import Collection, Iterable
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastapp.asgi.responses import error_response
@@ -16,6 +15,8 @@ logger = logging.getLogger("fastapp.security")
 #: What DEBUG allows while ALLOWED_HOSTS is empty.
 DEVELOPMENT_HOSTS = (".localhost", "127.0.0.1", "[::1]")
 
+#: Host headers that are found allowed without another look.
+REMEMBERED = 256
 #: Close code of RFC 6455 for a message that a rule forbids.
 POLICY_VIOLATION = 1008
 
@@ -54,18 +55,32 @@ class AllowedHostsMiddleware:
         self.app = app
         self.allowed = tuple(allowed)
         self.exempt_paths = frozenset(exempt_paths)
+        self._seen: set[bytes] = set()
+
+    def _is_allowed(self, header: bytes) -> bool:
+        name = host_name(header.decode("latin-1"))
+        if name is None or not is_allowed(name, self.allowed):
+            return False
+        # Patterns allow names without end; the few that clients use are remembered.
+        if len(self._seen) < REMEMBERED:
+            self._seen.add(header)
+        return True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] not in ("http", "websocket") or scope["path"] in self.exempt_paths:
             await self.app(scope, receive, send)
             return
-        header = Headers(scope=scope).get("host", "")
-        name = host_name(header)
-        if name is not None and is_allowed(name, self.allowed):
+        header = b""
+        for name, value in scope["headers"]:
+            if name == b"host":
+                header = value
+                break
+        if header in self._seen or self._is_allowed(header):
             await self.app(scope, receive, send)
             return
-        logger.warning("host %r is not in ALLOWED_HOSTS (QK_ALLOWED_HOSTS)", header[:200])
+        shown = header.decode("latin-1")[:200]
+        logger.warning("host %r is not in ALLOWED_HOSTS (QK_ALLOWED_HOSTS)", shown)
         if scope["type"] == "websocket":
             # Closing before accepting makes the server answer the handshake with 403.
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastapp.asgi.responses import internal_error
+from fastapp.middleware.request_context import STARTED
 
 logger = logging.getLogger("fastapp.request")
 
 
 class CatchAllMiddleware:
-    """Lies inside the CORS middleware, so that browsers may read the 500 as well."""
+    """Lies inside the CORS middleware, so that browsers may read the 500 as well.
+
+    Whether an answer has begun is told by RequestContextMiddleware, which is around both.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -22,18 +26,11 @@ class CatchAllMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
-
-        async def watch(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
         try:
-            await self.app(scope, receive, watch)
+            await self.app(scope, receive, send)
         except Exception:
             logger.exception("unhandled error in %s %s", scope["method"], scope["path"])
-            if started:
+            if scope.get(STARTED):
                 # The head is out: only breaking the connection tells the client.
                 raise
             await internal_error()(scope, receive, send)

@@ -23,6 +23,9 @@ _HEAD: Final = frozenset(
     {"http.response.start", "websocket.accept", "websocket.http.response.start"}
 )
 _ID: Final = b"x-request-id"
+_LENGTH: Final = len(_ID)
+#: In the scope of a request whose head has been answered: it is too late for another answer.
+STARTED: Final = "fastapp.started"
 #: Nobody was there to hear the answer; the number that nginx writes.
 CLIENT_GONE: Final = 499
 
@@ -96,9 +99,13 @@ class RequestContextMiddleware:
             kind = message["type"]
             if kind in _HEAD:
                 status = message.get("status", 101)
-                headers = [item for item in message.get("headers", ()) if item[0].lower() != _ID]
-                headers.append(mark)
-                message["headers"] = headers
+                scope[STARTED] = True
+                headers = message.get("headers", ())
+                for name, _ in headers:
+                    if len(name) == _LENGTH and name.lower() == _ID:
+                        headers = [item for item in headers if item[0].lower() != _ID]
+                        break
+                message["headers"] = [*headers, mark]
             elif kind == "websocket.close" and not status:
                 status = 403
             # Before the client can act on the answer, and before what runs in the background.

@@ -1,13 +1,14 @@
 """The trace of the request that is being served.
 
-Imports nothing but the standard library: logging needs it in every command.
+Imports next to nothing: logging needs it in every command.
 """
 
 from __future__ import annotations
 
-import os
 from contextvars import ContextVar
 from typing import NamedTuple
+
+from fastapp.identifiers import random_bits
 
 _LOW_BITS = 1 << 64
 
@@ -48,6 +49,7 @@ def new_trace(ratio: float = 1.0) -> TraceContext:
         ratio: share of traces that are marked as sampled, from 0 to 1. It is decided by the trace
             id, as OpenTelemetry does.
     """
-    digits = os.urandom(24).hex()
-    sampled = ratio >= 1.0 or int(digits[16:32], 16) < ratio * _LOW_BITS
+    number = random_bits(192)
+    digits = f"{number:048x}"
+    sampled = ratio >= 1.0 or (number >> 64) % _LOW_BITS < ratio * _LOW_BITS
     return TraceContext(digits[:32], digits[32:], sampled)

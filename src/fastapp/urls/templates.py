@@ -27,6 +27,7 @@ class RouteNames:
         self._deepest = max((prefix.count("/") + 1 for prefix in self._labels), default=1)
         #: The application; given when it has been made.
         self.application: Any = None
+        self._known: dict[tuple[int, str], tuple[object, tuple[str, str]]] = {}
 
     def app(self, path: str) -> str:
         """Label of the app that a path belongs to, or "" of the framework's own and of none."""
@@ -37,23 +38,44 @@ class RouteNames:
                 return label
         return ""
 
-    def route(self, scope: Scope) -> str:
-        """The template of a request that has been served; in a mount that has no routes its own."""
+    def named(self, scope: Scope) -> tuple[str, str]:
+        """App and template of a request that has been served.
+
+        The template is the mount's for what a mounted application has no route for.
+        """
         # FastAPI keeps a route that was included apart from what it became by that.
         context = scope.get("fastapi", {}).get("effective_route_context")
+        route = context or scope.get("route") or scope.get("endpoint")
+        root: str = scope.get("root_path", "")
+        found = self._known.get((id(route), root))
+        if found is not None and found[0] is route:
+            return found[1]
+        names = self._find(scope, context, root)
+        if route is not None and names[1] != UNMATCHED:
+            # To find them takes longer than many an endpoint. No more than there are routes, also
+            # where an application makes new ones.
+            if len(self._known) > 2 * len(self._templates):
+                self._known.clear()
+            self._known[id(route), root] = (route, names)
+        return names
+
+    def _find(self, scope: Scope, context: Any, root: str) -> tuple[str, str]:
         route = getattr(context, "starlette_route", None) or context or scope.get("route")
         # Starlette adds to both at each mount.
-        template: str = scope.get("root_path", "").removeprefix(scope.get("app_root_path", ""))
+        template = root.removeprefix(scope.get("app_root_path", ""))
         if route is not None and not isinstance(route, Mount):
             template += getattr(route, "path_format", "")
         elif not template:
             # FastAPI does not tell of routes that are Starlette's, such as "/docs".
-            return self._endpoints.get(id(scope.get("endpoint")), UNMATCHED)
-        return template if template in self._templates else UNMATCHED
+            template = self._endpoints.get(id(scope.get("endpoint")), UNMATCHED)
+        if template not in self._templates:
+            return self.app(scope["path"]), UNMATCHED
+        return self.app(template), template
 
     def fields(self, scope: Scope) -> dict[str, Any]:
         """For the log."""
-        return {"app": self.app(scope["path"]), "route": self.route(scope)}
+        app, route = self.named(scope)
+        return {"app": app, "route": route}
 
     @cached_property
     def _endpoints(self) -> dict[int, str]:

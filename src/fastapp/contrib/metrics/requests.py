@@ -62,7 +62,7 @@ class RequestMetrics:
         if scope["type"] == "websocket":
             return
         method = scope["method"] if scope["method"] in METHODS else OTHER
-        app, route = self._names.app(scope["path"]), self._names.route(scope)
+        app, route = self._names.named(scope)
         key = (app, method, route, status)
         series = self._series.get(key)
         if series is None:
