@@ -28,7 +28,7 @@ lock: ## make the lockfiles anew
 	$(SETUP) code ./pants generate-lockfiles
 
 bench-server: ## measure the servers, and write docs/benchmarks/server.md
-	$(SETUP) bench ./pants package benchmarks/server:bench benchmarks/server:product
-	$(SETUP) bench dist/benchmarks.server/bench.pex --product dist/benchmarks.server/product.pex
+	$(SETUP) bench ./pants package benchmarks/server:product
+	./pants run benchmarks/server:bench -- --product dist/benchmarks.server/product.pex
 
 .PHONY: help image test lint fmt check lock bench-server

@@ -17,4 +17,6 @@ def test_make_is_only_a_doorway() -> None:
     assert doors == set(recipes)
     del recipes["help"]
     assert max(len(lines) for lines in recipes.values()) <= 2
-    assert all(line.startswith("$(SETUP) ") for lines in recipes.values() for line in lines)
+    assert all(lines[0].startswith("$(SETUP) ") for lines in recipes.values())
+    thin = ("$(SETUP) ", "./pants ")
+    assert all(line.startswith(thin) for lines in recipes.values() for line in lines)

@@ -11,8 +11,9 @@ import pytest
 
 from fastapp.conf import override_settings
 from fastapp.logs import configure_logging, logging_config, request_id_var
+from fastapp.logs.access import log_request
 from fastapp.logs.context_filter import ContextFilter
-from fastapp.logs.formatters import JsonFormatter
+from fastapp.logs.formatters import JsonFormatter, PlainFormatter
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +78,44 @@ def test_the_logging_setting_is_merged_in() -> None:
     assert config["root"] == {"level": "ERROR", "handlers": ["console"]}
     assert config["loggers"]["some.app"] == {"level": "DEBUG"}
     assert "aiosqlite" in config["loggers"]
+
+
+def test_extras_are_keys_of_the_line() -> None:
+    made = record("paid", request_id="r", trace_id="t" * 32, span_id="s" * 16, order=7, at={1, 2})
+    entry = json.loads(JsonFormatter().format(made))
+    assert (entry["order"], entry["trace_id"]) == (7, "t" * 32)
+    # What JSON has no form for.
+    assert entry["at"] == "{1, 2}"
+    assert "trace_id" not in json.loads(JsonFormatter().format(record("x", trace_id="-")))
+
+
+def test_plain_times_are_those_of_logging() -> None:
+    ours, theirs = PlainFormatter("%(asctime)s"), logging.Formatter("%(asctime)s")
+    for created in (1.0, 1.999, 1_700_000_000.25, 1_700_000_000.5, 1_700_000_001.0):
+        made = record("x", created=created, msecs=int(created % 1 * 1000))
+        assert ours.format(made) == theirs.format(made)
+
+
+@pytest.mark.parametrize("form", ["plain", "json"])
+def test_a_request_is_one_line(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with override_settings(LOG_FORMAT=form) as settings:
+        configure_logging(settings)
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/a\n2026 forged",
+        "raw_path": b"/a\n2026 forged\xff",
+        "client": ("10.0.0.1", 5),
+        "http_version": "1.1",
+    }
+    log_request(scope, 200, 0.0123, {"route": "/{x}"})
+    logging.getLogger("fastapp.access").setLevel("WARNING")
+    log_request(scope, 200, 0.0123, {})
+    logging.getLogger("fastapp.access").setLevel("NOTSET")
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert "10.0.0.1:5 - " in shown
+    if form == "json":
+        entry = json.loads(shown)
+        assert (entry["route"], entry["status"], entry["duration_ms"]) == ("/{x}", 200, 12.3)
+        assert entry["path"] == "/a%0A2026%20forged%C3%BF"
