@@ -4,6 +4,10 @@
 # Where daemons are, which is not on every user's PATH.
 sbin=${SETUP_SBIN:-/usr/sbin:/sbin}
 
+has_daemon() {
+  PATH=$PATH:$sbin command -v "$1" >/dev/null 2>&1
+}
+
 engine_daemon() {
   PATH=$PATH:$sbin command -v dockerd
 }

@@ -49,7 +49,7 @@ is_here() {
     openssl) has openssl ;;
     # For the driver that benchmarks/driver compares with and that is built here.
     mariadb-headers) [[ -e /usr/include/mariadb/mysql.h || -e /usr/include/mysql/mysql.h ]] ;;
-    nginx) [[ -x /usr/sbin/nginx ]] || has nginx ;;
+    nginx) has_daemon nginx ;;
     # Ubuntu has it as a snap only, which containers can not run; the browser's tests say so.
     chromium) has chromium-headless-shell || has chromium || is_ubuntu ;;
     load) has wrk && has hey ;;
