@@ -309,5 +309,5 @@ async def on_server(connection: dict[str, Any]) -> list[str]:
 
 if __name__ == "__main__":
     mode, *rest = sys.argv[1:]
-    for line in in_memory() if mode == "memory" else asyncio.run(on_server(json.loads(rest[0]))):
-        sys.stdout.write(f"{line}\n")
+    lines = list(in_memory()) if mode == "memory" else asyncio.run(on_server(json.loads(rest[0])))
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
