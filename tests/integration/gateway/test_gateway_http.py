@@ -206,7 +206,7 @@ def test_a_slow_service_slows_the_client_down(stack: Stack) -> None:
         client.settimeout(0.5)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         size = 256 << 20
-        head = f"POST /shop/sink?delay=1.5 HTTP/1.1\r\nHost: h\r\nContent-Length: {size}\r\n\r\n"
+        head = f"POST /shop/sink?delay=10 HTTP/1.1\r\nHost: h\r\nContent-Length: {size}\r\n\r\n"
         client.sendall(head.encode())
         sent = 0
         try:
