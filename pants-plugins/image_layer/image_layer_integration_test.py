@@ -19,11 +19,7 @@ from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from image_layer import register
-from image_layer.layers import (
-    FilesystemLayerFieldSet,
-    RequirementsLayerFieldSet,
-    SourcesLayerFieldSet,
-)
+from image_layer.layers import FilesystemLayerFieldSet, SourcesLayerFieldSet
 from plugin_testing import machine
 
 FILES = {
@@ -61,11 +57,7 @@ def repository() -> RuleRunner:
             *register.rules(),
             *(
                 QueryRule(BuiltPackage, [field_set])
-                for field_set in (
-                    FilesystemLayerFieldSet,
-                    RequirementsLayerFieldSet,
-                    SourcesLayerFieldSet,
-                )
+                for field_set in (FilesystemLayerFieldSet, SourcesLayerFieldSet)
             ),
             QueryRule(DigestContents, [Digest]),
         ],
@@ -186,17 +178,3 @@ def test_bad_directory(repository: RuleRunner) -> None:
         )
     message = str(error.value)
     assert "'directories' field in target deploy:layer has 'app' for '/data'" in message
-
-
-def test_unknown_resolve(repository: RuleRunner) -> None:
-    with pytest.raises(ExecutionError) as error:
-        pack(
-            repository,
-            RequirementsLayerFieldSet,
-            "requirements_layer",
-            resolve="production",
-            path="/usr/lib/python",
-        )
-    message = str(error.value)
-    assert "'resolve' field in target deploy:layer is 'production'" in message
-    assert "[python.resolves] has only: " in message

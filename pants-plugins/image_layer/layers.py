@@ -10,8 +10,7 @@ from pants.backend.python.target_types import InterpreterConstraintsField
 from pants.backend.python.util_rules import local_dists, pex, python_sources
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.local_dists import LocalDistsPex, LocalDistsPexRequest
-from pants.backend.python.util_rules.pex import Pex, PexRequest
-from pants.backend.python.util_rules.pex_requirements import EntireLockfile, Lockfile, Resolve
+from pants.backend.python.util_rules.pex import Pex
 from pants.backend.python.util_rules.python_sources import (
     PythonSourceFilesRequest,
     StrippedPythonSourceFiles,
@@ -22,7 +21,6 @@ from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest
 from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import (
     DependenciesRequest,
-    InvalidFieldException,
     TransitiveTargets,
     TransitiveTargetsRequest,
 )
@@ -36,32 +34,17 @@ from image_layer.target_types import (
     FilesystemLayerSymlinksField,
     LayerExcludeField,
     LayerPathField,
-    RequirementsLayerForbidField,
-    RequirementsLayerResolveField,
     SourcesLayerDependenciesField,
     WheelsLayerDependenciesField,
 )
 from pex_tree.rules import PexTree, PexTreeRequest
 from pex_tree.rules import rules as pex_tree_rules
 from production_closure.graph import ProductionClosure, ProductionClosureRequest
-from production_closure.lock_rules import ProductionLock, ProductionLockRequest
 
 _TREE = "tree"
 # `pex3 venv create` puts console scripts here, with the interpreter of the build machine in
 # their first line: `python -m` is how things are started in the image.
 _SCRIPTS_OF_PEX = ("bin", "bin/*")
-
-
-@dataclass(frozen=True)
-class RequirementsLayerFieldSet(PackageFieldSet):
-    required_fields = (RequirementsLayerResolveField, LayerPathField)
-
-    resolve: RequirementsLayerResolveField
-    forbid: RequirementsLayerForbidField
-    path: LayerPathField
-    exclude: LayerExcludeField
-    interpreter_constraints: InterpreterConstraintsField
-    output_path: OutputPathField
 
 
 @dataclass(frozen=True)
@@ -97,10 +80,7 @@ class FilesystemLayerFieldSet(PackageFieldSet):
 
 # Before the rules that call it: Pants reads the `Get`s of helpers that it has already seen.
 async def _pack_pex(
-    field_set: RequirementsLayerFieldSet | WheelsLayerFieldSet,
-    pex_: Pex,
-    constraints: InterpreterConstraints,
-    forbid: tuple[str, ...],
+    field_set: WheelsLayerFieldSet, pex_: Pex, constraints: InterpreterConstraints
 ) -> BuiltPackage:
     tree = await Get(
         PexTree,
@@ -121,39 +101,9 @@ async def _pack_pex(
                 tree=_TREE,
                 path=field_set.path.value.strip("/"),
                 exclude=(*ALWAYS_EXCLUDED, *_SCRIPTS_OF_PEX, *(field_set.exclude.value or ())),
-                forbid=forbid,
             ),
         ),
     )
-
-
-@rule(desc="Build a requirements layer")
-async def package_requirements_layer(
-    field_set: RequirementsLayerFieldSet, python_setup: PythonSetup
-) -> BuiltPackage:
-    resolve = field_set.resolve.value
-    if resolve not in python_setup.resolves:
-        raise InvalidFieldException(
-            f"The {field_set.resolve.alias!r} field in target {field_set.address} is "
-            f"{resolve!r}, but [python.resolves] has only: "
-            f"{', '.join(sorted(python_setup.resolves))}. Use one of these."
-        )
-    await Get(ProductionLock, ProductionLockRequest(field_set.address, resolve))
-    constraints = InterpreterConstraints(
-        field_set.interpreter_constraints.value_or_global_default(python_setup)
-    )
-    lockfile = await Get(Lockfile, Resolve(resolve, use_entire_lockfile=True))
-    requirements = await Get(
-        Pex,
-        PexRequest(
-            output_filename=f"{resolve}.pex",
-            internal_only=True,
-            requirements=EntireLockfile(lockfile),
-            interpreter_constraints=constraints,
-            description=f"Resolve {lockfile.url} for {field_set.address}",
-        ),
-    )
-    return await _pack_pex(field_set, requirements, constraints, field_set.forbid.value or ())
 
 
 @rule(desc="Build a wheels layer")
@@ -169,7 +119,7 @@ async def package_wheels_layer(
         LocalDistsPex,
         LocalDistsPexRequest(addresses, internal_only=True, interpreter_constraints=constraints),
     )
-    return await _pack_pex(field_set, wheels.pex, constraints, ())
+    return await _pack_pex(field_set, wheels.pex, constraints)
 
 
 @rule(desc="Build a sources layer")
@@ -222,7 +172,6 @@ def rules() -> Iterable[object]:
         *pex_tree_rules(),
         *python_sources.rules(),
         UnionRule(PackageFieldSet, FilesystemLayerFieldSet),
-        UnionRule(PackageFieldSet, RequirementsLayerFieldSet),
         UnionRule(PackageFieldSet, SourcesLayerFieldSet),
         UnionRule(PackageFieldSet, WheelsLayerFieldSet),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pants.engine.target import Target
 
-from image_layer import image_names, layers, pack
+from image_layer import image_names, layers, pack, requirements
 from image_layer.target_types import (
     FilesystemLayerTarget,
     RequirementsLayerTarget,
@@ -26,4 +26,10 @@ def target_types() -> Iterable[type[Target]]:
 
 
 def rules() -> Iterable[object]:
-    return (*image_names.rules(), *layers.rules(), *pack.rules(), *production_closure_rules())
+    return (
+        *image_names.rules(),
+        *layers.rules(),
+        *pack.rules(),
+        *production_closure_rules(),
+        *requirements.rules(),
+    )

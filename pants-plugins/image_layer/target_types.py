@@ -6,6 +6,8 @@ Dockerfile unpacks it with `ADD layer.tar /`: the engine assembles and does no w
 
 from __future__ import annotations
 
+import re
+
 from pants.backend.python.target_types import InterpreterConstraintsField
 from pants.core.goals.package import OutputPathField
 from pants.engine.addresses import Address
@@ -19,6 +21,9 @@ from pants.engine.target import (
     Target,
 )
 from pants.util.strutil import help_text
+
+from image_layer.leave_out import RULES
+from image_layer.target_platform import MACHINES
 
 
 class LayerPathField(StringField):
@@ -57,7 +62,70 @@ class RequirementsLayerResolveField(StringField):
     alias = "resolve"
     required = True
     value: str
-    help = help_text("The resolve whose whole lockfile is installed, e.g. `prod`.")
+    help = help_text("The resolve whose lockfile is installed, e.g. `prod`.")
+
+
+class RequirementsLayerDistributionsField(StringSequenceField):
+    alias = "distributions"
+    help = help_text(
+        """
+        The distributions that this layer has, if the lockfile is split over several layers:
+        those that change together, or never. All `requirements_layer` targets of a directory
+        with the same `resolve`, `platform` and `path` share the lockfile out: each distribution
+        must be in exactly one of them. The one without this field takes what is left.
+        """
+    )
+
+
+class RequirementsLayerPlatformField(StringField):
+    alias = "platform"
+    default = "linux/amd64"
+    valid_choices = tuple(MACHINES)
+    value: str
+    help = help_text(
+        """
+        The image's platform. Wheels are chosen for it from the lockfile, whatever the machine
+        that builds; nothing of them is run.
+        """
+    )
+
+
+class RequirementsLayerGlibcField(StringField):
+    alias = "glibc"
+    default = "2.36"
+    value: str
+    help = help_text(
+        """
+        The version of glibc in the image's base: 2.36 is that of Debian 12. Wheels for a later
+        one are not chosen. Alpine's musl is not supported.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
+        value = super().compute_value(raw_value, address)
+        if value is None or not re.fullmatch(r"2\.[0-9]{1,3}", value):
+            raise InvalidFieldException(
+                f"The {cls.alias!r} field in target {address} must be a version of glibc, but was "
+                f"{value!r}. Write e.g. '2.36'; `ldd --version` in the base says which it is."
+            )
+        return value
+
+    @property
+    def version(self) -> tuple[int, int]:
+        major, minor = self.value.split(".")
+        return int(major), int(minor)
+
+
+class RequirementsLayerLeaveOutField(StringSequenceField):
+    alias = "leave_out"
+    default = tuple(RULES)
+    valid_choices = tuple(RULES)
+    help = help_text(
+        "What is not needed at run time and left out, as names of rules:\n\n"
+        + "\n\n".join(f"- `{name}`: {rule.reason}." for name, rule in RULES.items())
+        + "\n\nMore, of your own, goes into `exclude`. RECORD lists what is there."
+    )
 
 
 class RequirementsLayerForbidField(StringSequenceField):
@@ -111,11 +179,17 @@ class RequirementsLayerTarget(Target):
         *_LAYER_FIELDS,
         InterpreterConstraintsField,
         RequirementsLayerResolveField,
+        RequirementsLayerDistributionsField,
+        RequirementsLayerPlatformField,
+        RequirementsLayerGlibcField,
         RequirementsLayerForbidField,
+        RequirementsLayerLeaveOutField,
         LayerPathField,
         LayerExcludeField,
     )
-    help = help_text("An image layer with every distribution of one lockfile, as a tar.")
+    help = help_text(
+        "An image layer with the distributions of one lockfile, or a group of them, as a tar."
+    )
 
 
 class WheelsLayerTarget(Target):

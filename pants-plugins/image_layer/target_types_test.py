@@ -2,9 +2,18 @@ from __future__ import annotations
 
 import pytest
 from pants.engine.addresses import Address
-from pants.engine.target import InvalidFieldException, RequiredFieldMissingException
+from pants.engine.target import (
+    InvalidFieldChoiceException,
+    InvalidFieldException,
+    RequiredFieldMissingException,
+)
 
-from image_layer.target_types import LayerPathField
+from image_layer.target_types import (
+    LayerPathField,
+    RequirementsLayerGlibcField,
+    RequirementsLayerLeaveOutField,
+    RequirementsLayerPlatformField,
+)
 
 ADDRESS = Address("deploy", target_name="layer")
 
@@ -27,3 +36,32 @@ def test_path_that_leaves_the_image(path: str) -> None:
 def test_path_is_required() -> None:
     with pytest.raises(RequiredFieldMissingException):
         LayerPathField(None, ADDRESS)
+
+
+def test_glibc() -> None:
+    assert RequirementsLayerGlibcField(None, ADDRESS).version == (2, 36)
+    assert RequirementsLayerGlibcField("2.31", ADDRESS).version == (2, 31)
+
+
+@pytest.mark.parametrize("value", ["", "2", "2.x", "musl", "2.36.1", "1.36"])
+def test_bad_glibc(value: str) -> None:
+    with pytest.raises(InvalidFieldException) as error:
+        RequirementsLayerGlibcField(value, ADDRESS)
+    message = str(error.value)
+    assert "'glibc' field in target deploy:layer must be a version of glibc" in message
+    assert f"but was {value!r}" in message
+    assert "'2.36'" in message
+
+
+def test_unknown_platform() -> None:
+    with pytest.raises(InvalidFieldChoiceException) as error:
+        RequirementsLayerPlatformField("linux/s390x", ADDRESS)
+    assert "'linux/s390x'" in str(error.value)
+    assert "linux/arm64" in str(error.value)
+
+
+def test_unknown_rule() -> None:
+    with pytest.raises(InvalidFieldChoiceException) as error:
+        RequirementsLayerLeaveOutField(["docs"], ADDRESS)
+    assert "'docs'" in str(error.value)
+    assert "type-stubs" in str(error.value)

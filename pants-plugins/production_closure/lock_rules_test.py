@@ -15,7 +15,7 @@ from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from image_layer import register as image_layer
-from image_layer.layers import RequirementsLayerFieldSet
+from image_layer.requirements import RequirementsLayerFieldSet
 from production_closure.lock_rules import ProductionLock, ProductionLockRequest
 
 BUILD = """

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-LOCKS = ("prod", "dev", "benchmarks", "pytest", "plugins", "native-build")
+LOCKS = (
+    "prod",
+    "dev",
+    "benchmarks",
+    "pytest",
+    "plugins",
+    "native-build",
+    "image-layer",
+    "image-tools",
+)
 FILES = "https:${PYPI_FILES}/"
 
 

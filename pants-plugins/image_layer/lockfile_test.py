@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from image_layer.lockfile import (
+    LockedResolve,
+    LockfileError,
+    choose_wheel,
+    needed,
+    parse_lockfile,
+)
+from image_layer.target_platform import TargetPlatform
+
+AMD64 = TargetPlatform("linux/amd64", (3, 12), (2, 36))
+ARM64 = TargetPlatform("linux/arm64", (3, 12), (2, 36))
+
+
+def entry(name: str, *requires: str, files: tuple[str, ...] = ()) -> dict[str, Any]:
+    artifacts = [
+        {"algorithm": "sha256", "hash": "0" * 64, "url": f"https:${{FILES}}/{file}"}
+        for file in files or (f"{name.replace('-', '_')}-1.0-py3-none-any.whl",)
+    ]
+    return {
+        "artifacts": artifacts,
+        "project_name": name,
+        "requires_dists": list(requires),
+        "version": "1.0",
+    }
+
+
+def locked(requirements: list[str], *entries: dict[str, Any]) -> LockedResolve:
+    lock = {"requirements": requirements, "locked_resolves": [{"locked_requirements": entries}]}
+    return parse_lockfile("prod.lock", json.dumps(lock).encode())
+
+
+def chosen(*files: str, platform: TargetPlatform = AMD64) -> str:
+    resolve = locked(["tiny"], entry("tiny", files=files))
+    return choose_wheel(resolve, resolve.distributions["tiny"], platform).filename
+
+
+def test_needed() -> None:
+    resolve = locked(
+        ["App[fast]>=1", "tool; sys_platform == 'win32'"],
+        entry(
+            "app",
+            "lib_x>=1",
+            'slow; python_version < "3.12"',
+            'speed[c]; extra == "fast" and platform_machine == "x86_64"',
+            'docs; extra == "docs"',
+        ),
+        entry("lib-x", "app"),
+        entry("slow"),
+        entry("speed", 'wire; extra == "c"', 'never; extra == "fast"'),
+        entry("wire"),
+        entry("tool"),
+        entry("docs"),
+        entry("never"),
+    )
+    assert needed(resolve, AMD64) == {
+        "app": ("app",),
+        "lib-x": ("app", "lib-x"),
+        "speed": ("app", "speed"),
+        "wire": ("app", "speed", "wire"),
+    }
+    assert set(needed(resolve, ARM64)) == {"app", "lib-x"}
+
+
+def test_a_lockfile_that_lacks_something() -> None:
+    with pytest.raises(LockfileError) as error:
+        needed(locked(["app"], entry("app", "lib")), AMD64)
+    message = str(error.value)
+    assert "prod.lock has no 'lib'" in message
+    assert "(app -> lib)" in message
+    assert "Generate the lockfile again" in message
+
+
+def test_the_most_specific_wheel() -> None:
+    assert (
+        chosen(
+            "tiny-1.0-py3-none-any.whl",
+            "tiny-1.0-cp312-abi3-manylinux2014_x86_64.whl",
+            "tiny-1.0-cp312-cp312-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
+            "tiny-1.0-cp312-cp312-manylinux_2_39_x86_64.whl",
+            "tiny-1.0-cp312-cp312-musllinux_1_2_x86_64.whl",
+            "tiny-1.0-cp313-cp313-manylinux_2_28_x86_64.whl",
+            "tiny-1.0.tar.gz",
+        )
+        == "tiny-1.0-cp312-cp312-manylinux2014_x86_64.manylinux_2_17_x86_64.whl"
+    )
+
+
+def test_the_wheel_of_the_platform() -> None:
+    files = (
+        "tiny-1.0-cp312-cp312-manylinux_2_28_x86_64.whl",
+        "tiny-1.0-cp312-cp312-manylinux_2_28_aarch64.whl",
+    )
+    assert chosen(*files) == files[0]
+    assert chosen(*files, platform=ARM64) == files[1]
+
+
+def test_the_later_build() -> None:
+    files = ("tiny-1.0-2-py3-none-any.whl", "tiny-1.0-10-py3-none-any.whl")
+    assert chosen(*files) == chosen(*reversed(files)) == files[1]
+
+
+def test_the_order_of_the_file_does_not_matter() -> None:
+    files = (
+        "tiny-1.0-cp312-cp312-manylinux_2_17_x86_64.whl",
+        "tiny-1.0-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+    )
+    assert chosen(*files) == chosen(*reversed(files))
+
+
+def test_no_wheel_for_the_platform() -> None:
+    with pytest.raises(LockfileError) as error:
+        chosen("tiny-1.0-cp312-cp312-manylinux_2_28_x86_64.whl", platform=ARM64)
+    message = str(error.value)
+    assert "prod.lock has no wheel of tiny 1.0 for linux/arm64 with CPython 3.12" in message
+    assert "only tiny-1.0-cp312-cp312-manylinux_2_28_x86_64.whl" in message
+    assert "'platform' and 'glibc' fields" in message
+
+
+def test_many_wheels_of_which_none_fits() -> None:
+    files = [f"tiny-1.0-cp3{n}-cp3{n}-win_amd64.whl" for n in range(10, 18)]
+    with pytest.raises(LockfileError, match="and 2 more"):
+        chosen(*files)
+
+
+def test_only_a_source_distribution() -> None:
+    with pytest.raises(LockfileError) as error:
+        chosen("tiny-1.0.tar.gz")
+    message = str(error.value)
+    assert "only a source distribution of tiny 1.0 (tiny-1.0.tar.gz)" in message
+    assert "Require a version that has wheels" in message
+
+
+def test_names_in_an_address() -> None:
+    resolve = locked(["tiny"], entry("tiny", files=("a/tiny-1.0%2Blocal-py3-none-any.whl#x=1",)))
+    artifact = resolve.distributions["tiny"].artifacts[0]
+    assert artifact.filename == "tiny-1.0+local-py3-none-any.whl"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "JSONDecodeError"),
+        (b"[]", "TypeError"),
+        (b"{}", "KeyError: 'locked_resolves'"),
+        (b'{"locked_resolves": []}', "holds 0 resolves instead of one"),
+        (b'{"locked_resolves": [{}, {}]}', "holds 2 resolves instead of one"),
+        (b'{"locked_resolves": [{}]}', "KeyError: 'locked_requirements'"),
+    ],
+)
+def test_no_lockfile_of_pex(content: bytes, found: str) -> None:
+    with pytest.raises(LockfileError) as error:
+        parse_lockfile("prod.lock", content)
+    assert found in str(error.value)
+    assert "generate it again" in str(error.value)
+
+
+def test_another_hash() -> None:
+    tiny = entry("tiny")
+    tiny["artifacts"][0]["algorithm"] = "md5"
+    with pytest.raises(LockfileError) as error:
+        locked(["tiny"], tiny)
+    assert "prod.lock has a hash of the algorithm 'md5'" in str(error.value)
+    assert "Only sha256 is accepted" in str(error.value)

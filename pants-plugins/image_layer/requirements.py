@@ -1,0 +1,205 @@
+"""Requirements layers: wheels of a lockfile, installed one by one and packed by group."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.target_types import InterpreterConstraintsField
+from pants.backend.python.util_rules import pex_environment
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.base.specs import DirGlobSpec, RawSpecs
+from pants.core.goals.package import BuiltPackage, OutputPathField, PackageFieldSet
+from pants.engine.addresses import Address
+from pants.engine.fs import Digest, DigestEntries, FileEntry, MergeDigests
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import InvalidFieldException, Target, Targets
+from pants.engine.unions import UnionRule
+
+from image_layer import closure, subsystem, wheels
+from image_layer.closure import Closure, ClosureRequest
+from image_layer.groups import assign
+from image_layer.pack import ALWAYS_EXCLUDED, LayerSpec, PackLayerRequest
+from image_layer.target_platform import TargetPlatform
+from image_layer.target_types import (
+    LayerExcludeField,
+    LayerPathField,
+    RequirementsLayerDistributionsField,
+    RequirementsLayerForbidField,
+    RequirementsLayerGlibcField,
+    RequirementsLayerLeaveOutField,
+    RequirementsLayerPlatformField,
+    RequirementsLayerResolveField,
+)
+from image_layer.wheels import TREE, InstalledWheel, InstalledWheelRequest, WheelRequest
+from production_closure.lock_rules import ProductionLock, ProductionLockRequest
+
+
+@dataclass(frozen=True)
+class RequirementsLayerFieldSet(PackageFieldSet):
+    required_fields = (RequirementsLayerResolveField, LayerPathField)
+
+    resolve: RequirementsLayerResolveField
+    distributions: RequirementsLayerDistributionsField
+    platform: RequirementsLayerPlatformField
+    glibc: RequirementsLayerGlibcField
+    forbid: RequirementsLayerForbidField
+    path: LayerPathField
+    leave_out: RequirementsLayerLeaveOutField
+    exclude: LayerExcludeField
+    interpreter_constraints: InterpreterConstraintsField
+    output_path: OutputPathField
+
+
+def check_resolve(field_set: RequirementsLayerFieldSet, python_setup: PythonSetup) -> None:
+    field = field_set.resolve
+    if field.value not in python_setup.resolves:
+        raise InvalidFieldException(
+            f"The {field.alias!r} field in target {field_set.address} is {field.value!r}, but "
+            f"[python.resolves] has only: {', '.join(sorted(python_setup.resolves))}. Use one of "
+            "these."
+        )
+
+
+def target_platform(
+    field_set: RequirementsLayerFieldSet, python_setup: PythonSetup
+) -> TargetPlatform:
+    """The platform that the fields describe."""
+    field = field_set.interpreter_constraints
+    constraints = InterpreterConstraints(field.value_or_global_default(python_setup))
+    versions = constraints.partition_into_major_minor_versions(
+        python_setup.interpreter_versions_universe
+    )
+    if len(versions) != 1:
+        raise InvalidFieldException(
+            f"The {field.alias!r} field in target {field_set.address} (or [python]."
+            f"interpreter_constraints) is {str(constraints)!r}, which holds for "
+            f"{', '.join(versions) or 'no version'}, but an image has one Python. Write e.g. "
+            "['CPython==3.12.*']."
+        )
+    major, minor = versions[0].split(".")
+    return TargetPlatform(
+        field_set.platform.value, (int(major), int(minor)), field_set.glibc.version
+    )
+
+
+def check_forbidden(field_set: RequirementsLayerFieldSet, closure: Closure) -> None:
+    for raw in field_set.forbid.value or ():
+        name = canonicalize_name(raw)
+        if name in closure.ways:
+            raise InvalidFieldException(
+                f"The 'forbid' field in target {field_set.address} has {raw!r}, but "
+                f"{closure.locked.path} brings {name} "
+                f"{closure.locked.distributions[name].version} "
+                f"({' -> '.join(closure.ways[name])}). Remove the requirement that asks for it "
+                "and run `pants generate-lockfiles`."
+            )
+
+
+def check_disjoint(address: Address, installed: Mapping[str, DigestEntries]) -> None:
+    """Two distributions of a layer must not have one file in two ways."""
+    owners: dict[str, tuple[str, FileEntry]] = {}
+    for name, entries in installed.items():
+        for entry in entries:
+            if not isinstance(entry, FileEntry):
+                continue
+            owner, other = owners.setdefault(entry.path, (name, entry))
+            if other != entry:
+                raise InvalidFieldException(
+                    f"in the layer of target {address}, {owner} and {name} both have "
+                    f"{os.path.relpath(entry.path, TREE)!r}, with different content. Leave one "
+                    "of the two out of the resolve, or both files with the 'exclude' field."
+                )
+
+
+def _siblings(field_set: RequirementsLayerFieldSet, targets: Iterable[Target]) -> list[Target]:
+    """The layers of the same directory that share the same lockfile out."""
+    return [
+        target
+        for target in targets
+        if target.has_field(RequirementsLayerDistributionsField)
+        and target[RequirementsLayerResolveField].value == field_set.resolve.value
+        and target[RequirementsLayerPlatformField].value == field_set.platform.value
+        and target[LayerPathField].value == field_set.path.value
+    ]
+
+
+def shares(
+    field_set: RequirementsLayerFieldSet, closure: Closure, siblings: Iterable[Target]
+) -> dict[str, tuple[str, ...]]:
+    """The names for each layer that shares the lockfile out, by address."""
+    return assign(
+        {x.address.spec: x[RequirementsLayerDistributionsField].value for x in siblings},
+        frozenset(closure.ways),
+        f"the resolve {field_set.resolve.value!r} for {closure.platform.name}",
+    )
+
+
+@rule(desc="Build a requirements layer")
+async def package_requirements_layer(
+    field_set: RequirementsLayerFieldSet, python_setup: PythonSetup
+) -> BuiltPackage:
+    check_resolve(field_set, python_setup)
+    await Get(ProductionLock, ProductionLockRequest(field_set.address, field_set.resolve.value))
+    closure, neighbours = await MultiGet(
+        Get(
+            Closure,
+            ClosureRequest(field_set.resolve.value, target_platform(field_set, python_setup)),
+        ),
+        Get(
+            Targets,
+            RawSpecs(
+                dir_globs=(DirGlobSpec(field_set.address.spec_path),),
+                description_of_origin=f"the layers beside {field_set.address}",
+            ),
+        ),
+    )
+    check_forbidden(field_set, closure)
+    names = shares(field_set, closure, _siblings(field_set, neighbours))[field_set.address.spec]
+    if not names:
+        raise InvalidFieldException(
+            f"the layer of target {field_set.address} would be empty: other layers beside it have "
+            f"all of the resolve {field_set.resolve.value!r}. Remove the target."
+        )
+    installed = await MultiGet(
+        Get(
+            InstalledWheel,
+            InstalledWheelRequest(
+                WheelRequest(closure.wheel(name), closure.locked.path),
+                leave_out=field_set.leave_out.value or (),
+                exclude=field_set.exclude.value or (),
+            ),
+        )
+        for name in names
+    )
+    contents = await MultiGet(Get(DigestEntries, Digest, x.digest) for x in installed)
+    check_disjoint(field_set.address, dict(zip(names, contents)))
+    tree = await Get(Digest, MergeDigests(x.digest for x in installed))
+    return await Get(
+        BuiltPackage,
+        PackLayerRequest(
+            tree,
+            LayerSpec(
+                target=field_set.address.spec,
+                output=field_set.output_path.value_or_default(file_ending="tar"),
+                tree=TREE,
+                path=field_set.path.value.strip("/"),
+                exclude=ALWAYS_EXCLUDED,
+                forbid=field_set.forbid.value or (),
+            ),
+        ),
+    )
+
+
+def rules() -> Iterable[object]:
+    return (
+        *collect_rules(),
+        *closure.rules(),
+        *pex_environment.rules(),
+        *subsystem.rules(),
+        *wheels.rules(),
+        UnionRule(PackageFieldSet, RequirementsLayerFieldSet),
+    )

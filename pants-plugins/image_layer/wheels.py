@@ -1,0 +1,212 @@
+"""Fetches and installs one wheel of a lockfile: a cached process each.
+
+A changed pin runs one of each; what the others made is still in the cache.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pants.backend.python.subsystems.repos import PythonRepos
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.backend.python.util_rules.pex_environment import PythonExecutable
+from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
+from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests
+from pants.engine.process import Process, ProcessResult
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+
+from image_layer.closure import Closure, ClosureRequest
+from image_layer.leave_out import STRIP, patterns
+from image_layer.lockfile import Artifact, LockfileError
+from image_layer.pack import ALWAYS_EXCLUDED
+from image_layer.subsystem import ImageLayerSubsystem
+from image_layer.target_platform import TargetPlatform
+
+# How a machine says which certificates and proxies its traffic needs.
+_NETWORK_ENV_VARS = (
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+)
+_FETCH = "fetch_wheel.py"
+_INSTALL = ("install_wheel.py", "strip_elf.py")
+TREE = "tree"
+
+
+@dataclass(frozen=True)
+class WheelRequest:
+    """A wheel of the lockfile at `lockfile`, which is named in errors."""
+
+    artifact: Artifact
+    lockfile: str
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A verified wheel: `digest` holds the one file `filename`."""
+
+    digest: Digest
+    filename: str
+
+
+@dataclass(frozen=True)
+class InstallerRequest:
+    """The `installer` library of `[image-layer].installer_resolve`."""
+
+
+@dataclass(frozen=True)
+class Installer:
+    """`digest` holds the files to import it from, `path`, and our program that does."""
+
+    digest: Digest
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InstalledWheelRequest:
+    """A wheel to install without what the named rules and the patterns leave out."""
+
+    wheel: WheelRequest
+    leave_out: tuple[str, ...]
+    exclude: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InstalledWheel:
+    """`digest` holds the files below the directory `TREE`."""
+
+    digest: Digest
+
+
+def with_mappings(url: str, mappings: Iterable[str], lockfile: str) -> str:
+    """`url` with each `${NAME}` replaced by the path of `NAME|PATH`."""
+    known = dict(mapping.split("|")[:2] for mapping in mappings if "|" in mapping)
+
+    def replaced(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in known:
+            raise LockfileError(
+                f"{lockfile} has {url}, but [python-repos].path_mappings says nothing of "
+                f"{name!r}. Add '{name}|…' to it: what comes before the rest of the address on "
+                "your package index."
+            )
+        return known[name]
+
+    return re.sub(r"\$\{(\w+)\}", replaced, url)
+
+
+def _script(name: str) -> FileContent:
+    source = pkgutil.get_data("image_layer.scripts", name)
+    assert source is not None, f"{name} is missing from the image_layer plugin"
+    return FileContent(name, source)
+
+
+@rule(desc="Download a wheel")
+async def fetch_wheel(
+    request: WheelRequest, repos: PythonRepos, python_setup: PythonSetup
+) -> Wheel:
+    filename = request.artifact.filename
+    url = with_mappings(request.artifact.url, repos.path_mappings, request.lockfile)
+    python, env, script = await MultiGet(
+        Get(
+            PythonExecutable,
+            InterpreterConstraints,
+            InterpreterConstraints(python_setup.interpreter_constraints),
+        ),
+        Get(EnvironmentVars, EnvironmentVarsRequest(_NETWORK_ENV_VARS)),
+        Get(Digest, CreateDigest([_script(_FETCH)])),
+    )
+    result = await Get(
+        ProcessResult,
+        Process(
+            argv=(
+                python.path,
+                "-I",
+                _FETCH,
+                f"--url={url}",
+                f"--lockfile={request.lockfile}",
+                f"--sha256={request.artifact.sha256}",
+                f"--out={filename}",
+            ),
+            input_digest=script,
+            env=env,
+            output_files=(filename,),
+            description=f"Download {filename}",
+        ),
+    )
+    return Wheel(result.output_digest, filename)
+
+
+@rule(desc="Get the installer of wheels")
+async def get_installer(
+    _: InstallerRequest, subsystem: ImageLayerSubsystem, python_setup: PythonSetup
+) -> Installer:
+    resolve = subsystem.resolve(python_setup)
+    # The library is for any platform; the interpreter is the one that runs it here.
+    constraints = InterpreterConstraints(python_setup.interpreter_constraints)
+    (*_, newest) = constraints.partition_into_major_minor_versions(
+        python_setup.interpreter_versions_universe
+    )
+    major, minor = newest.split(".")
+    platform = TargetPlatform("linux/amd64", (int(major), int(minor)), (2, 17))
+    closure = await Get(Closure, ClosureRequest(resolve, platform))
+    subsystem.check(resolve, closure)
+    wheels = await MultiGet(
+        Get(Wheel, WheelRequest(closure.wheel(name), closure.locked.path)) for name in closure.ways
+    )
+    scripts = await Get(Digest, CreateDigest([_script(name) for name in _INSTALL]))
+    digest = await Get(Digest, MergeDigests([scripts, *(wheel.digest for wheel in wheels)]))
+    return Installer(digest, (".", *(wheel.filename for wheel in wheels)))
+
+
+@rule(desc="Install a wheel")
+async def install_wheel(
+    request: InstalledWheelRequest, python_setup: PythonSetup
+) -> InstalledWheel:
+    python, installer, wheel = await MultiGet(
+        Get(
+            PythonExecutable,
+            InterpreterConstraints,
+            InterpreterConstraints(python_setup.interpreter_constraints),
+        ),
+        Get(Installer, InstallerRequest()),
+        Get(Wheel, WheelRequest, request.wheel),
+    )
+    inputs = await Get(Digest, MergeDigests([installer.digest, wheel.digest]))
+    exclude = (*ALWAYS_EXCLUDED, *patterns(request.leave_out), *request.exclude)
+    start = (
+        f"import sys; sys.path[:0] = {list(installer.path)!r}; "
+        "import install_wheel; sys.exit(install_wheel.main(sys.argv[1:]))"
+    )
+    result = await Get(
+        ProcessResult,
+        Process(
+            argv=(
+                python.path,
+                # No bytecode: it would be written for each sandbox anew.
+                "-IBc",
+                start,
+                f"--wheel={wheel.filename}",
+                f"--out={TREE}",
+                *(f"--exclude={pattern}" for pattern in exclude),
+                *(["--strip"] if STRIP in request.leave_out else []),
+            ),
+            input_digest=inputs,
+            output_directories=(TREE,),
+            description=f"Install {wheel.filename}",
+        ),
+    )
+    return InstalledWheel(result.output_digest)
+
+
+def rules() -> Iterable[object]:
+    return collect_rules()
