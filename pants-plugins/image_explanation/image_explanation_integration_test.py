@@ -27,6 +27,8 @@ from image_layer import register as image_layer
 from plugin_testing import machine
 
 PATH = "/usr/lib/python"
+# Those of the image and the tools, and what puts wheels into layers.
+LOCKS = ("prod.lock", "dev.lock", "image-layer.lock")
 FILES = {
     "3rdparty/BUILD": """
 for name in ("aiohttp", "click"):
@@ -65,7 +67,7 @@ def repository() -> RuleRunner:
         ],
         objects={"parametrize": Parametrize},
     )
-    locks = {name: Path("3rdparty", name).read_text() for name in ("prod.lock", "dev.lock")}
+    locks = {name: Path("3rdparty", name).read_text() for name in LOCKS}
     runner.write_files({**locks, **FILES})
     set_options(runner, "--explain-image-install-from-resolve=dev")
     return runner
@@ -78,7 +80,7 @@ def set_options(runner: RuleRunner, *more: str) -> None:
             "--source-root-patterns=['/src']",
             "--python-interpreter-constraints=['CPython==3.12.*']",
             "--python-enable-resolves",
-            "--python-resolves={'prod': 'prod.lock', 'dev': 'dev.lock'}",
+            f"--python-resolves={ {name[:-5]: name for name in LOCKS} }",
             "--python-default-resolve=prod",
             "--python-invalid-lockfile-behavior=ignore",
             "--python-infer-use-rust-parser",

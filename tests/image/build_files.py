@@ -39,3 +39,9 @@ def read_build_file(path: str) -> dict[str, Target]:
     symbols = _Symbols()
     exec(compile(Path(path).read_text(encoding="utf-8"), path, "exec"), {}, symbols)
     return {target.name: target for target in symbols.targets}
+
+
+def layer_targets() -> list[Target]:
+    """The layers that deploy/BUILD says the image has, in its order."""
+    found = read_build_file("deploy/BUILD")
+    return [found[name.removeprefix(":")] for name in found["image"].fields["dependencies"]]

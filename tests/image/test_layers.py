@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from docker.models.images import Image
-from image.build_files import Target, read_build_file
+from image.build_files import Target, layer_targets
 from image.machine import Needles, needles
 from image.saved import Entry, SavedImage
 
@@ -31,30 +31,32 @@ CACHE = re.compile(r"(^|/)(__pycache__|\.cache|pip-cache|http-v2)(/|$)|\.py[co]$
 @pytest.fixture(scope="module")
 def targets() -> list[Target]:
     """The layers that deploy/BUILD says the image has, in its order."""
-    found = read_build_file("deploy/BUILD")
-    image = found["image"]
-    return [found[name.removeprefix(":")] for name in image.fields["dependencies"]]
+    return layer_targets()
 
 
 def test_the_build_file_orders_what_changes_rarely_first(targets: list[Target]) -> None:
-    assert [target.name for target in targets] == ["system", "requirements", "driver", "app"]
+    first, *requirements, driver, app = targets
+    assert [first.name, driver.name, app.name] == ["system", "driver", "app"]
+    assert {target.kind for target in requirements} == {"requirements_layer"}
+
+
+def _places(target: Target) -> tuple[str, ...]:
+    """What the paths in a layer start with."""
+    if target.kind == "filesystem_layer":
+        fields = ("directories", "symlinks", "files")
+        return tuple(path.strip("/") for key in fields for path in target.fields.get(key, {}))
+    path = target.fields["path"].strip("/")
+    if target.kind == "wheels_layer":
+        return (f"{path}/asyncmy",)
+    if target.kind == "sources_layer":
+        return (f"{path}/fastapp/", f"{path}/common/", f"{path}/manage.py")
+    return (f"{path}/",)
 
 
 def test_exactly_these_layers_are_on_the_base(saved: SavedImage, targets: list[Target]) -> None:
     assert len(saved.ours) == len(targets)
-    system, requirements, driver, app = targets
-    inside = {
-        system.name: [
-            path.strip("/")
-            for key in ("directories", "symlinks", "files")
-            for path in system.fields.get(key, {})
-        ],
-        requirements.name: [f"{requirements.fields['path'].strip('/')}/"],
-        driver.name: [f"{driver.fields['path'].strip('/')}/asyncmy"],
-        app.name: ["app/fastapp/", "app/common/", "app/manage.py"],
-    }
     for target, layer in zip(targets, saved.ours, strict=True):
-        places = tuple(inside[target.name])
+        places = _places(target)
         for entry in layer.entries.values():
             # Folders on the way to a place are in the archive of a layer too.
             on_the_way = entry.info.isdir() and any(

@@ -11,11 +11,11 @@ import re
 from typing import Any
 
 import pytest
-from image.build_files import read_build_file
+from image.build_files import layer_targets, read_build_file
 from image.elf import ElfFile
 from image.inside import Report
 from image.lockfiles import Lock
-from image.saved import SavedImage
+from image.saved import Layer, SavedImage
 from packaging.utils import canonicalize_name
 
 pytestmark = pytest.mark.timeout(120)
@@ -67,16 +67,29 @@ def test_exactly_production(
     assert set(of_base) <= {"pip", "setuptools", "wheel"}
 
 
-def test_the_layers_bring_nothing_else(saved: SavedImage, expected: dict[str, str]) -> None:
-    for layer, names in (
-        (saved.ours[1], set(expected) - {"asyncmy"}),
-        (saved.ours[2], {"asyncmy"}),
-    ):
-        assert dict(_distributions(layer.entries)) == {name: expected[name] for name in names}
+@pytest.fixture(scope="module")
+def layers(saved: SavedImage) -> dict[str, Layer]:
+    """The layers with packages, by the names of their targets."""
+    named = zip(layer_targets(), saved.ours, strict=True)
+    kinds = ("requirements_layer", "wheels_layer")
+    return {target.name: layer for target, layer in named if target.kind in kinds}
 
 
-def test_every_file_is_the_one_of_its_wheel(saved: SavedImage) -> None:
-    for layer in saved.ours[1:3]:
+def test_the_layers_bring_nothing_else(layers: dict[str, Layer], expected: dict[str, str]) -> None:
+    assert dict(_distributions(layers["driver"].entries)) == {"asyncmy": expected["asyncmy"]}
+    found = [pair for layer in layers.values() for pair in _distributions(layer.entries)]
+    assert sorted(found) == sorted(expected.items()), "each is in one layer"
+
+
+def test_what_a_layer_is_for_is_in_it(layers: dict[str, Layer]) -> None:
+    for target in layer_targets():
+        named = target.fields.get("distributions")
+        if named is not None:
+            assert sorted(dict(_distributions(layers[target.name].entries))) == sorted(named)
+
+
+def test_every_file_is_recorded(layers: dict[str, Layer]) -> None:
+    for layer in layers.values():
         recorded: set[str] = set()
         for path in layer.files:
             if path.endswith(".dist-info/RECORD"):
@@ -112,10 +125,10 @@ def test_no_tool_of_development(report: Report, dev_only: frozenset[str]) -> Non
     assert installed & dev_only == set()
 
 
-def test_no_module_of_development(saved: SavedImage, dev_only: frozenset[str]) -> None:
+def test_no_module_of_development(layers: dict[str, Layer], dev_only: frozenset[str]) -> None:
     top = {
         path.removeprefix(f"{SITE_PACKAGES}/").split("/")[0].removesuffix(".py")
-        for layer in saved.ours[1:3]
+        for layer in layers.values()
         for path in layer.files
     }
     assert top & {*TOOLS, *(name.replace("-", "_") for name in dev_only)} == set()
@@ -130,9 +143,9 @@ def test_the_user_may_change_nothing_but_data(report: Report) -> None:
 
 
 @pytest.fixture(scope="module")
-def driver(saved: SavedImage) -> dict[str, bytes]:
+def driver(layers: dict[str, Layer]) -> dict[str, bytes]:
     """The files of the driver's layer."""
-    return saved.ours[2].files
+    return layers["driver"].files
 
 
 @pytest.fixture(scope="module")
