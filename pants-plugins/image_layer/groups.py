@@ -26,7 +26,7 @@ def assign(groups: Groups, known: frozenset[str], origin: str) -> dict[str, tupl
     owners: dict[str, str] = {}
     for address, names in sorted(groups.items()):
         for raw in names or ():
-            name = canonicalize_name(raw)
+            name: str = canonicalize_name(raw)
             field = f"the 'distributions' field in target {address} has {raw!r}"
             if name not in known:
                 raise InvalidFieldException(

@@ -79,7 +79,7 @@ def parse_lockfile(path: str, content: bytes) -> LockedResolve:
         resolves = data["locked_resolves"]
         if len(resolves) != 1:
             raise LockfileError(f"{path} holds {len(resolves)} resolves instead of one. {mend}")
-        distributions = {
+        distributions: dict[str, LockedDistribution] = {
             name: LockedDistribution(
                 name,
                 entry["version"],

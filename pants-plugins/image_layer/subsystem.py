@@ -9,7 +9,7 @@ from pants.engine.rules import collect_rules
 from pants.option.errors import OptionsError
 from pants.option.option_types import StrOption
 from pants.option.subsystem import Subsystem
-from pants.util.strutil import help_text
+from pants.util.strutil import help_text, softwrap
 
 from image_layer.closure import Closure
 
@@ -20,7 +20,7 @@ class ImageLayerSubsystem(Subsystem):
 
     installer_resolve = StrOption(
         default="image-layer",
-        help=help_text(
+        help=softwrap(
             """
             The resolve whose lockfile has PyPA's `installer`, which puts wheels into layers, and
             nothing else. With a resolve of its own, a change of other requirements installs

@@ -105,7 +105,7 @@ def with_mappings(url: str, mappings: Iterable[str], lockfile: str) -> str:
 
 
 def _script(name: str) -> FileContent:
-    source = pkgutil.get_data("image_layer.scripts", name)
+    source = pkgutil.get_data("image_layer", f"scripts/{name}")
     assert source is not None, f"{name} is missing from the image_layer plugin"
     return FileContent(name, source)
 
@@ -153,9 +153,9 @@ async def get_installer(
     resolve = subsystem.resolve(python_setup)
     # The library is for any platform; the interpreter is the one that runs it here.
     constraints = InterpreterConstraints(python_setup.interpreter_constraints)
-    (*_, newest) = constraints.partition_into_major_minor_versions(
+    newest = constraints.partition_into_major_minor_versions(
         python_setup.interpreter_versions_universe
-    )
+    )[-1]
     major, minor = newest.split(".")
     platform = TargetPlatform("linux/amd64", (int(major), int(minor)), (2, 17))
     closure = await Get(Closure, ClosureRequest(resolve, platform))
