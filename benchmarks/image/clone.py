@@ -1,0 +1,98 @@
+"""A clone of the repository with its own Pants daemon."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from image.commands import CommandError, Done, environment, run
+
+_COUNTER = re.compile(r"^\s+local_execution_requests: (\d+)$", re.MULTILINE)
+_SECONDS = 30.0
+# What the build is made of; a repository without its history is copied rather than cloned.
+_PARTS = (
+    *("pants", ".pants.bootstrap", "pants.toml", "pants.cn.toml", "BUILD", "pyproject.toml"),
+    *("3rdparty", "build-support", "deploy", "pants-plugins", "src"),
+    *("benchmarks/BUILD", "benchmarks/image"),
+)
+_BASE = Path(".cache", "base-image")
+
+
+@dataclass(frozen=True)
+class Clone:
+    """`variables` are the environment of its commands, `options` go before the goal."""
+
+    root: Path
+    variables: dict[str, str]
+    options: list[str] = field(default_factory=list)
+
+    def pants(self, *arguments: str) -> Done:
+        """Run a command of Pants.
+
+        Raises:
+            CommandError: it failed.
+        """
+        words = ["./pants", "--no-dynamic-ui", "--stats-log", *self.options, *arguments]
+        return run(words, self.root, self.variables)
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Replace one text in a file.
+
+        Raises:
+            CommandError: it is not there exactly once.
+        """
+        file = self.root / path
+        text = file.read_text(encoding="utf-8")
+        if text.count(old) != 1:
+            raise CommandError(f"{file} has {text.count(old)} times {old!r}, not once")
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+    def stop(self) -> None:
+        """End its daemon, and wait for that."""
+        for file in (self.root / ".pids").glob("*/pantsd/pid"):
+            process = int(file.read_text(encoding="utf-8"))
+            deadline = time.monotonic() + _SECONDS
+            try:
+                os.kill(process, signal.SIGTERM)
+                while time.monotonic() < deadline:
+                    os.kill(process, 0)
+                    time.sleep(0.1)
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+
+def processes(done: Done) -> int:
+    """How many processes a command of Pants ran rather than remembered."""
+    found = _COUNTER.search(done.errors)
+    return int(found[1]) if found else 0
+
+
+def clone(root: Path, target: Path, cache: Path | None = None) -> Clone:
+    """Clone a repository as it was committed.
+
+    Args:
+        root: of the repository.
+        target: the new directory.
+        cache: where Pants keeps everything, instead of the user's cache.
+    """
+    if (root / ".git").exists():
+        run(["git", "clone", "--quiet", root, target], root)
+    else:
+        for part in _PARTS:
+            source, copy = root / part, target / part
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+            elif source.exists():
+                shutil.copy2(source, copy)
+    if (root / _BASE).exists():
+        (target / _BASE).parent.mkdir(exist_ok=True)
+        shutil.copy2(root / _BASE, target / _BASE)
+    changes = {} if cache is None else {"XDG_CACHE_HOME": str(cache), "QINGKONG_BUILD_CACHE": None}
+    return Clone(target, environment(**changes))

@@ -1,0 +1,167 @@
+"""The recipes that an engine's builder carries out: the old one, and the one after uv's guide."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+
+from image.commands import Done, run
+from image.engine import Engine
+from image.recipes import PACKAGE, append_line
+from image.requirement import Release, pins
+from image.settings import PackageSettings
+
+# asyncmy-0.2.9.tar.gz, the version that the old recipe names, on any mirror of the index.
+_ASYNCMY = "50/1e/67ec08cde59222d275909a508ad2db1ac8c20a72404a189dca31e242179b"
+_ASYNCMY_OF_UV = "asyncmy==0.2.18"
+_CACHE_MOUNT = "type=cache,target="
+_FILE = "Containerfile"
+
+
+class ContainerfileRecipe(ABC):
+    """A context of its own, with the sources in `sources` and a file that says how to build."""
+
+    folder: str
+    sources = Path()
+    secrets: tuple[str, ...]
+
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        root: Path,
+        context: Path,
+        settings: PackageSettings,
+        base: str,
+    ) -> None:
+        """Lay out the context: the same sources, and the same versions as in the lockfile.
+
+        Args:
+            root: of the repository.
+            context: the new directory; its name is in that of the image.
+            base: the reference of the base image.
+        """
+        self.name = name
+        self.settings = settings
+        self.context = context
+        self._engine = engine
+        self._base = base
+        self._tag = f"benchmark-{context.name}:latest"
+        self._recipe = root / "benchmarks" / "image" / self.folder
+        self._versions = pins(root)
+        project = context / self.sources
+        for part in ("fastapp", "common"):
+            shutil.copytree(
+                root / "src" / part,
+                project / part,
+                ignore=shutil.ignore_patterns("__pycache__", "BUILD"),
+            )
+        shutil.copy2(root / "src" / "manage.py", project / "manage.py")
+        shutil.copy2(self._recipe / _FILE, context / _FILE)
+        self.prepare()
+        self.write(self._versions)
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Add to the context what it needs beside the sources."""
+
+    @abstractmethod
+    def write(self, versions: Mapping[str, str]) -> None:
+        """Write down the requirements."""
+
+    @abstractmethod
+    def arguments(self) -> dict[str, str]:
+        """The arguments of the build beside the base."""
+
+    def edit(self) -> None:
+        """Change one line of the framework."""
+        append_line(self.context / self.sources / PACKAGE)
+
+    def pin(self, release: Release) -> None:
+        """Change one requirement."""
+        self.write({**self._versions, release.project: release.version})
+
+    def build(self, *, cached: bool = True) -> tuple[Done, int | None]:
+        """Build; nobody counts the processes."""
+        done = self._engine.build(
+            self.context,
+            self.context / _FILE,
+            (self._tag,),
+            {"BASE_IMAGE": self._base, **self.arguments()},
+            {key: self.settings.secrets[key] for key in self.secrets},
+            cached=cached,
+        )
+        return done, None
+
+    def image(self) -> str | None:
+        """The name of what was built."""
+        return self._tag
+
+    def stop(self) -> None:
+        """Take the image away."""
+        self._engine.remove((self._tag,))
+
+
+class OldRecipe(ContainerfileRecipe):
+    """Two stages and pip, as it was before."""
+
+    folder = "old"
+    secrets = ("apt", "ca", "pip")
+
+    def prepare(self) -> None:
+        script = "remove_dev_requirements.sh"
+        shutil.copy2(self._recipe / script, self.context / script)
+
+    def write(self, versions: Mapping[str, str]) -> None:
+        lines = [f"{project}=={version}" for project, version in versions.items()]
+        text = "\n".join([*lines, "# Dev", "pytest", "ruff"])
+        (self.context / "requirements.txt").write_text(f"{text}\n", encoding="utf-8")
+
+    def arguments(self) -> dict[str, str]:
+        return {"ASYNCMY_URL": f"{self.settings.files}/{_ASYNCMY}/asyncmy-0.2.9.tar.gz"}
+
+
+class UvRecipe(ContainerfileRecipe):
+    """A recipe after uv's guide."""
+
+    folder = "uv"
+    sources = Path("project")
+    secrets = ("ca", "uv")
+
+    def prepare(self) -> None:
+        shutil.copy2(self.settings.uv_program, self.context / "uv")
+        self._forget()
+
+    def _forget(self) -> None:
+        """From now on, the cache mounts are others, and empty."""
+        text = (self._recipe / _FILE).read_text(encoding="utf-8")
+        mount = f"type=cache,id={secrets.token_hex(8)},target="
+        (self.context / _FILE).write_text(text.replace(_CACHE_MOUNT, mount), encoding="utf-8")
+
+    def write(self, versions: Mapping[str, str]) -> None:
+        lines = [f'  "{project}=={version}",' for project, version in versions.items()]
+        text = "\n".join(
+            [
+                *("[project]", 'name = "project"', 'version = "0"'),
+                *('requires-python = "==3.12.*"', "dependencies = ["),
+                *(*lines, f'  "{_ASYNCMY_OF_UV}",', "]"),
+                *("[dependency-groups]", 'dev = ["pytest", "ruff"]'),
+                *("[tool.uv]", "package = false"),
+            ]
+        )
+        project = self.context / self.sources
+        (project / "pyproject.toml").write_text(f"{text}\n", encoding="utf-8")
+        lock = [self.settings.uv_program, "lock", "--quiet", "--python", self.settings.python]
+        run([*lock, "--config-file", self.settings.secrets["uv"]], project)
+
+    def arguments(self) -> dict[str, str]:
+        return {}
+
+    def build(self, *, cached: bool = True) -> tuple[Done, int | None]:
+        """Build; nobody counts the processes."""
+        if not cached:
+            self._forget()
+        return super().build(cached=cached)

@@ -1,0 +1,218 @@
+"""The rows: what is done to each recipe, and what is taken down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from image.recipes import PantsRecipe, Recipe
+from image.registry import Stored
+from image.requirement import RELEASES, Release, fetch
+from image.setup import ARCHIVE, IMAGE, Setup
+from measuring.rounds import Measurements, Turn, interleaved
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How often; `requirement_rounds` is at most the number of releases there are."""
+
+    rounds: int
+    requirement_rounds: int
+    cold_rounds: int
+    warmups: int = 1
+
+    def replaced(self, rounds: int | None, requirement: int | None, cold: int | None) -> Plan:
+        """With other numbers, where they are given."""
+        return replace(
+            self,
+            rounds=rounds or self.rounds,
+            requirement_rounds=min(
+                self.requirement_rounds if requirement is None else requirement, len(RELEASES)
+            ),
+            cold_rounds=self.cold_rounds if cold is None else cold,
+        )
+
+
+@dataclass
+class Results:
+    """Seconds in `times`, bytes in `sizes`, by recipe. `digests` are of the builds from nothing."""
+
+    warm: Measurements
+    requirement: Measurements
+    cold: Measurements
+    sizes: dict[str, dict[str, int]] = field(default_factory=dict)
+    digests: dict[str, list[str]] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write everything as JSON."""
+        document = {
+            "warm": self.warm.values,
+            "requirement": self.requirement.values,
+            "cold": self.cold.values,
+            "sizes": self.sizes,
+            "digests": self.digests,
+        }
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def measure(setup: Setup, plan: Plan, progress: Callable[[str], None]) -> Results:
+    """Measure everything; `progress` is told what is done."""
+
+    def note(row: str) -> Callable[[int, str], None]:
+        return lambda number, name: progress(f"{row}, round {number + 1}: {name}")
+
+    for name, recipe in setup.recipes.items():
+        progress(f"first build: {name}")
+        recipe.build()
+    sizes = measure_sizes(setup, progress)
+    warm = interleaved(
+        {name: partial(warm_turn, recipe) for name, recipe in setup.recipes.items()},
+        plan.rounds,
+        warmups=plan.warmups,
+        progress=note("edit"),
+    )
+    requirement = Measurements()
+    if plan.requirement_rounds:
+        releases = [
+            fetch(setup.python, version, setup.folder / "releases")
+            for version in RELEASES[: plan.requirement_rounds]
+        ]
+        requirement = interleaved(
+            {name: requirement_turn(each, releases) for name, each in setup.recipes.items()},
+            plan.requirement_rounds,
+            warmups=0,
+            progress=note("requirement"),
+        )
+    cold = Measurements()
+    digests: dict[str, list[str]] = {name: [] for name in setup.recipes}
+    if plan.cold_rounds:
+        cold = interleaved(
+            {name: partial(cold_turn, setup, name, digests[name]) for name in setup.recipes},
+            plan.cold_rounds,
+            warmups=0,
+            progress=note("cold"),
+        )
+    return Results(warm, requirement, cold, sizes, digests)
+
+
+def warm_turn(recipe: Recipe) -> dict[str, float]:
+    """Change a line and build, and build again."""
+    recipe.edit()
+    edited, ran = recipe.build()
+    again, ran_again = recipe.build()
+    taken = {"edit": edited.seconds, "nothing": again.seconds}
+    if ran is not None and ran_again is not None:
+        taken |= {"edit processes": ran, "nothing processes": ran_again}
+    return taken
+
+
+def requirement_turn(recipe: Recipe, releases: list[Release]) -> Turn:
+    """Change the requirement to a release that the recipe has not met, and build."""
+    left = iter(releases)
+
+    def turn() -> Mapping[str, float]:
+        recipe.pin(next(left))
+        done, ran = recipe.build()
+        return {"requirement": done.seconds} | ({} if ran is None else {"processes": ran})
+
+    return turn
+
+
+def cold_turn(setup: Setup, name: str, digests: list[str]) -> dict[str, float]:
+    """Build from nothing, and note what came out."""
+    recipe = setup.cold(name)
+    try:
+        done, _ = recipe.build(cached=False)
+        digests.append(image_id(setup, recipe))
+    finally:
+        recipe.stop()
+    return {"cold": done.seconds}
+
+
+def image_id(setup: Setup, recipe: Recipe) -> str:
+    """The sha256 of the image's configuration: the same exactly if the image is."""
+    name = recipe.image()
+    if name is not None:
+        assert setup.engine is not None
+        return str(setup.engine.inspect(name)["Id"])
+    return str(layout_manifest(recipe)["config"]["digest"])
+
+
+def layout_manifest(recipe: Recipe) -> dict[str, Any]:
+    """The manifest of the layout that was written."""
+    assert isinstance(recipe, PantsRecipe)
+    layout = recipe.clone.root / "dist" / "deploy" / "oci"
+    index = json.loads((layout / "index.json").read_text(encoding="utf-8"))
+    digest = index["manifests"][0]["digest"].replace(":", "/")
+    document: dict[str, Any] = json.loads((layout / "blobs" / digest).read_text(encoding="utf-8"))
+    return document
+
+
+def measure_sizes(setup: Setup, progress: Callable[[str], None]) -> dict[str, dict[str, int]]:
+    """What each image adds to its base, and what is pushed of it after a change of one line."""
+    sizes: dict[str, dict[str, int]] = {}
+    if setup.engine:
+        progress("pushing the base")
+        push(setup, setup.base, "base")
+    for name, recipe in setup.recipes.items():
+        progress(f"pushing {name}, and once more after an edit")
+        before = setup.registry.stored()
+        send(setup, recipe)
+        first = setup.registry.stored().since(before)
+        recipe.edit()
+        recipe.build()
+        before = setup.registry.stored()
+        send(setup, recipe)
+        second = setup.registry.stored().since(before)
+        sizes[name] = {
+            "packed": packed(setup, recipe, first),
+            "pushed": second.size,
+            "pushed layers": second.layers,
+        }
+        image = recipe.image()
+        if image is not None:
+            assert setup.engine is not None
+            whole = setup.engine.inspect(image)["Size"]
+            sizes[name]["unpacked"] = whole - setup.engine.inspect(setup.base)["Size"]
+    if ARCHIVE in sizes and IMAGE in sizes:
+        # The same layers: a test proves it.
+        sizes[ARCHIVE]["unpacked"] = sizes[IMAGE]["unpacked"]
+    return sizes
+
+
+def packed(setup: Setup, recipe: Recipe, first: Stored) -> int:
+    """Bytes of the layers above the base, as they travel."""
+    if recipe.image() is not None:
+        return first.size
+    manifest = layout_manifest(recipe)
+    diff_ids = [each["size"] for each in manifest["layers"]]
+    # The base of ours is one image: how many layers it has, the engine or its own history says.
+    lowest = (
+        1 if setup.engine is None else len(setup.engine.inspect(setup.base)["RootFS"]["Layers"])
+    )
+    return sum(diff_ids[lowest:])
+
+
+def send(setup: Setup, recipe: Recipe) -> None:
+    """Push what was built."""
+    name = recipe.image()
+    if name is not None:
+        push(setup, name, name.partition(":")[0])
+    else:
+        assert isinstance(recipe, PantsRecipe)
+        recipe.clone.pants("publish", recipe.target)
+
+
+def push(setup: Setup, name: str, repository: str) -> None:
+    """Push an image of the engine."""
+    assert setup.engine is not None
+    remote = f"{setup.registry.address}/{repository}:pushed"
+    setup.engine.run("tag", name, remote)
+    try:
+        setup.engine.run("push", "--quiet", remote)
+    finally:
+        setup.engine.remove((remote,))

@@ -1,0 +1,117 @@
+"""What a run says: the table of what was to be reached, a plot, and the page's section."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from image.measure import Results
+from image.setup import ARCHIVE, IMAGE
+from measuring.estimates import Estimate, median
+from measuring.pages import environment_list, markdown_table, replace_section
+from measuring.plots import draw_bars
+from measuring.rounds import Measurements
+
+_NONE = "-"
+# By row: the measurements, the metric, the digits, and what is to be reached by which recipe.
+_TIMES = {
+    "one-line change, s": ("warm", "edit", 2, {ARCHIVE: 0.5, IMAGE: 0.7}),
+    "nothing changed, s": ("warm", "nothing", 2, {ARCHIVE: 0.25, IMAGE: 0.25}),
+    "one requirement changed, s": ("requirement", "requirement", 1, {ARCHIVE: 5.0, IMAGE: 5.0}),
+    "fresh clone, empty caches, s": ("cold", "cold", 0, {ARCHIVE: 100.0, IMAGE: 100.0}),
+}
+_PROCESSES = {
+    "processes after a one-line change": ("warm", "edit processes"),
+    "processes when nothing changed": ("warm", "nothing processes"),
+    "processes after one requirement": ("requirement", "processes"),
+}
+_SIZES = {
+    "above the base, MB": ("unpacked", 1e6, 1),
+    "above the base, as pushed, MB": ("packed", 1e6, 1),
+    "pushed after a one-line change, MB": ("pushed", 1e6, 3),
+    "layers pushed after a one-line change": ("pushed layers", 1.0, 0),
+}
+_REACH = {
+    "above the base, MB": "55",
+    "pushed after a one-line change, MB": "0.3",
+    "layers pushed after a one-line change": "1",
+    "processes when nothing changed": "0",
+}
+
+
+def _values(measurements: Measurements, name: str, metric: str) -> list[float]:
+    return measurements.values.get(name, {}).get(metric, [])
+
+
+def _measurements(results: Results, row: str) -> Measurements:
+    found: Measurements = getattr(results, row)
+    return found
+
+
+def table(results: Results) -> str:
+    """Every row for every recipe: medians with 95% intervals, and what is to be reached."""
+    names = results.warm.variants
+    rows = []
+    for title, (row, metric, digits, goals) in _TIMES.items():
+        cells = []
+        for name in names:
+            values = _values(_measurements(results, row), name, metric)
+            cells.append(median(values).text(digits) if values else _NONE)
+        reach = ", ".join(f"{goals[name]:g}" for name in (ARCHIVE, IMAGE) if name in names)
+        rows.append([title, *cells, reach])
+    for title, (row, metric) in _PROCESSES.items():
+        cells = []
+        for name in names:
+            values = _values(_measurements(results, row), name, metric)
+            cells.append(f"{median(values).value:.0f}" if values else _NONE)
+        rows.append([title, *cells, _REACH.get(title, "")])
+    for title, (metric, unit, digits) in _SIZES.items():
+        cells = [
+            f"{results.sizes[name][metric] / unit:.{digits}f}"
+            if metric in results.sizes.get(name, {})
+            else _NONE
+            for name in names
+        ]
+        rows.append([title, *cells, _REACH.get(title, "")])
+    cells = []
+    for name in names:
+        digests = results.digests.get(name, [])
+        same = "yes" if len(set(digests)) == 1 else "no"
+        cells.append(f"{same}, of {len(digests)}" if len(digests) > 1 else _NONE)
+    rows.append(["same image each time from nothing", *cells, "yes"])
+    return markdown_table(["", *names, "to reach"], rows)
+
+
+def plots(results: Results) -> dict[str, dict[str, Estimate]]:
+    """The bars of each row that was measured."""
+    panels: dict[str, dict[str, Estimate]] = {}
+    for title, (row, metric, _, _) in _TIMES.items():
+        bars = {
+            name: median(values)
+            for name in results.warm.variants
+            if (values := _values(_measurements(results, row), name, metric))
+        }
+        if bars:
+            panels[title] = bars
+    return panels
+
+
+def write(directory: Path, results: Results, record: Mapping[str, str]) -> None:
+    """Write the measurements, the plot and the section of the page in `directory`.
+
+    Raises:
+        PageError: the page has no such section.
+    """
+    results.save(directory / "image-results.json")
+    plot = directory / "image-results.svg"
+    draw_bars(plot, "Seconds (median, 95% interval)", plots(results))
+    parts = [
+        (
+            f"Medians with 95% intervals of {results.warm.rounds} rounds, "
+            f"{results.requirement.rounds} for the requirement, {results.cold.rounds} from nothing."
+        ),
+        environment_list(record),
+        table(results),
+        f"![Seconds of each way to build]({plot.name})",
+    ]
+    replace_section(directory / "image.md", "results", "\n\n".join(parts))

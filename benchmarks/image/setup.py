@@ -1,0 +1,133 @@
+"""What is compared, set up on this machine and taken away again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from image.clone import Clone, clone
+from image.commands import run
+from image.containerfiles import OldRecipe, UvRecipe
+from image.engine import Engine, find_engine
+from image.recipes import PantsRecipe, Recipe
+from image.registry import Registry, registry
+from image.settings import package_settings
+
+ARCHIVE, IMAGE, PLAIN, OLD, UV = "deploy:oci", "deploy:image", "plain docker_image", "old", "uv"
+RECIPES = (ARCHIVE, IMAGE, PLAIN, OLD, UV)
+_OFFICIAL = "python:3.12-slim-bookworm"
+_PLAIN_TARGET = "benchmarks/image/plain"
+# Those that build in a clone with the layers of deploy/.
+_OURS = (ARCHIVE, IMAGE)
+
+
+@dataclass
+class Setup:
+    """What is measured. `cold` makes a recipe anew that has nothing to remember.
+
+    Attributes:
+        engine: None where nothing that is measured needs one.
+        base: the reference of the base image.
+        versions: of what was measured with, for the record.
+    """
+
+    recipes: dict[str, Recipe]
+    cold: Callable[[str], Recipe]
+    engine: Engine | None
+    registry: Registry
+    base: str
+    python: Path
+    folder: Path
+    versions: dict[str, str]
+
+
+def base_image(root: Path) -> str:
+    """The base that this repository builds on, on this machine."""
+    file = root / ".cache" / "base-image"
+    return file.read_text(encoding="utf-8").strip() if file.exists() else _OFFICIAL
+
+
+def rename(tree: Clone, token: str, address: str) -> tuple[str, ...]:
+    """Give the image names of its own, and the archive a registry to be pushed to.
+
+    What others of this machine call fastapp stays what it is.
+    """
+    names = (f"benchmark-ours-{token}:latest-py3.12", f"benchmark-second-{token}:latest-py3.12")
+    tree.replace(
+        "deploy/BUILD",
+        'repository="qingkong_framework"',
+        f'repository="{names[0].partition(":")[0]}"',
+    )
+    tree.replace(
+        "deploy/BUILD",
+        'extra_image_names=["fastapp:latest-py3.12"]',
+        f'extra_image_names=["{names[1]}"]',
+    )
+    tree.replace(
+        "deploy/BUILD",
+        'oci_image(name="oci", image=":image")',
+        f'oci_image(name="oci", image=":image", repositories=["{address}/ours:archive"])',
+    )
+    return names
+
+
+@contextmanager
+def prepared(
+    root: Path, folder: Path, names: Sequence[str], token: str, progress: Callable[[str], None]
+) -> Iterator[Setup]:
+    """Set up the recipes of these names, each with a tree of its own below `folder`.
+
+    Raises:
+        CommandError: a command failed.
+        EngineError: there is no engine that builds, or no registry.
+    """
+    engine = None if set(names) <= {ARCHIVE} else find_engine()
+    python = Path(run([root / "build-support/setup/python.sh", "3.12"], root).output.strip())
+    base = base_image(root)
+    with ExitStack() as stack:
+        there = stack.enter_context(registry(folder / "registry"))
+        settings = package_settings(root, python, folder / "settings")
+
+        def ours(name: str, tree: Clone, mark: str) -> Recipe:
+            renamed = rename(tree, mark, there.address)
+            if name == IMAGE:
+                return PantsRecipe(name, tree, name, engine, renamed)
+            return PantsRecipe(name, tree, name)
+
+        def plain(tree: Clone, mark: str) -> Recipe:
+            tree.options.append("--no-image-assembly-assemble")
+            tree.replace(f"{_PLAIN_TARGET}/BUILD", "benchmark-plain", f"benchmark-plain-{mark}")
+            tag = f"benchmark-plain-{mark}:latest"
+            return PantsRecipe(PLAIN, tree, _PLAIN_TARGET, engine, (tag,))
+
+        def make(name: str, mark: str, cache: Path | None) -> Recipe:
+            tree = partial(clone, root, folder / f"clone-{mark}", cache)
+            if name in _OURS:
+                return ours(name, tree(), mark)
+            if name == PLAIN:
+                return plain(tree(), mark)
+            assert engine is not None
+            kind = OldRecipe if name == OLD else UvRecipe
+            return kind(name, engine, root, folder / f"{name}-{mark}", settings, base)
+
+        numbers = iter(range(1_000))
+
+        def cold(name: str) -> Recipe:
+            mark = f"{token}-{next(numbers)}"
+            made = make(name, mark, folder / f"cache-{mark}")
+            stack.callback(made.stop)
+            return made
+
+        recipes: dict[str, Recipe] = {}
+        for name in names:
+            progress(f"setting up {name}")
+            recipes[name] = make(name, f"{token}-{next(numbers)}", None)
+            stack.callback(recipes[name].stop)
+        versions = {"base": base}
+        if engine:
+            versions["engine"] = f"{engine.server}, client {engine.version} with BuildKit"
+        versions["uv"] = run([settings.uv_program, "--version"], folder).output.split()[1]
+        yield Setup(recipes, cold, engine, there, base, python, folder, versions)
