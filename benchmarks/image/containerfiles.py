@@ -154,8 +154,9 @@ class UvRecipe(ContainerfileRecipe):
         )
         project = self.context / self.sources
         (project / "pyproject.toml").write_text(f"{text}\n", encoding="utf-8")
-        lock = [self.settings.uv_program, "lock", "--quiet", "--python", self.settings.python]
-        run([*lock, "--config-file", self.settings.secrets["uv"]], project)
+        lock: list[str | Path] = [self.settings.uv_program, "lock", "--quiet"]
+        lock += ["--python", self.settings.python, "--config-file", self.settings.secrets["uv"]]
+        run(lock, project)
 
     def arguments(self) -> dict[str, str]:
         return {}

@@ -13,6 +13,10 @@ from measuring.plots import draw_bars
 from measuring.rounds import Measurements
 
 _NONE = "-"
+_PAGE = (
+    "# How fast the image is built\n\n"
+    "<!-- results: written by ./pants run benchmarks/image:image -->\n<!-- results: end -->\n"
+)
 # By row: the measurements, the metric, the digits, and what is to be reached by which recipe.
 _TIMES = {
     "one-line change, s": ("warm", "edit", 2, {ARCHIVE: 0.5, IMAGE: 0.7}),
@@ -99,9 +103,15 @@ def plots(results: Results) -> dict[str, dict[str, Estimate]]:
 def write(directory: Path, results: Results, record: Mapping[str, str]) -> None:
     """Write the measurements, the plot and the section of the page in `directory`.
 
+    Elsewhere than in docs/benchmarks, a page is made for it.
+
     Raises:
         PageError: the page has no such section.
     """
+    page = directory / "image.md"
+    if not page.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        page.write_text(_PAGE, encoding="utf-8")
     results.save(directory / "image-results.json")
     plot = directory / "image-results.svg"
     draw_bars(plot, "Seconds (median, 95% interval)", plots(results))
@@ -114,4 +124,4 @@ def write(directory: Path, results: Results, record: Mapping[str, str]) -> None:
         table(results),
         f"![Seconds of each way to build]({plot.name})",
     ]
-    replace_section(directory / "image.md", "results", "\n\n".join(parts))
+    replace_section(page, "results", "\n\n".join(parts))
