@@ -12,7 +12,7 @@ bits and little end, everywhere.
 from __future__ import annotations
 
 import struct
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SEGMENT = struct.Struct("<IIQQQQQQ")
@@ -57,7 +57,7 @@ def strip(data: bytes) -> bytes:
 def _strip(data: bytes) -> bytes:
     if not data.startswith(_IDENT):
         raise ValueError("not ELF, or of another class")
-    header: list[Any] = list(_HEADER.unpack_from(data))
+    header = list(_HEADER.unpack_from(data))
     kind, segments_at, sections_at = header[1], header[5], header[6]
     segment_size, segment_count, section_size, section_count, names_index = header[9:14]
     if (kind, segment_size, section_size) != (_SHARED, _SEGMENT.size, _SECTION.size):
@@ -94,8 +94,7 @@ def _strip(data: bytes) -> bytes:
     names += _NAMES
     table_at = -(-(end + len(names)) // 8) * 8
     header[6], header[12], header[13] = table_at, len(table) + 1, len(table)
-    body = data[:end] + names
+    body: bytes = data[:end] + names
     body += b"\0" * (table_at - len(body))
     body += b"".join(_SECTION.pack(*section) for section in (*table, names_entry))
-    start: bytes = _HEADER.pack(*header)
-    return start + body[_HEADER.size :]
+    return _HEADER.pack(*header) + body[_HEADER.size :]
