@@ -21,6 +21,7 @@ from pants.backend.python.util_rules.package_dists import (
     DistBuildEnvironmentRequest,
 )
 from pants.backend.python.util_rules.pex import Pex, PexRequest
+from pants.backend.python.util_rules.pex_environment import PythonExecutable
 from pants.backend.python.util_rules.pex_requirements import EntireLockfile, Lockfile, Resolve
 from pants.engine.fs import (
     AddPrefix,
@@ -98,7 +99,9 @@ class NativeWheelBuildEnvironmentRequest(DistBuildEnvironmentRequest):
         return tgt.has_field(NativeWheelProjectField)
 
 
-def check_interpreter(target: Target, constraints: InterpreterConstraints, universe: Iterable[str]) -> None:
+def check_interpreter(
+    target: Target, constraints: InterpreterConstraints, universe: Iterable[str]
+) -> None:
     """Refuse interpreter constraints that are not those of one wheel."""
     try:
         versions = constraints.partition_into_major_minor_versions(universe)
@@ -169,7 +172,8 @@ async def prepare_build(
                 target[NativeWheelResolvesField].value or (),
             ),
         )
-    lockfile, sdist = await MultiGet(
+    python, lockfile, sdist = await MultiGet(
+        Get(PythonExecutable, InterpreterConstraints, request.interpreter_constraints),
         Get(Lockfile, Resolve(resolve, use_entire_lockfile=True)),
         Get(
             Sdist,
@@ -231,6 +235,9 @@ async def prepare_build(
         "exclude": list(target[NativeWheelExcludeField].value or ()),
         "sdist": sdist.filename,
         "sdist_sha256": target[NativeWheelSha256Field].value,
+        # Not read: it makes another interpreter, or another patch release of it under the same
+        # path, another build.
+        "python_fingerprint": python.fingerprint,
         "compiler_path": compiler.path,
         "compiler": compiler.version,
         "search_path": list(subsystem.search_path),

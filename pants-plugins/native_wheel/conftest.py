@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pants.testutil.rule_runner import RuleRunner
 
 from plugin_testing.native_wheels import build, repository_with
+from plugin_testing.real_pants import CountingCompiler
 from plugin_testing.tiny_packages import serve_index
 
 
@@ -24,3 +26,8 @@ def repository(index: str) -> RuleRunner:
 @pytest.fixture(scope="module")
 def wheel(repository: RuleRunner) -> tuple[str, bytes]:
     return build(repository, "tiny-ext", "native/one")
+
+
+@pytest.fixture
+def compiler(tmp_path: Path) -> CountingCompiler:
+    return CountingCompiler(tmp_path / "compiler")

@@ -1,8 +1,13 @@
 """The fields of `native_wheel` that say what the compiler is told."""
 
+# `pants help` evaluates the types of `compute_value`, and CPython 3.9 has no `dict[...] | None`:
+# ruff: noqa: UP006, UP035, UP045
+
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import Dict, Optional, Tuple
 
 from pants.engine.addresses import Address
 from pants.engine.target import (
@@ -79,8 +84,10 @@ class NativeWheelLinkArgsField(StringSequenceField):
     )
 
     @classmethod
-    def compute_value(cls, raw_value: object, address: Address) -> tuple[str, ...] | None:
-        value = super().compute_value(raw_value, address)  # type: ignore[arg-type]
+    def compute_value(
+        cls, raw_value: Optional[Iterable[str]], address: Address
+    ) -> Optional[Tuple[str, ...]]:
+        value = super().compute_value(raw_value, address)
         problem = fast_math_problem(f"The {cls.alias!r} field in target {address}", value or ())
         if problem is not None:
             raise InvalidFieldException(problem)
@@ -100,8 +107,8 @@ class NativeWheelDefineMacrosField(DictStringToStringField):
 
     @classmethod
     def compute_value(
-        cls, raw_value: dict[str, str] | None, address: Address
-    ) -> FrozenDict[str, str] | None:
+        cls, raw_value: Optional[Dict[str, str]], address: Address
+    ) -> Optional[FrozenDict[str, str]]:
         value = super().compute_value(raw_value, address)
         for name in value or ():
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
@@ -126,8 +133,8 @@ class NativeWheelEnvVarsField(DictStringToStringField):
 
     @classmethod
     def compute_value(
-        cls, raw_value: dict[str, str] | None, address: Address
-    ) -> FrozenDict[str, str] | None:
+        cls, raw_value: Optional[Dict[str, str]], address: Address
+    ) -> Optional[FrozenDict[str, str]]:
         value = super().compute_value(raw_value, address)
         for name, content in (value or {}).items():
             start = f"The {cls.alias!r} field in target {address} has {name!r}"

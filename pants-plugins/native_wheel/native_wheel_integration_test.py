@@ -17,7 +17,7 @@ from pants.backend.python.util_rules.interpreter_constraints import InterpreterC
 from pants.backend.python.util_rules.pex_environment import PythonExecutable
 from pants.testutil.rule_runner import RuleRunner
 
-from plugin_testing.native_wheels import PYTHON, build
+from plugin_testing.native_wheels import PYTHON, build, set_options
 from plugin_testing.tiny_packages import PATCHES, SDISTS
 
 
@@ -117,18 +117,34 @@ def test_patches_macros_variables_and_local_version(repository: RuleRunner, tmp_
 
 def test_the_flags_of_a_profile(repository: RuleRunner) -> None:
     # Where it happened is in no debug information: another directory, the same bytes.
-    contents = set()
-    for directory in ("native/debug", "native/elsewhere/debug"):
-        _, content = build(
+    first, second = (
+        build(
             repository, "tiny-ext", directory, profile="debug", compile_args=["-g3"], link_args=[]
         )
-        contents.add(content)
-    assert len(contents) == 1
+        for directory in ("native/debug", "native/elsewhere/debug")
+    )
+    assert first == second
+    content = first[1]
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         record = json.loads(archive.read("tiny_ext-1.0.dist-info/native_wheel.json"))
         (library,) = (name for name in archive.namelist() if name.endswith(".so"))
         assert b".debug_info" in archive.read(library)
     assert (record["profile"], record["compile_args"]) == ("debug", ["-O0", "-g", "-g3"])
+
+
+def test_a_profile_of_the_repository(repository: RuleRunner, index: str) -> None:
+    option = "--native-wheels-profiles=+{'ours': {'compile_args': ['-O1'], 'link_args': ['-s']}}"
+    set_options(repository, index, option)
+    try:
+        _, content = build(
+            repository, "tiny-ext", "native/ours", profile="ours", compile_args=[], link_args=[]
+        )
+    finally:
+        set_options(repository, index)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        record = json.loads(archive.read("tiny_ext-1.0.dist-info/native_wheel.json"))
+    assert (record["profile"], record["compile_args"]) == ("ours", ["-O1"])
+    assert record["link_args"] == ["-s"]
 
 
 def test_manylinux(repository: RuleRunner) -> None:

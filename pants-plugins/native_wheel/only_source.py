@@ -66,9 +66,7 @@ async def check_lockfiles(request: OnlySourceRequest, python_setup: PythonSetup)
         if name in python_setup.resolves
     }
     # One that is not there yet is generated first, and locks nothing now.
-    contents = await MultiGet(
-        Get(DigestContents, PathGlobs([path])) for path in paths.values()
-    )
+    contents = await MultiGet(Get(DigestContents, PathGlobs([path])) for path in paths.values())
     for (resolve, path), files in zip(paths.items(), contents):
         for file in files:
             version = locked_version(file.content, request.project)

@@ -101,5 +101,7 @@ def test_flags_of_a_target_come_after_those_of_its_profile() -> None:
 
 
 def test_a_target_with_an_unknown_profile() -> None:
-    with pytest.raises(InvalidFieldException, match="'profile' field in target 3rdparty/tiny:wheel"):
+    with pytest.raises(
+        InvalidFieldException, match="'profile' field in target 3rdparty/tiny:wheel"
+    ):
         flags_of(target(profile="fast"), PROFILES)

@@ -1,8 +1,13 @@
 """The fields of `native_wheel`, and nothing that acts on them."""
 
+# `pants help` evaluates the types of `compute_value`, and CPython 3.9 has no `dict[...] | None`:
+# ruff: noqa: UP006, UP035, UP045
+
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import Optional, Tuple
 
 from pants.backend.python.macros.python_artifact import PythonArtifact
 from pants.backend.python.target_types import (
@@ -33,6 +38,7 @@ from native_wheel.flag_fields import (
     NativeWheelLinkArgsField,
     NativeWheelProfileField,
 )
+
 
 class NativeWheelProjectField(StringField):
     alias = "project"
@@ -66,7 +72,7 @@ class NativeWheelSha256Field(StringField):
     )
 
     @classmethod
-    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
         value = super().compute_value(raw_value, address)
         if value is not None and not re.fullmatch(r"[0-9a-f]{64}", value):
             raise InvalidFieldException(
@@ -95,8 +101,10 @@ class NativeWheelPatchesField(MultipleSourcesField):
     )
 
     @classmethod
-    def compute_value(cls, raw_value: object, address: Address) -> tuple[str, ...] | None:
-        value = super().compute_value(raw_value, address)  # type: ignore[arg-type]
+    def compute_value(
+        cls, raw_value: Optional[Iterable[str]], address: Address
+    ) -> Optional[Tuple[str, ...]]:
+        value = super().compute_value(raw_value, address)
         for name in value or ():
             if name.startswith("!") or "*" in name:
                 raise InvalidFieldException(
@@ -117,7 +125,7 @@ class NativeWheelLocalVersionField(StringField):
     )
 
     @classmethod
-    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
         value = super().compute_value(raw_value, address)
         # The normalised form only: two spellings of one version would be two file names.
         if value is not None and not re.fullmatch(r"[a-z0-9]+(\.[a-z0-9]+)*", value):
@@ -193,7 +201,7 @@ class NativeWheelManylinuxField(StringField):
     )
 
     @classmethod
-    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
         value = super().compute_value(raw_value, address)
         if value is not None and not re.fullmatch(r"manylinux_[1-9]\d*_\d+", value):
             raise InvalidFieldException(

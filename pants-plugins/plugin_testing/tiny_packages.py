@@ -77,8 +77,7 @@ NO_EXTENSION = 'from setuptools import setup\nsetup(name="tiny-ext", packages=["
 # In the C library since 2.25.
 NEW_CALL = "FromLong(getentropy(&self, 0))"
 # Finds no Python.h, as where it is not installed.
-FORGETS_HEADERS = (
-    """\
+FORGETS_HEADERS = """\
 from setuptools.command.build_ext import build_ext
 
 
@@ -88,12 +87,9 @@ class Forgetful(build_ext):
         super().build_extensions()
 
 
-"""
-    + SETUP.replace('version="1.0",', 'version="1.0", cmdclass={"build_ext": Forgetful},')
-)
+""" + SETUP.replace('version="1.0",', 'version="1.0", cmdclass={"build_ext": Forgetful},')
 # Says of itself that it is for another interpreter.
-FOREIGN = (
-    """\
+FOREIGN = """\
 from setuptools.command.bdist_wheel import bdist_wheel
 
 
@@ -102,9 +98,7 @@ class Foreign(bdist_wheel):
         return ("cp39", "cp39", super().get_tag()[2])
 
 
-"""
-    + SETUP.replace('version="1.0",', 'version="1.0", cmdclass={"bdist_wheel": Foreign},')
-)
+""" + SETUP.replace('version="1.0",', 'version="1.0", cmdclass={"bdist_wheel": Foreign},')
 
 
 def sdist(setup: str = SETUP, source: str = SOURCE) -> bytes:

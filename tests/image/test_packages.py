@@ -164,8 +164,7 @@ def test_the_driver_is_the_one_that_we_built(driver: dict[str, bytes]) -> None:
     for key, field in (("sdist_sha256", "sha256"), ("version", "version"), ("project", "project")):
         assert record[key] == target.fields[field]
     assert record["version"] == "0.2.18", "before 0.2.12 it has CVE-2025-65896"
-    for key in ("compile_args", "link_args", "profile"):
-        assert record[key] == target.fields[key]
+    assert record["profile"] == target.fields["profile"]
 
 
 def test_the_driver_is_compiled_and_small(libraries: dict[str, bytes], report: Report) -> None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import json
+from decimal import Decimal
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import cymem
 import cymem.cymem
-import markupsafe
-import markupsafe._speedups
 import pytest
+import simplejson
+import simplejson._speedups
 import xxhash
 import xxhash._xxhash
 
-PROJECTS = ("cymem", "markupsafe", "xxhash")
+PROJECTS = ("cymem", "simplejson", "xxhash")
 
 
 @pytest.mark.parametrize("project", PROJECTS)
@@ -33,7 +34,7 @@ def test_it_is_the_one_that_we_built(project: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "library", [cymem.cymem.__file__, markupsafe._speedups.__file__, xxhash._xxhash.__file__]
+    "library", [cymem.cymem.__file__, simplejson._speedups.__file__, xxhash._xxhash.__file__]
 )
 def test_it_is_machine_code_without_symbols(library: str) -> None:
     content = Path(library).read_bytes()
@@ -41,10 +42,16 @@ def test_it_is_machine_code_without_symbols(library: str) -> None:
     assert b".symtab" not in content
 
 
-def test_markupsafe_escapes_in_c() -> None:
-    assert markupsafe._escape_inner is markupsafe._speedups._escape_inner
-    assert markupsafe.escape("<a href='x'>\"&ü") == "&lt;a href=&#39;x&#39;&gt;&#34;&amp;ü"
-    assert markupsafe.Markup("<b>%s</b>") % "<i>" == "<b>&lt;i&gt;</b>"
+def test_simplejson_reads_and_writes_in_c() -> None:
+    assert simplejson.encoder.c_make_encoder is simplejson._speedups.make_encoder
+    assert simplejson.scanner.c_make_scanner is simplejson._speedups.make_scanner
+    value = {"a": [1, 2.5, None, True, "ü\n"], "b": {"c": -(2**70)}}
+    text = simplejson.dumps(value, separators=(",", ":"))
+    assert text == '{"a":[1,2.5,null,true,"\\u00fc\\n"],"b":{"c":-1180591620717411303424}}'
+    assert simplejson.loads(text) == value
+    assert simplejson.loads("[1.10]", use_decimal=True) == [Decimal("1.10")]
+    with pytest.raises(simplejson.JSONDecodeError, match="line 1 column 4"):
+        simplejson.loads("[1,}")
 
 
 def test_cymem_holds_memory() -> None:

@@ -190,7 +190,7 @@ def run_backend(
                 raise
     except (Exception, SystemExit) as error:
         refuse_network(spec, work / NETWORK_LOG)
-        raise failure(spec, error, work, work / COMPILER_LOG) from None
+        raise failure(spec, error, work, work / COMPILER_LOG) from error
 
 
 def refuse_network(spec: dict[str, Any], log: Path) -> None:

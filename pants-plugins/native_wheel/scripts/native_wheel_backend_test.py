@@ -11,11 +11,12 @@ import sys
 import sysconfig
 import tarfile
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import native_wheel_backend as backend
 import native_wheel_hook
 import pytest
+from native_wheel_errors import NativeWheelError
 from native_wheel_repack import provenance
 from spec_for_tests import refusal, spec
 
@@ -42,7 +43,7 @@ def test_flags_that_arrived() -> None:
 
 @pytest.mark.parametrize("commands", [[], [["--version"]], [COMPILE], [LINK]])
 def test_nothing_compiled(commands: list[list[str]]) -> None:
-    with pytest.raises(backend.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         backend.verify_flags(spec(), commands)
     message = refusal(error)
     assert "'project' 'tiny' 1.0 compiled no extension module" in message
@@ -50,7 +51,7 @@ def test_nothing_compiled(commands: list[list[str]]) -> None:
 
 
 def test_dropped_compile_flag() -> None:
-    with pytest.raises(backend.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         backend.verify_flags(spec(), [COMPILE, ["-O2", "-flto", "-c", "y.c"], LINK])
     message = refusal(error)
     assert "'compile_args' has '-Os', which did not reach 1 of 2" in message
@@ -59,7 +60,7 @@ def test_dropped_compile_flag() -> None:
 
 
 def test_dropped_link_flag() -> None:
-    with pytest.raises(backend.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         backend.verify_flags(spec(), [COMPILE, ["-shared", "x.o"]])
     assert "'link_args' has '-s', which did not reach 1 of 1" in refusal(error)
 
@@ -86,7 +87,7 @@ def test_unpack_nothing_before_the_hash_is_right(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     sha256 = sdist(Path("tiny-1.0.tar.gz"), {"tiny-1.0/setup.py": ""})
-    with pytest.raises(backend.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         backend.unpack(spec(), tmp_path / "work")
     message = refusal(error)
     assert f"'sha256' is {'0' * 64}" in message
@@ -104,7 +105,7 @@ def test_unpack_stays_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_unknown_back_end(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[build-system]\nbuild-backend = "absent.api"\n')
-    with pytest.raises(backend.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         backend._backend_of(spec(), tmp_path)
     message = refusal(error)
     assert "build back end 'absent.api' cannot be imported" in message
@@ -125,7 +126,7 @@ def test_back_end_of_the_package_itself(tmp_path: Path, monkeypatch: pytest.Monk
 def test_macros() -> None:
     macros = {"NUMBER": "1", "BARE": "", "TEXT": "a b"}
     assert backend.macro_args(spec(define_macros=macros)) == ["-DBARE", "-DNUMBER=1", "-DTEXT=a b"]
-    with pytest.raises(backend.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         backend.verify_flags(spec(define_macros=macros), [[*COMPILE, "-DBARE"], LINK])
     assert "'define_macros' has '-DNUMBER=1', which did not reach 1 of 1" in refusal(error)
 
@@ -151,7 +152,7 @@ def test_patches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_patch_for_other_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.c").write_text("int z;\n")
-    with pytest.raises(backend.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         patched(tmp_path)
     message = refusal(error)
     assert "'patches' has 'fix.patch', which does not apply to tiny-1.0.tar.gz: hunk 1" in message
@@ -196,7 +197,7 @@ def test_the_network_of_a_build(tmp_path: Path) -> None:
     # Where the kernel does not isolate, the attempt is seen all the same.
     assert state in {f"True {errno.ENETUNREACH}", "False 0"}
     assert uid == str(os.getuid())
-    with pytest.raises(backend.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         backend.refuse_network(spec(), log)
     message = refusal(error)
     assert "'project' 'tiny' 1.0 tried to reach the network" in message

@@ -29,7 +29,8 @@ _HEADER = re.compile(
 )
 _FLAG = re.compile(
     r"(?:unrecognized command[- ]line option|unrecognized argument (?:in|to) option|"
-    r"unknown argument:|unsupported option|unrecognized option) ['‘\"](?P<flag>[^'’\"\n]+)['’\"]"
+    r"unknown argument:|unsupported option|unrecognized option) "
+    r"['\u2018\"](?P<flag>[^'\u2019\"\n]+)['\u2019\"]"
 )
 
 
@@ -40,7 +41,7 @@ def write_shim(path: Path, real: str, log: Path) -> None:
         f"printf '%s\\037' \"$@\" >>'{log}'\n"
         f"printf '\\036' >>'{log}'\n"
         f"errors='{log}'.errors.$$\n"
-        f"'{real}' \"$@\" 2>\"$errors\"\n"
+        f'\'{real}\' "$@" 2>"$errors"\n'
         "status=$?\n"
         '/bin/cat "$errors" >&2\n'
         f"if [ $status -ne 0 ]; then /bin/mv -f \"$errors\" '{log}'.failed\n"

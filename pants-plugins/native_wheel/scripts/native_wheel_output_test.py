@@ -8,6 +8,7 @@ from pathlib import Path
 
 import native_wheel_backend as backend
 import pytest
+from native_wheel_errors import NativeWheelError
 from native_wheel_output import BUILD_LOG, LAST_LINES, captured, tail, write_shim
 from spec_for_tests import refusal, spec
 
@@ -72,7 +73,7 @@ class Compiles:
 
 def failed(work: Path, build: Callable[[], None]) -> str:
     """The error of a build in `work`."""
-    with pytest.raises(backend.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         backend.run_backend(spec(), Compiles(build), work / "wheel", None)
     return refusal(error)
 
@@ -93,9 +94,7 @@ def compiling(work: Path, source: str, *args: str) -> Callable[[], None]:
     return build
 
 
-def test_a_build_that_succeeds_is_silent(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_build_that_succeeds_is_silent(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     build = compiling(tmp_path, "int x;\n", "-v")
     assert backend.run_backend(spec(), Compiles(build), tmp_path / "wheel", None) == "built.whl"
     captured_text = capfd.readouterr()
@@ -136,7 +135,7 @@ def test_a_missing_header(tmp_path: Path) -> None:
 )
 def test_an_unknown_flag(field: str, flag: str, tmp_path: Path) -> None:
     build = compiling(tmp_path, "int x;\n", flag)
-    with pytest.raises(backend.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         backend.run_backend(spec(**{field: [flag]}), Compiles(build), tmp_path / "wheel", None)
     message = refusal(error)
     assert f"'{field}' has {flag!r}, which the compiler (gcc (Debian) 12) does not know" in message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import platform
 import shutil
 import sys
 from pathlib import Path
@@ -132,4 +133,6 @@ def provenance(
         "cython": tools.get("cython"),
         "build_requirements": tools,
         "python": ".".join(map(str, sys.version_info[:2])),
+        # Code that Cython generates holds the number of the headers: it is in the bytes anyway.
+        "python_version": platform.python_version(),
     }

@@ -14,10 +14,11 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from native_wheel_backend import EPOCH
 import native_wheel_platform as platform
 import native_wheel_repack as repack
 import pytest
+from native_wheel_backend import EPOCH
+from native_wheel_errors import NativeWheelError
 from spec_for_tests import refusal, spec
 
 
@@ -94,13 +95,14 @@ def test_repack(tmp_path: Path) -> None:
         "cython": record["build_requirements"].get("cython"),
         "build_requirements": record["build_requirements"],
         "python": "3.12",
+        "python_version": sys.version.split()[0],
     }
 
 
 @pytest.mark.usefixtures("epoch")
 def test_excluding_the_extension_module(tmp_path: Path) -> None:
     built = built_wheel(tmp_path / "work/wheel", {"tiny/x.cpython-312.so": "binary"})
-    with pytest.raises(platform.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         repack.repack(spec(exclude=["*.so"]), built, tmp_path / "out", {}, tmp_path)
     message = refusal(error)
     assert "holds no extension module" in message
@@ -148,7 +150,7 @@ def test_a_description_keeps_its_words(tmp_path: Path) -> None:
 
 
 def test_a_package_with_a_local_version_of_its_own(tmp_path: Path) -> None:
-    with pytest.raises(platform.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         repack.add_local_version(
             spec(local_version="fast"), tmp_path, "tiny-1.0+theirs-cp312-cp312-linux_x86_64.whl"
         )
@@ -162,7 +164,7 @@ def test_a_package_with_a_local_version_of_its_own(tmp_path: Path) -> None:
 def test_a_wheel_for_another_interpreter(tmp_path: Path) -> None:
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     name = "tiny-1.0-cp39-cp39-linux_x86_64.whl"
-    with pytest.raises(platform.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         repack.repack(spec(), tmp_path / name, tmp_path / "out", {}, tmp_path)
     message = refusal(error)
     assert f"'project' 'tiny' 1.0 built {name}, which the interpreter" in message
@@ -206,8 +208,9 @@ def test_manylinux(tmp_path: Path) -> None:
     for number in (1, 2):
         built = wheel_with(tmp_path / str(number), OLD)
         fields = spec(manylinux="manylinux_2_17", local_version="fast")
-        name = repack.repack(fields, built, tmp_path / f"out{number}", {"a": 1}, BUILD_TREE)
-        wheels.append(tmp_path / f"out{number}" / name)
+        out = tmp_path / f"out{number}"
+        wheels.append(out / repack.repack(fields, built, out, {"a": 1}, BUILD_TREE))
+    name = wheels[0].name
     # As old as it gets: no symbol that is newer.
     assert name == f"tiny-1.0+fast-cp312-cp312-{OLDEST[os.uname().machine]}.whl"
     assert wheels[0].read_bytes() == wheels[1].read_bytes()
@@ -227,7 +230,7 @@ def test_manylinux(tmp_path: Path) -> None:
 
 
 def manylinux_refusal(tmp_path: Path, wheel: Path, wanted: str) -> str:
-    with pytest.raises(platform.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         repack.repack(spec(manylinux=wanted), wheel, tmp_path / "out", {}, BUILD_TREE)
     assert not (tmp_path / "out").exists()
     return refusal(error)
@@ -249,7 +252,9 @@ def test_a_library_that_is_not_everywhere(tmp_path: Path) -> None:
     (directory / "other.c").write_text("int other(void) { return 1; }\n")
     command = ["gcc", "-shared", "-fPIC", "other.c", "-o", "libother.so"]
     subprocess.run(command, cwd=directory, check=True)
-    source = "int other(void);\n#include <string.h>\nint f(char *s) { return other() + strlen(s); }\n"
+    source = (
+        "int other(void);\n#include <string.h>\nint f(char *s) { return other() + strlen(s); }\n"
+    )
     wheel = wheel_with(directory, source, f"-L{directory}", "-lother")
     message = manylinux_refusal(tmp_path, wheel, "manylinux_2_36")
     assert "it needs the libraries libother.so" in message
@@ -257,7 +262,7 @@ def test_a_library_that_is_not_everywhere(tmp_path: Path) -> None:
 
 def test_manylinux_without_auditwheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    message_of = pytest.raises(platform.NativeWheelError)
+    message_of = pytest.raises(NativeWheelError)
     with message_of as error:
         platform.manylinux_tag(spec(manylinux="manylinux_2_17"), tmp_path / "x.whl", tmp_path)
     message = refusal(error)
@@ -268,7 +273,7 @@ def test_manylinux_without_auditwheel(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_manylinux_for_what_auditwheel_does_not_read(tmp_path: Path) -> None:
     wheel = built_wheel(tmp_path / "wheel", {"tiny/x.so": "no library"})
-    with pytest.raises(platform.NativeWheelError) as error:
+    with pytest.raises(NativeWheelError) as error:
         platform.manylinux_tag(spec(manylinux="manylinux_2_17"), wheel, BUILD_TREE)
     message = refusal(error)
     assert f"auditwheel cannot say what {wheel.name} is" in message
