@@ -89,7 +89,9 @@ def _read(name: str, found: Distribution) -> NativePackage:
 def _problem(provenance: object, name: str, version: str) -> str | None:
     if not isinstance(provenance, dict):
         return f"{PROVENANCE_FILE} is no object"
-    expected = {"schema": PROVENANCE_SCHEMA, "project": name, "version": version}
+    # A build with a patch is installed as 1.2+local; the record names the source's version.
+    source = version.partition("+")[0]
+    expected = {"schema": PROVENANCE_SCHEMA, "project": name, "version": source}
     for key, value in expected.items():
         if provenance.get(key) != value:
             return f"{PROVENANCE_FILE}: {key} is {provenance.get(key)!r}, expected {value!r}"

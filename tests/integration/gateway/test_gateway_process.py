@@ -42,12 +42,13 @@ def test_sigterm_finishes_what_has_begun() -> None:
                     threads.submit(ask)
                 wait_for(lambda: len(answered) >= 16)
                 wait_for(lambda: len(service.seen) % 16 != 0 or len(service.seen) > 32)
+                before = len(answered)
                 process.send_signal(signal.SIGTERM)
                 ending.set()
             assert process.wait(SECONDS) == 0
             assert broken == []
             assert set(answered) == {200}
-            assert len(answered) >= 32 - len(refused)
+            assert len(answered) > before, "what the service had begun"
 
 
 def test_sigterm_cuts_off_what_does_not_end() -> None:

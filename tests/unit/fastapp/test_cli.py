@@ -126,6 +126,16 @@ def test_provenance_of_a_driver(project: Path, provenance: str | None, expected:
     assert found.optimised is found.describe().startswith("quickpack 1.2.3 (optimised")
 
 
+def test_a_build_with_a_patch_has_the_version_of_its_source(project: Path) -> None:
+    write_distribution(project, json.dumps(GOOD))
+    folder = next(project.glob("quickpack-*.dist-info"))
+    metadata = "Metadata-Version: 2.1\nName: quickpack\nVersion: 1.2.3+speed\n"
+    (folder / "METADATA").write_text(metadata)
+    found = native.read_native_package("quickpack")
+    assert found.optimised
+    assert found.describe().startswith("quickpack 1.2.3+speed (optimised")
+
+
 def test_a_driver_that_is_missing() -> None:
     found = native.read_native_package("no-such-package-at-all")
     assert found.describe() == "no-such-package-at-all not installed"
