@@ -13,12 +13,13 @@ from pathlib import Path
 from image.commands import CommandError, Done, environment, run
 
 _COUNTER = re.compile(r"^\s+local_execution_requests: (\d+)$", re.MULTILINE)
+_STARTED = re.compile(r"\[INFO\] Starting: (.*)$", re.MULTILINE)
 _SECONDS = 30.0
 # What the build is made of; a repository without its history is copied rather than cloned.
 _PARTS = (
-    *("pants", ".pants.bootstrap", "pants.toml", "pants.cn.toml", "BUILD", "pyproject.toml"),
+    *(".ci", ".gitignore", "Makefile", "pants", ".pants.bootstrap", "pants.toml", "pants.cn.toml", "BUILD", "pyproject.toml"),
     *("3rdparty", "build-support", "deploy", "pants-plugins", "src"),
-    *("benchmarks/BUILD", "benchmarks/image"),
+    "benchmarks",
 )
 _BASE = Path(".cache", "base-image")
 
@@ -71,6 +72,11 @@ def processes(done: Done) -> int:
     """How many processes a command of Pants ran rather than remembered."""
     found = _COUNTER.search(done.errors)
     return int(found[1]) if found else 0
+
+
+def started(done: Done) -> list[str]:
+    """What those processes were for, in the order of their starts."""
+    return _STARTED.findall(done.errors)
 
 
 def clone(root: Path, target: Path, cache: Path | None = None) -> Clone:

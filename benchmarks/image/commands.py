@@ -65,6 +65,8 @@ def run(
         raise CommandError(f"`{' '.join(words)}` in {folder}: {error}") from error
     seconds = time.perf_counter() - began
     if done.returncode:
-        last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_LINES:])
+        written = (done.stdout + done.stderr).strip().splitlines()
+        # The counters of Pants that are zero hide what it said.
+        last = "\n".join([line for line in written if not line.endswith(": 0")][-_LINES:])
         raise CommandError(f"`{' '.join(words)}` in {folder} exited {done.returncode}:\n{last}")
     return Done(seconds, done.stdout, done.stderr)

@@ -103,7 +103,12 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
                 f"Ask a registry what {reference} is",
                 modules=_REGISTRY_MODULES,
                 env=environment,
-                cache_scope=ProcessCacheScope.PER_SESSION,
+                # A tag may become another image; a digest is what it is, and nothing is asked.
+                cache_scope=(
+                    ProcessCacheScope.SUCCESSFUL
+                    if "@" in reference
+                    else ProcessCacheScope.PER_SESSION
+                ),
             ),
         ),
     )

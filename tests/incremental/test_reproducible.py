@@ -1,0 +1,122 @@
+"""The same inputs make the same image, whatever else differs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from incremental.conftest import TARGET, on_base
+from incremental.layouts import Layout, differences
+
+from image.clone import Clone, clone
+from image.commands import run
+
+# Long before any of our files, and after what zip files can carry.
+_OTHER_DAY = 1_000_000_000
+_OTHERS = {
+    "TZ": "America/St_Johns",
+    "LANG": "tr_TR.UTF-8",
+    "LC_ALL": "C",
+    "PYTHONHASHSEED": "4711",
+    "USER": "somebody",
+    "LOGNAME": "somebody",
+}
+_GOLDEN = Path("tests", "incremental", "golden.json")
+# The layers that change with neither the sources nor the lockfile, by a file that is in them.
+_STABLE = {"system": "etc/timezone", "driver": "/asyncmy/__init__.py"}
+
+
+def rewrite(root: Path) -> None:
+    """Write every file anew: last ones first, readable by the owner alone, on another day."""
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    assert len(files) > 100
+    for path in reversed(files):
+        content, executable = path.read_bytes(), os.access(path, os.X_OK)
+        path.unlink()
+        path.write_bytes(content)
+        path.chmod(0o700 if executable else 0o600)
+    for path in root.rglob("*"):
+        os.utime(path, (_OTHER_DAY, _OTHER_DAY))
+
+
+def elsewhere(tree: Clone, script: Path) -> list[str]:
+    """What starts Pants with another umask, and on a machine of another name where root may."""
+    script.write_text('umask 077\nexec "$@"\n', encoding="utf-8")
+    if os.geteuid() == 0:
+        script.write_text('umask 077\nhostname elsewhere\nexec "$@"\n', encoding="utf-8")
+        return ["unshare", "--uts", "sh", str(script)]
+    return ["sh", str(script)]
+
+
+@pytest.fixture
+def other(tmp_path: Path, base: str) -> Iterator[Clone]:
+    """A clone in another place with other settings, for another home."""
+    made = on_base(clone(Path.cwd(), tmp_path / "some other" / "clone"), base)
+    rewrite(made.root)
+    home = Path(made.variables["HOME"])
+    (tmp_path / "home").mkdir()
+    # Another home, but not another cache: that would be downloads.
+    made.variables.setdefault("XDG_CACHE_HOME", str(home / ".cache"))
+    made.variables.setdefault("PYENV_ROOT", str(home / ".pyenv"))
+    settings = home / ".config" / "pip" / "pip.conf"
+    if settings.exists():
+        made.variables.setdefault("PIP_CONFIG_FILE", str(settings))
+    made.variables.update(_OTHERS, HOME=str(tmp_path / "home"))
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def test_another_place_time_and_user_make_the_same_image(
+    built: Layout, other: Clone, tmp_path: Path
+) -> None:
+    words = ["./pants", "--no-dynamic-ui", "--no-local-cache", "package", TARGET]
+    run([*elsewhere(other, tmp_path / "start.sh"), *words], other.root, other.variables)
+    assert differences(built, Layout.read(other.root)) == ""
+    assert built.manifest == Layout.read(other.root).manifest
+
+
+def tools(tree: Clone) -> dict[str, str]:
+    """What the bytes of layers depend on beside their inputs."""
+    script = (
+        "source ./.pants.bootstrap --version >&2;"
+        ' printf %s "$PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH"'
+    )
+    told = run(["bash", "-euo", "pipefail", "-c", script], tree.root, tree.variables).output
+    found = {"compiler": run(["gcc", "--version"], tree.root).output.splitlines()[0]}
+    for python in json.loads(told):
+        text = "import platform, zlib; print(platform.python_version(), zlib.ZLIB_RUNTIME_VERSION)"
+        version, zlib = run([python, "-I", "-c", text], tree.root).output.split()
+        found[f"CPython {version.rpartition('.')[0]}"] = f"{version} with zlib {zlib}"
+    return found
+
+
+def test_layers_are_those_of_other_machines_with_the_same_tools(tree: Clone, built: Layout) -> None:
+    here = {
+        layer: digest
+        for digest in built.layers
+        for layer, file in _STABLE.items()
+        if any(name.endswith(file) for name, _ in built.members(digest))
+    }
+    assert here.keys() == _STABLE.keys()
+    mine = tools(tree)
+    golden = json.loads(_GOLDEN.read_text(encoding="utf-8"))
+    for each in golden:
+        if each["tools"] == mine:
+            assert here == each["layers"], (
+                "the tools are those of the recording, so the recipe changed or is not "
+                f"reproducible; if it was meant to change, put this into {_GOLDEN}: "
+                f"{json.dumps({'tools': mine, 'layers': here})}"
+            )
+            return
+    others = [
+        f"{name}: {mine.get(name)} and not {value}"
+        for each in golden
+        for name, value in each["tools"].items()
+        if mine.get(name) != value
+    ]
+    pytest.skip(f"no recording was made with these tools ({'; '.join(others)}); see {_GOLDEN}")
