@@ -74,7 +74,7 @@ VARIANTS: tuple[Variant, ...] = (
 ATTEMPTS: tuple[Variant, ...] = (
     VARIANTS[0],
     *(
-        Variant(f"asyncmy-{name}", "asyncmy", f"0.2.18+{name.replace('-', '.')}", name)
+        Variant(f"asyncmy-{name}", "asyncmy", f"0.2.18+{name.replace('-', '.')}", "custom")
         for name in (
             "o2-lto",
             "o3-bound",
@@ -90,7 +90,7 @@ ATTEMPTS: tuple[Variant, ...] = (
 
 
 # Built to write down what it runs through.
-RECORDING = Variant("asyncmy-recording", "asyncmy", "0.2.18+recording", "recording")
+RECORDING = Variant("asyncmy-recording", "asyncmy", "0.2.18+recording", "custom")
 
 
 @dataclass

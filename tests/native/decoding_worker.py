@@ -131,6 +131,8 @@ STRANGE: dict[str, tuple[bytes, ...]] = {
             b"\xed\xbf\xbf",
         ),
         *(b"\xf0\x80\x80\x80", b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80", b"\xff", b"\xfe", b"\x80"),
+        *(b"ok" + text for text in (b"\xc0\x80", b"\xc1\xbf", b"\xe0\x80\x80", b"\xe0\x9f\xbf")),
+        *(b"ok" + text for text in (b"\xed\xa0\x80", b"\xed\xbf\xbf", b"\xed\x9f\xbf", b"\x80")),
         *(b"ok \xe4\xb8", b"ok \xe4", b"ok \xc3", b"ok \xf0\x9f\x98", b"\xe4\xb8a", b"\xc3a"),
         *("😀".encode(), "a😀é中".encode(), "\ufeffbom".encode(), "\uffff\ud7ff\ue000".encode()),
         *(b"x" * n for n in (2, 7, 8, 9, 15, 16, 17, 250, 251, 1023, 1024, 1025, 70_000)),
@@ -154,7 +156,8 @@ def random_values(kind: str, source: random.Random) -> Iterator[bytes]:
             sign = "-" if source.random() < 0.5 else ""
             yield f"{sign}{digits}.{source.randrange(10**6)}".encode()
         elif kind == "utf8":
-            top = source.choice((0x80, 0x100, 0x800, 0xD800, 0x110000))
+            # With 0x10000, most have a surrogate: those are errors.
+            top = source.choice((0x80, 0x100, 0x800, 0xD800, 0x10000, 0x110000))
             codes = (source.randrange(top) for _ in range(source.randrange(60)))
             yield "".join(map(chr, codes)).encode("utf-8", "surrogatepass")
         elif kind in {"datetime", "date", "time"}:
