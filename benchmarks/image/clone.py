@@ -16,11 +16,7 @@ _COUNTER = re.compile(r"^\s+local_execution_requests: (\d+)$", re.MULTILINE)
 _STARTED = re.compile(r"\[INFO\] Starting: (.*)$", re.MULTILINE)
 _SECONDS = 30.0
 # What the build is made of; a repository without its history is copied rather than cloned.
-_PARTS = (
-    *(".ci", ".gitignore", "Makefile", "pants", ".pants.bootstrap", "pants.toml", "pants.cn.toml", "BUILD", "pyproject.toml"),
-    *("3rdparty", "build-support", "deploy", "pants-plugins", "src"),
-    "benchmarks",
-)
+_PARTS = (".ci", "3rdparty", "benchmarks", "build-support", "deploy", "pants-plugins", "src")
 _BASE = Path(".cache", "base-image")
 
 
@@ -90,13 +86,13 @@ def clone(root: Path, target: Path, cache: Path | None = None) -> Clone:
     if (root / ".git").exists():
         run(["git", "clone", "--quiet", root, target], root)
     else:
+        target.mkdir(parents=True)
         for part in _PARTS:
-            source, copy = root / part, target / part
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
-            elif source.exists():
-                shutil.copy2(source, copy)
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(root / part, target / part, ignore=ignored)
+        for file in root.iterdir():
+            if file.is_file():
+                shutil.copy2(file, target / file.name)
     if (root / _BASE).exists():
         (target / _BASE).parent.mkdir(exist_ok=True)
         shutil.copy2(root / _BASE, target / _BASE)
