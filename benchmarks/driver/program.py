@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import shutil
 import sys
 import tempfile
 import time
@@ -27,6 +28,8 @@ from measuring.rounds import Measurements, interleaved
 FULL = Size(rows=100_000, points=3_000, inserts=10_000, pooled=60)
 QUICK = Size(rows=500, points=20, inserts=50, pooled=1)
 WORKLOADS: tuple[str, ...] = ("scan", "point", "insert", "pool")
+# The page, from where Pants was started.
+PAGE = Path("docs/benchmarks/driver.md")
 # What `asyncmy-profile-guided` is compiled by.
 PROFILE = Path("3rdparty/asyncmy/patches/profile-data.patch")
 # A new process of one variant.
@@ -137,7 +140,7 @@ def main(argv: Sequence[str]) -> int:
         prog="benchmarks/driver", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("--variants", type=Path, required=True, help="where the PEXes are")
-    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks"))
+    parser.add_argument("--out", type=Path, default=PAGE.parent)
     parser.add_argument("--rounds", type=int, help="default: 20, or 2 with --quick")
     parser.add_argument("--quick", action="store_true", help="small sizes; never for the page")
     parser.add_argument("--attempts", action="store_true", help="what else was tried, scans only")
@@ -147,6 +150,11 @@ def main(argv: Sequence[str]) -> int:
         parser.error(f"--rounds={options.rounds}: there must be at least 1")
     if options.quick and options.out == parser.get_default("out"):
         parser.error("--quick needs --out DIRECTORY: its figures are not for the page")
+    if not (options.out / PAGE.name).exists():
+        if not PAGE.exists():
+            parser.error(f"--out={options.out} has no {PAGE.name}, of which a section is written")
+        options.out.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PAGE, options.out)
     size = QUICK if options.quick else FULL
     rounds = options.rounds or (2 if options.quick else 20)
     variants, workloads, section = VARIANTS, WORKLOADS, "results"

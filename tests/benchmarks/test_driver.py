@@ -36,7 +36,9 @@ def run(variants: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_quick_run_writes_the_page(page: Path) -> None:
+def test_a_quick_run_writes_the_page(tmp_path: Path) -> None:
+    # It takes the committed one there.
+    page = tmp_path / "out" / "driver.md"
     result = run(PEXES, "--quick", "--rounds=3", f"--out={page.parent}")
     assert result.returncode == 0, result.stdout + result.stderr
     results = Measurements.load(page.parent / "driver-results.json")
@@ -83,6 +85,21 @@ def test_quick_figures_are_kept_off_the_page(capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit):
         main(["--variants=.", "--quick"])
     assert "--quick needs --out DIRECTORY" in capsys.readouterr().err
+
+
+def test_figures_without_a_page_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["--variants=.", "--quick", "--out=out"])
+    assert "--out=out has no driver.md, of which a section is written" in capsys.readouterr().err
+
+
+def test_no_rounds_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--variants=.", "--rounds=0"])
+    assert "--rounds=0: there must be at least 1" in capsys.readouterr().err
 
 
 def identity(**changes: Any) -> dict[str, Any]:
