@@ -21,7 +21,7 @@ from pants.util.frozendict import FrozenDict
 from oci_image.documents import BaseConfig, Blob
 from oci_image.engine_state import EngineState, EngineStateRequest
 from oci_image.python_script import ScriptRequest
-from oci_image.subsystem import ImageAssembly
+from oci_image.subsystem import BaseSourceKind, ImageAssembly
 
 _PATHS = {"docker-archive:": "--docker-archive", "oci:": "--oci-layout"}
 _REGISTRY_MODULES = ("read_base", "registry")
@@ -73,7 +73,7 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
                 # What is in it may change, and it is quick to read.
                 ProcessCacheScope.PER_SESSION,
             )
-    if options.base_source in ("auto", "engine"):
+    if options.base_source is not BaseSourceKind.registry:
         state = await Get(EngineState, EngineStateRequest((reference,)))
         if state.socket is not None and state.images[0] is not None:
             image = state.images[0]
@@ -81,7 +81,7 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
                 return BaseSource(
                     "read_base", ("--engine", state.socket, "--image", f"sha256:{image.id}")
                 )
-        if options.base_source == "engine":
+        if options.base_source is BaseSourceKind.engine:
             raise BaseNotFoundError(
                 f"the base {reference!r} for linux/{request.architecture} is not in the container "
                 "engine of this machine. Pull it, or set [image-assembly].base_source to "

@@ -91,7 +91,7 @@ async def assemble_layout(request: OciLayoutRequest, options: ImageAssembly) -> 
             "itself."
         )
     base, *packed = await MultiGet(
-        Get(Base, BaseRequest(plan.recipe.base, request.architecture)),
+        Get(Base, BaseRequest(options.base or plan.recipe.base, request.architecture)),
         *(
             Get(ConvertedLayer, ConvertedLayerRequest("compress", file, os.path.basename(path)))
             for path, file in plan.layers.items()

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from pants.option.option_types import BoolOption, StrListOption, StrOption
+from enum import Enum
+
+from pants.option.option_types import BoolOption, EnumOption, StrListOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
+
+
+class BaseSourceKind(Enum):
+    """Where a base may come from."""
+
+    auto = "auto"
+    engine = "engine"
+    registry = "registry"
 
 
 class ImageAssembly(Subsystem):
     options_scope = "image-assembly"
     help = "Assembling container images from layers, without a container engine's builder."
 
-    base_source = StrOption(
-        default="auto",
+    base_source = EnumOption(
+        default=BaseSourceKind.auto,
         help=softwrap(
             """
             Where the base of an `oci_image` comes from: `engine` (the one on this machine),
-            `registry`, or `auto`, which asks the engine first. A base that is named by a path
-            (`docker-archive:`, `oci-archive:` or `oci:`) comes from there.
+            `registry`, or `auto`, which asks the engine first.
+            """
+        ),
+    )
+    base = StrOption(
+        default=None,
+        help=softwrap(
+            """
+            The base of every `oci_image`, in place of the one that its Dockerfile names: a name, or
+            `docker-archive:/path` (of `docker save`), or `oci:/path` (a layout).
             """
         ),
     )

@@ -1,0 +1,222 @@
+"""Images assembled by Pants' engine, on bases from a layout and from a real registry."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loopback_registry import registry as loopback_registry
+from pants.backend.python import target_types_rules
+from pants.backend.python.target_types import PythonRequirementTarget
+from pants.core.goals.package import BuiltPackage
+from pants.engine.addresses import Address
+from pants.engine.fs import Digest, DigestContents
+from pants.engine.internals.scheduler import ExecutionError
+from pants.testutil.rule_runner import QueryRule, RuleRunner
+
+from image_layer import register as image_layer
+from oci_image import register
+from oci_image.layout import OciImageFieldSet
+from plugin_testing import machine
+
+DOCKERFILE = """\
+ARG BASE_IMAGE=nothing:1
+FROM ${BASE_IMAGE}
+USER 10001:10001
+ADD app/layer.tar /
+CMD ["true"]
+"""
+BUILD = """\
+python_requirement(name="dockerfile", requirements=["dockerfile"], resolve="plugins")
+filesystem_layer(name="layer", files={"/etc/app": "content"})
+docker_image(name="image", image_tags=["1"], repository="app", dependencies=[":layer"])
+oci_image(name="oci", image=":image")
+"""
+
+
+def base_layout(folder: Path) -> Path:
+    """A base of one layer, as an OCI layout."""
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def blob(content: bytes, kind: str) -> dict[str, Any]:
+        digest = hashlib.sha256(content).hexdigest()
+        (blobs / digest).write_bytes(content)
+        return {"mediaType": kind, "digest": f"sha256:{digest}", "size": len(content)}
+
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("base"))
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "created": "2026-01-02T03:04:05Z",
+        "config": {"Env": ["PATH=/bin"]},
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [f"sha256:{hashlib.sha256(file.getvalue()).hexdigest()}"],
+        },
+    }
+    kind = "application/vnd.oci.image"
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{kind}.manifest.v1+json",
+        "config": blob(json.dumps(config).encode(), f"{kind}.config.v1+json"),
+        "layers": [blob(gzip.compress(file.getvalue(), mtime=0), f"{kind}.layer.v1.tar+gzip")],
+    }
+    described = {
+        **blob(json.dumps(manifest).encode(), f"{kind}.manifest.v1+json"),
+        "annotations": {"org.opencontainers.image.ref.name": "base"},
+    }
+    index = {"schemaVersion": 2, "manifests": [described]}
+    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}', encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return base_layout(tmp_path_factory.mktemp("base") / "layout")
+
+
+@pytest.fixture
+def repository() -> RuleRunner:
+    runner = RuleRunner(
+        rules=[
+            *target_types_rules.rules(),
+            *register.rules(),
+            *image_layer.rules(),
+            QueryRule(BuiltPackage, [OciImageFieldSet]),
+            QueryRule(DigestContents, [Digest]),
+        ],
+        target_types=[
+            *register.target_types(),
+            *image_layer.target_types(),
+            PythonRequirementTarget,
+        ],
+    )
+    lock = Path("3rdparty/plugins.lock").read_text(encoding="utf-8")
+    runner.write_files(
+        {"app/BUILD": BUILD, "app/Dockerfile": DOCKERFILE, "3rdparty/plugins.lock": lock}
+    )
+    return runner
+
+
+def package(runner: RuleRunner, reference: str, *options: str) -> dict[str, bytes]:
+    """The files of the image on a base of this name."""
+    machine.set_options(
+        runner,
+        [
+            "--python-enable-resolves",
+            "--python-resolves={'plugins': '3rdparty/plugins.lock'}",
+            "--python-default-resolve=plugins",
+            "--python-interpreter-constraints=['CPython==3.9.*']",
+            "--dockerfile-parser-install-from-resolve=plugins",
+            "--dockerfile-parser-requirements=['//app:dockerfile']",
+            "--dockerfile-parser-interpreter-constraints=['CPython==3.9.*']",
+            (
+                f"--image-assembly-base={reference}"
+                if reference.startswith(("oci:", "docker-archive:"))
+                else f"--docker-build-args=['BASE_IMAGE={reference}']"
+            ),
+            *options,
+        ],
+    )
+    target = runner.get_target(Address("app", target_name="oci"))
+    built = runner.request(BuiltPackage, [OciImageFieldSet.create(target)])
+    contents = runner.request(DigestContents, [built.digest])
+    return {file.path: file.content for file in contents}
+
+
+def image_id(files: dict[str, bytes]) -> str:
+    index = json.loads(files["app/oci/index.json"])
+    (digest,) = {each["digest"] for each in index["manifests"]}
+    manifest = json.loads(files[f"app/oci/blobs/{digest.replace(':', '/')}"])
+    return str(manifest["config"]["digest"])
+
+
+def test_the_source_of_the_base_makes_no_difference(
+    repository: RuleRunner, base: Path, tmp_path: Path
+) -> None:
+    from_layout = package(repository, f"oci:{base}")
+    config = json.loads(from_layout[f"app/oci/blobs/{image_id(from_layout).replace(':', '/')}"])
+    assert config["config"] == {"Env": ["PATH=/bin"], "User": "10001:10001", "Cmd": ["true"]}
+    assert len(config["rootfs"]["diff_ids"]) == 2
+    with tarfile.open(fileobj=io.BytesIO(from_layout["app/oci.tar"])) as archive:
+        assert {"index.json", "manifest.json", "oci-layout"} <= set(archive.getnames())
+    with loopback_registry(tmp_path) as host:
+        subprocess.run(
+            [
+                "skopeo",
+                "copy",
+                "--quiet",
+                "--dest-tls-verify=false",
+                f"oci:{base}:base",
+                f"docker://{host}/team/base:1",
+            ],
+            check=True,
+        )
+        from_registry = package(repository, f"{host}/team/base:1")
+        by_default = package(repository, "team/base:1", f"--image-assembly-default-registry={host}")
+    assert from_registry == from_layout
+    assert by_default == from_layout
+
+
+@pytest.mark.parametrize(
+    ("changes", "reference", "options", "message"),
+    [
+        (
+            {"app/Dockerfile": DOCKERFILE + "RUN true\n"},
+            "oci:/nothing",
+            (),
+            (
+                "The image of target app:image cannot be assembled without a container engine: "
+                "app/Dockerfile: line 6: RUN needs a container engine"
+            ),
+        ),
+        (
+            {"app/Dockerfile": DOCKERFILE + "ADD app/other.tar /\n"},
+            "oci:/nothing",
+            (),
+            (
+                "app/Dockerfile of target app:image adds 'app/other.tar', but none of the target's "
+                "dependencies makes that file"
+            ),
+        ),
+        ({}, "oci:relative", (), "the base 'oci:relative' needs an absolute path"),
+        ({}, "oci:/nothing", (), "/nothing is no whole OCI layout"),
+        ({}, "docker-archive:/nothing.tar", (), "the base /nothing.tar is not there"),
+        ({}, "team/base:1", (), "'team/base:1' names no registry"),
+        (
+            {},
+            f"no-such-image:{os.getpid()}",
+            ("--image-assembly-base-source=engine",),
+            "is not in the container engine of this machine. Pull it, or set",
+        ),
+        (
+            {"app/BUILD": BUILD.replace('":image"', '":none"')},
+            "oci:/nothing",
+            (),
+            "app:none",
+        ),
+    ],
+)
+def test_errors(
+    repository: RuleRunner,
+    changes: dict[str, str],
+    reference: str,
+    options: tuple[str, ...],
+    message: str,
+) -> None:
+    repository.write_files(changes)
+    with pytest.raises(ExecutionError) as error:
+        package(repository, reference, *options)
+    assert message in str(error.value)
