@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from incremental.layouts import Layout, small_base
-
 from image.clone import Clone, clone
 from image.commands import run
 from image.registry import registry
+from incremental.layouts import Layout, small_base
 
 TARGET = "deploy:oci"
 

@@ -6,16 +6,17 @@ import re
 from pathlib import Path
 
 import pytest
-from incremental.conftest import TARGET
-from incremental.layouts import Layout
-
 from image.clone import Clone, processes, started
 from image.commands import run
 from image.recipes import PACKAGE, append_line
 from image.requirement import RELEASES, fetch, lock
+from incremental.conftest import TARGET
+from incremental.layouts import Layout
 
 # What no edit of our own sources has to do with.
-_OTHERS = re.compile(r"requirement|resolve|wheel|driver|distribution|\.pex|gcc|python", re.IGNORECASE)
+_OTHERS = re.compile(
+    r"requirement|resolve|wheel|driver|distribution|\.pex|gcc|python", re.IGNORECASE
+)
 _LARGEST = 300_000
 
 

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from image.clone import clone
 from image.program import main
 

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from incremental.conftest import TARGET, on_base
-from incremental.layouts import Layout, differences
-
 from image.clone import Clone, clone
 from image.commands import run
+from incremental.conftest import TARGET, on_base
+from incremental.layouts import Layout, differences
 
 # Long before any of our files, and after what zip files can carry.
 _OTHER_DAY = 1_000_000_000
@@ -83,8 +82,7 @@ def test_another_place_time_and_user_make_the_same_image(
 def tools(tree: Clone) -> dict[str, str]:
     """What the bytes of layers depend on beside their inputs."""
     script = (
-        "source ./.pants.bootstrap --version >&2;"
-        ' printf %s "$PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH"'
+        'source ./.pants.bootstrap --version >&2; printf %s "$PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH"'
     )
     told = run(["bash", "-euo", "pipefail", "-c", script], tree.root, tree.variables).output
     found = {"compiler": run(["gcc", "--version"], tree.root).output.splitlines()[0]}
