@@ -23,8 +23,9 @@ class CommandError(RuntimeError):
 
 @dataclass(frozen=True)
 class Done:
-    """A command that succeeded: wall seconds from its start to its end, and what it wrote."""
+    """A command that succeeded: when it began, in seconds since the epoch, what it took and wrote."""
 
+    began: float
     seconds: float
     output: str
     errors: str
@@ -48,7 +49,7 @@ def run(
         CommandError: it failed, or could not be started.
     """
     words = [str(each) for each in arguments]
-    began = time.perf_counter()
+    since, began = time.time(), time.perf_counter()
     try:
         done = subprocess.run(
             words,
@@ -69,4 +70,4 @@ def run(
         # The counters of Pants that are zero hide what it said.
         last = "\n".join([line for line in written if not line.endswith(": 0")][-_LINES:])
         raise CommandError(f"`{' '.join(words)}` in {folder} exited {done.returncode}:\n{last}")
-    return Done(seconds, done.stdout, done.stderr)
+    return Done(since, seconds, done.stdout, done.stderr)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from image.profile import phases
 from image.recipes import PantsRecipe, Recipe
 from image.registry import Stored
 from image.requirement import RELEASES, Release, fetch
@@ -39,13 +40,15 @@ class Plan:
 
 @dataclass
 class Results:
-    """Seconds in `times`, bytes in `sizes`, by recipe. `digests` are of the builds from nothing."""
+    """Seconds in `times`, bytes in `sizes`, by recipe. `digests` are of builds from nothing."""
 
     warm: Measurements
     requirement: Measurements
     cold: Measurements
     sizes: dict[str, dict[str, int]] = field(default_factory=dict)
     digests: dict[str, list[str]] = field(default_factory=dict)
+    # Of each edit: seconds by phase.
+    profiles: dict[str, list[dict[str, float]]] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write everything as JSON."""
@@ -55,6 +58,7 @@ class Results:
             "cold": self.cold.values,
             "sizes": self.sizes,
             "digests": self.digests,
+            "profiles": self.profiles,
         }
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
@@ -69,8 +73,9 @@ def measure(setup: Setup, plan: Plan, progress: Callable[[str], None]) -> Result
         progress(f"first build: {name}")
         recipe.build()
     sizes = measure_sizes(setup, progress)
+    profiles: dict[str, list[dict[str, float]]] = {name: [] for name in setup.recipes}
     warm = interleaved(
-        {name: partial(warm_turn, recipe) for name, recipe in setup.recipes.items()},
+        {name: partial(warm_turn, each, profiles[name]) for name, each in setup.recipes.items()},
         plan.rounds,
         warmups=plan.warmups,
         progress=note("edit"),
@@ -96,17 +101,18 @@ def measure(setup: Setup, plan: Plan, progress: Callable[[str], None]) -> Result
             warmups=0,
             progress=note("cold"),
         )
-    return Results(warm, requirement, cold, sizes, digests)
+    return Results(warm, requirement, cold, sizes, digests, profiles)
 
 
-def warm_turn(recipe: Recipe) -> dict[str, float]:
-    """Change a line and build, and build again."""
+def warm_turn(recipe: Recipe, profile: list[dict[str, float]]) -> dict[str, float]:
+    """Change a line and build, and build again; where the time went is added to `profile`."""
     recipe.edit()
     edited, ran = recipe.build()
     again, ran_again = recipe.build()
     taken = {"edit": edited.seconds, "nothing": again.seconds}
     if ran is not None and ran_again is not None:
         taken |= {"edit processes": ran, "nothing processes": ran_again}
+        profile.append(phases(edited))
     return taken
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from image.measure import Results
+from image.profile import AFTER, BETWEEN
 from image.setup import ARCHIVE, IMAGE
 from measuring.estimates import Estimate, median
 from measuring.pages import environment_list, markdown_table, replace_section
@@ -100,6 +101,17 @@ def plots(results: Results) -> dict[str, dict[str, Estimate]]:
     return panels
 
 
+def profile_table(results: Results, name: str) -> str:
+    """Where the time of a one-line change goes; warm-ups are left out."""
+    found = results.profiles[name][-results.warm.rounds :]
+    names = dict.fromkeys(phase for each in found for phase in each)
+    rows = [
+        [phase, median([each.get(phase, 0.0) for each in found]).text(2)]
+        for phase in sorted(names, key=lambda phase: phase in (BETWEEN, AFTER))
+    ]
+    return markdown_table(["phase", "s"], rows)
+
+
 def write(directory: Path, results: Results, record: Mapping[str, str]) -> None:
     """Write the measurements, the plot and the section of the page in `directory`.
 
@@ -123,5 +135,11 @@ def write(directory: Path, results: Results, record: Mapping[str, str]) -> None:
         environment_list(record),
         table(results),
         f"![Seconds of each way to build]({plot.name})",
+        *(
+            f"**Where the time of a one-line change goes: {name}**\n\n"
+            f"{profile_table(results, name)}"
+            for name, profile in results.profiles.items()
+            if profile
+        ),
     ]
     replace_section(page, "results", "\n\n".join(parts))

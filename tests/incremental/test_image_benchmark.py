@@ -25,11 +25,15 @@ def test_the_short_form_measures_every_row_of_the_archive(
     assert len(warm["edit"]) == len(results["requirement"]["deploy:oci"]["requirement"]) == 1
     assert warm["nothing processes"] == [0.0]
     assert warm["edit processes"][0] > 0
+    (profile,) = results["profiles"]["deploy:oci"]
+    assert len(profile) == 3 + warm["edit processes"][0]
+    assert sum(profile.values()) == pytest.approx(warm["edit"][0], abs=0.05)
     # The layer of the sources, and nothing that was there before.
     assert sizes["pushed layers"] == 1
     assert 0 < sizes["pushed"] < sizes["packed"]
     page = (out / "image.md").read_text(encoding="utf-8")
     assert "| one-line change, s |" in page
+    assert "**Where the time of a one-line change goes: deploy:oci**" in page
     assert (out / "image-results.svg").stat().st_size > 0
 
 
