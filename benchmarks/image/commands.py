@@ -23,7 +23,7 @@ class CommandError(RuntimeError):
 
 @dataclass(frozen=True)
 class Done:
-    """A command that succeeded: when it began, in seconds since the epoch, what it took and wrote."""
+    """A command that succeeded: when it began, in seconds of the epoch, what it took and wrote."""
 
     began: float
     seconds: float
