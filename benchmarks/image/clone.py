@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,13 +76,13 @@ def started(done: Done) -> list[str]:
     return _STARTED.findall(done.errors)
 
 
-def clone(root: Path, target: Path, cache: Path | None = None) -> Clone:
+def clone(root: Path, target: Path, variables: Mapping[str, str | None] | None = None) -> Clone:
     """Clone a repository as it was committed.
 
     Args:
         root: of the repository.
         target: the new directory.
-        cache: where Pants keeps everything, instead of the user's cache.
+        variables: of the environment of its commands, where they are others; None removes one.
     """
     if (root / ".git").exists():
         run(["git", "clone", "--quiet", root, target], root)
@@ -96,5 +97,4 @@ def clone(root: Path, target: Path, cache: Path | None = None) -> Clone:
     if (root / _BASE).exists():
         (target / _BASE).parent.mkdir(exist_ok=True)
         shutil.copy2(root / _BASE, target / _BASE)
-    changes = {} if cache is None else {"XDG_CACHE_HOME": str(cache), "QINGKONG_BUILD_CACHE": None}
-    return Clone(target, environment(**changes))
+    return Clone(target, environment(**(variables or {})))

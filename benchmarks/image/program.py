@@ -50,7 +50,14 @@ def main(argv: Sequence[str]) -> int:
     try:
         with (
             tempfile.TemporaryDirectory(prefix="image-") as folder,
-            prepared(Path.cwd(), Path(folder), names, secrets.token_hex(4), progress) as setup,
+            prepared(
+                Path.cwd(),
+                Path(folder),
+                names,
+                secrets.token_hex(4),
+                progress,
+                shared=options.quick,
+            ) as setup,
         ):
             results = measure(setup, plan, progress)
             record.update(setup.versions)

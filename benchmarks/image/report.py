@@ -138,8 +138,8 @@ def write(directory: Path, results: Results, record: Mapping[str, str]) -> None:
         *(
             f"**Where the time of a one-line change goes: {name}**\n\n"
             f"{profile_table(results, name)}"
-            for name, profile in results.profiles.items()
-            if profile
+            for name in (ARCHIVE, IMAGE)
+            if results.profiles.get(name)
         ),
     ]
     replace_section(page, "results", "\n\n".join(parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -74,11 +75,30 @@ def rename(tree: Clone, token: str, address: str) -> tuple[str, ...]:
     return names
 
 
+def own_cache(folder: Path, state: str | None = None) -> dict[str, str | None]:
+    """The variables that make Pants begin with nothing, but for its own installation in `state`."""
+    return {"XDG_CACHE_HOME": str(folder), "QINGKONG_BUILD_CACHE": state}
+
+
+def launcher_state() -> str:
+    """Where the launcher of this user has set Pants up."""
+    caches = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return os.environ.get("QINGKONG_BUILD_CACHE") or str(Path(caches, "qingkong-build"))
+
+
 @contextmanager
 def prepared(
-    root: Path, folder: Path, names: Sequence[str], token: str, progress: Callable[[str], None]
+    root: Path,
+    folder: Path,
+    names: Sequence[str],
+    token: str,
+    progress: Callable[[str], None],
+    *,
+    shared: bool = False,
 ) -> Iterator[Setup]:
-    """Set up the recipes of these names, each with a tree of its own below `folder`.
+    """Set up the recipes of these names, each with a tree and caches of its own below `folder`.
+
+    With `shared` caches, which are those of the user, a requirement may be there from before.
 
     Raises:
         CommandError: a command failed.
@@ -103,8 +123,8 @@ def prepared(
             tag = f"benchmark-plain-{mark}:latest"
             return PantsRecipe(PLAIN, tree, _PLAIN_TARGET, engine, (tag,))
 
-        def make(name: str, mark: str, cache: Path | None) -> Recipe:
-            tree = partial(clone, root, folder / f"clone-{mark}", cache)
+        def make(name: str, mark: str, variables: dict[str, str | None]) -> Recipe:
+            tree = partial(clone, root, folder / f"clone-{mark}", variables)
             if name in _OURS:
                 return ours(name, tree(), mark)
             if name == PLAIN:
@@ -117,14 +137,17 @@ def prepared(
 
         def cold(name: str) -> Recipe:
             mark = f"{token}-{next(numbers)}"
-            made = make(name, mark, folder / f"cache-{mark}")
+            made = make(name, mark, own_cache(folder / f"cache-{mark}"))
             stack.callback(made.stop)
             return made
 
         recipes: dict[str, Recipe] = {}
         for name in names:
             progress(f"setting up {name}")
-            recipes[name] = make(name, f"{token}-{next(numbers)}", None)
+            mark = f"{token}-{next(numbers)}"
+            # What another recipe or another run has made must not help it.
+            own = {} if shared else own_cache(folder / f"cache-{mark}", launcher_state())
+            recipes[name] = make(name, mark, own)
             stack.callback(recipes[name].stop)
         versions = {"base": base}
         if engine:
