@@ -6,11 +6,20 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pants.engine.fs import CreateDigest, Digest, DigestEntries, FileDigest, FileEntry
+from pants.engine.fs import (
+    CreateDigest,
+    Digest,
+    DigestContents,
+    DigestEntries,
+    FileContent,
+    FileDigest,
+    FileEntry,
+)
 from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 
+from oci_image.compression import LARGEST_LAYER, compressed
 from oci_image.python_script import ScriptRequest
 
 
@@ -45,6 +54,12 @@ async def convert_layer(request: ConvertedLayerRequest) -> ConvertedLayer:
     # The same name for each, so that a layer is converted once, whatever it is called.
     source = await Get(Digest, CreateDigest([FileEntry("layer", request.layer)]))
     output = "converted"
+    if request.mode == "compress" and request.layer.serialized_bytes_length <= LARGEST_LAYER:
+        (file,) = await Get(DigestContents, Digest, source)
+        packed = await Get(Digest, CreateDigest([FileContent(output, compressed(file.content))]))
+        (entry,) = await Get(DigestEntries, Digest, packed)
+        assert isinstance(entry, FileEntry)
+        return ConvertedLayer(entry.file_digest)
     result = await Get(
         ProcessResult,
         Process,
