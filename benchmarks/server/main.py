@@ -6,6 +6,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from measuring.environment import environment
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--product", type=Path, required=True, help="the PEX of the framework")
     parser.add_argument("--quick", action="store_true", help="little of all: to see that it works")
+    parser.add_argument("--rounds", type=int, help=f"default: {measures.FULL.rounds}")
     parser.add_argument("--page", type=Path, default=PAGE, help="default: %(default)s")
     parser.add_argument("--record", type=Path, help="keep all values in this folder, as JSON")
     options = parser.parse_args(arguments)
@@ -31,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="bench-server-") as folder:
             size = measures.QUICK if options.quick else measures.FULL
+            size = replace(size, rounds=options.rounds or size.rounds)
             found = measure(options.product.resolve(), Path(folder), size)
     except MeasurementError as exc:
         print(f"bench-server: {exc}", file=sys.stderr)
