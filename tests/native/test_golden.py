@@ -57,8 +57,8 @@ def test_the_recorded_bytes() -> None:
         made_with(wheel.record),
     )
     if same is None:
-        # Other tools of somebody's machine are no fault, and what the wheel was made from is checked
-        # all the same, below. CI has to have a record of its own.
+        # Other tools of somebody's machine are no fault, and what the wheel was made from is
+        # checked all the same, below. CI has to have a record of its own.
         assert not os.environ.get("CI"), message
         pytest.skip(message)
     assert same, message
