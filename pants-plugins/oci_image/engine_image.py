@@ -59,12 +59,11 @@ def image_in_engine(plan: ImagePlan, state: EngineState, created: str | None) ->
     """The image of a plan, compared with what the engine has.
 
     Raises:
-        EngineError: there is no local engine, or it lacks the base.
+        EngineError: the engine lacks the base.
         NotAssemblable: an instruction of the Dockerfile is wrong.
     """
     assert plan.recipe is not None
-    if state.socket is None:
-        raise EngineError("there is no container engine at a local socket")
+    assert state.socket is not None
     base, *named = state.images
     if base is None:
         raise EngineError(f"the container engine lacks the base {plan.recipe.base}")
@@ -91,10 +90,64 @@ def _common(one: tuple[str, ...], other: tuple[str, ...]) -> int:
     return count
 
 
+@dataclass(frozen=True)
+class EngineImageRequest:
+    """Have the local engine have the image of this plan."""
+
+    plan: ImagePlan
+
+
+@dataclass(frozen=True)
+class EngineImageResult:
+    """`id` is the sha256 of the image, in hexadecimal; None where the builder has to, for `reason`.
+
+    `expected` is false where that is worth a warning: the engine should have taken the image.
+    """
+
+    id: str | None
+    reason: str = ""
+    expected: bool = True
+
+
+@rule(desc="Bring a container image into the engine")
+async def bring_into_engine(
+    request: EngineImageRequest, oci_options: ImageAssembly, docker: DockerBinary
+) -> EngineImageResult:
+    plan = request.plan
+    if plan.recipe is None:
+        return EngineImageResult(None, plan.reason)
+    if not oci_options.assemble:
+        return EngineImageResult(None, "[image-assembly].assemble is off")
+    base = plan.recipe.base
+    state = await Get(EngineState, EngineStateRequest((base, *plan.names)))
+    if state.socket is None:
+        return EngineImageResult(None, "there is no container engine at a local socket")
+    if state.images[0] is None:
+        await Get(
+            ProcessResult,
+            Process(
+                (docker.path, "pull", base),
+                description=f"Pull {base}, the base of {plan.address}",
+                env=docker.extra_env,
+                cache_scope=ProcessCacheScope.PER_SESSION,
+            ),
+        )
+        pulled = Engine(state.socket).inspect(base)
+        state = EngineState(state.socket, (pulled, *state.images[1:]))
+    try:
+        image = image_in_engine(plan, state, oci_options.created)
+        if image.missing is not None:
+            files = (FileEntry(path, plan.layers[path]) for path in image.missing)
+            contents = await Get(DigestContents, Digest, await Get(Digest, CreateDigest(files)))
+            image.load({plan.diff_ids[layer.path]: layer.content for layer in contents})
+    except (EngineError, NotAssemblable) as error:
+        return EngineImageResult(None, str(error), expected=False)
+    return EngineImageResult(image.config.blob.digest)
+
+
 @rule(desc="Assemble a container image")
 async def assemble_docker_image(
     field_set: DockerPackageFieldSet,
-    oci_options: ImageAssembly,
     options: DockerOptions,
     global_options: GlobalOptions,
     docker: DockerBinary,
@@ -102,43 +155,18 @@ async def assemble_docker_image(
     union_membership: UnionMembership,
 ) -> BuiltPackage:
     plan = await Get(ImagePlan, ImagePlanRequest(field_set.address))
-    if plan.recipe is None or not oci_options.assemble:
-        logger.debug("%s is built by the engine: %s", field_set.address, plan.reason)
+    image = await Get(EngineImageResult, EngineImageRequest(plan))
+    if image.id is None:
+        level = logging.DEBUG if image.expected else logging.WARNING
+        logger.log(level, "The engine builds %s itself: %s", field_set.address, image.reason)
         return await package_image.build_docker_image(  # type: ignore[no-any-return]
             field_set, options, global_options, docker, keep_sandboxes, union_membership
         )
-    state = await Get(EngineState, EngineStateRequest((plan.recipe.base, *plan.names)))
-    if state.socket is not None and state.images[0] is None:
-        await Get(
-            ProcessResult,
-            Process(
-                (docker.path, "pull", plan.recipe.base),
-                description=f"Pull {plan.recipe.base}, the base of {field_set.address}",
-                env=docker.extra_env,
-                cache_scope=ProcessCacheScope.PER_SESSION,
-            ),
-        )
-        state = EngineState(
-            state.socket, (Engine(state.socket).inspect(plan.recipe.base), *state.images[1:])
-        )
-    image_id = None
-    try:
-        image = image_in_engine(plan, state, oci_options.created)
-        if image.missing is not None:
-            files = (FileEntry(path, plan.layers[path]) for path in image.missing)
-            contents = await Get(DigestContents, Digest, await Get(Digest, CreateDigest(files)))
-            image.load({plan.diff_ids[layer.path]: layer.content for layer in contents})
-        image_id = image.config.blob.digest
-    except (EngineError, NotAssemblable) as error:
-        logger.warning("%s; its own builder makes %s.", error, field_set.address)
-    if image_id is None:
-        return await package_image.build_docker_image(  # type: ignore[no-any-return]
-            field_set, options, global_options, docker, keep_sandboxes, union_membership
-        )
+    image_id = f"sha256:{image.id}"
     file = field_set.output_path.value_or_default(file_ending="docker-info.json")
-    info = DockerInfoV1.serialize(plan.image_refs, image_id=f"sha256:{image_id}")
+    info = DockerInfoV1.serialize(plan.image_refs, image_id=image_id)
     digest = await Get(Digest, CreateDigest([FileContent(file, info)]))
-    return BuiltPackage(digest, (BuiltDockerImage.create(f"sha256:{image_id}", plan.names, file),))
+    return BuiltPackage(digest, (BuiltDockerImage.create(image_id, plan.names, file),))
 
 
 def rules() -> Iterable[object]:

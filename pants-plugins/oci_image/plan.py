@@ -148,11 +148,13 @@ async def plan_image(
         )
     )
     names = [tag.full_name for registry in image_refs for tag in registry.tags]
-    recipe, reason, labels = None, "", {}
+    recipe, reason = None, ""
+    labels: dict[str, str] = {}
     try:
-        labels = _read_options(
-            get_build_options(context, field_set, options.build_target_stage, target), names
+        more_names, labels = read_options(
+            get_build_options(context, field_set, options.build_target_stage, target)
         )
+        names += more_names
         check_context_root(field_set.get_context_root(options.default_context_root))
         dockerfile = await Get(
             Digest, DigestSubset(context.digest, PathGlobs([context.dockerfile]))
@@ -203,13 +205,14 @@ def check_context_root(root: str) -> None:
         raise NotAssemblable(f"the context root is {root!r} and not the build root")
 
 
-def _read_options(options: Iterable[str], names: list[str]) -> dict[str, str]:
-    """The labels among the options for `docker build`; further names are added to `names`.
+def read_options(options: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+    """The names and the labels among the options for `docker build`.
 
     Raises:
         NotAssemblable: an option is only the engine's.
     """
-    labels = {}
+    names: list[str] = []
+    labels: dict[str, str] = {}
     words = iter(options)
     for word in words:
         option, _, value = word.partition("=")
@@ -221,7 +224,7 @@ def _read_options(options: Iterable[str], names: list[str]) -> dict[str, str]:
         # Where the engine has the base, its builder does not ask for a newer one either.
         elif (option, value) != ("--pull", "False"):
             raise NotAssemblable(f"the option {word} needs a container engine")
-    return labels
+    return names, labels
 
 
 def rules() -> Iterable[object]:

@@ -202,7 +202,9 @@ class Registry:
     def has(self, kind: str, name: str) -> bool:
         """Whether it has a blob (`blobs`) or a manifest (`manifests`)."""
         accept = {"Accept": ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))}
-        return self.open("HEAD", f"{kind}/{name}", headers=accept, accepted=(200, 404))[0] == 200
+        status, _, stream = self.open("HEAD", f"{kind}/{name}", headers=accept, accepted=(200, 404))
+        stream.close()
+        return status == 200
 
     def upload(self, digest: str, path: str) -> None:
         """Send a blob."""
@@ -220,7 +222,9 @@ class Registry:
     def put_manifest(self, name: str, content: bytes, media_type: str) -> None:
         """Give a manifest a tag, or have it under its digest."""
         headers = {"Content-Type": media_type}
-        self.open("PUT", f"manifests/{name}", headers=headers, body=content, accepted=(201,))
+        self.open("PUT", f"manifests/{name}", headers=headers, body=content, accepted=(201,))[
+            2
+        ].close()
 
 
 def _errors(text: str) -> str:

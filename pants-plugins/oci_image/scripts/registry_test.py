@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import io
@@ -204,3 +205,25 @@ def test_a_blob_that_is_not_what_it_is_named_is_refused(tmp_path: Path, host: st
     with pytest.raises(RegistryError, match=f"sent sha256:.* for broken@{digest}"):
         registry.download(digest, str(tmp_path / "blob"))
     assert not list(tmp_path.glob("blob*"))
+
+
+def test_a_registry_that_wants_a_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The password is "password".
+    login = "user:$2b$04$SzYMKLppwUl3sUmgPad6Mezq6iuad655Cxhi5mcgAdiSFUbDulM7e"
+    writer = Writer(tmp_path / "layout")
+    layout = writer.finish(writer.image("content"))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+
+    def log_in(password: str, host: str) -> None:
+        token = base64.b64encode(f"user:{password}".encode()).decode()
+        config = {"auths": {host: {"auth": token}}}
+        (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+
+    with loopback_registry(tmp_path, login) as host:
+        with pytest.raises(RegistryError, match=f"{host} wants a login: docker login {host}"):
+            push_layout.push(layout, f"{host}/private:1", [])
+        log_in("wrong", host)
+        with pytest.raises(RegistryError, match="answers 401 to HEAD of private/"):
+            push_layout.push(layout, f"{host}/private:1", [])
+        log_in("password", host)
+        assert push_layout.push(layout, f"{host}/private:1", []).sent == 2
