@@ -1,12 +1,7 @@
-"""`pants package` of an `oci_image`: a layout and an archive, assembled without an engine.
-
-Pants knows each file by its sha256, as an image layout does. So a layout is put together of digests
-that Pants has already, and nothing is read or copied for it.
-"""
+"""`pants package` of an `oci_image`: a layout and an archive, assembled without an engine."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,8 +17,6 @@ from pants.engine.fs import (
     CreateDigest,
     Digest,
     FileContent,
-    FileDigest,
-    FileEntry,
     MergeDigests,
 )
 from pants.engine.process import Process, ProcessResult
@@ -32,22 +25,14 @@ from pants.engine.target import InvalidFieldException
 from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
-from oci_image.base import Base, BaseRequest
-from oci_image.documents import (
-    LAYER_TYPE,
-    REF_NAME,
-    Blob,
-    Document,
-    docker_manifest,
-    image_config,
-    index,
-    manifest,
-)
-from oci_image.layer_files import ConvertedLayer, ConvertedLayerRequest
-from oci_image.plan import ImagePlan, ImagePlanRequest
+from oci_image.documents import REF_NAME, Blob, docker_manifest, index
+from oci_image.platform_image import PlatformImage, PlatformImageRequest
 from oci_image.python_script import ScriptRequest
-from oci_image.subsystem import ImageAssembly
-from oci_image.target_types import OciImageArchiveField, OciImageSourceField
+from oci_image.target_types import (
+    OciImageArchitecturesField,
+    OciImageArchiveField,
+    OciImageSourceField,
+)
 
 _VERSION = b'{"imageLayoutVersion":"1.0.0"}'
 
@@ -57,79 +42,61 @@ class OciImageFieldSet(PackageFieldSet):
     required_fields = (OciImageSourceField,)
 
     image: OciImageSourceField
+    architectures: OciImageArchitecturesField
     archive: OciImageArchiveField
     output_path: OutputPathField
 
 
 @dataclass(frozen=True)
 class OciLayoutRequest:
-    """The layout of the image of a `docker_image` target."""
+    """The layout of the image of a `docker_image` target; `architectures` as the field has them."""
 
     address: Address
-    architecture: str
+    architectures: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class OciLayout:
-    """`files` and `base` together are the layout; `base` has the blobs of the base's layers."""
+    """`files` and `base` together are the layout; `base` has the blobs of the bases' layers."""
 
-    names: tuple[str, ...]
-    config: Document
-    manifest: Document
-    layers: tuple[Blob, ...]
+    images: tuple[PlatformImage, ...]
+    # What an image's name stands for.
+    top: Blob
     files: Digest
     base: Digest
 
 
 @rule(desc="Assemble an OCI image layout")
-async def assemble_layout(request: OciLayoutRequest, options: ImageAssembly) -> OciLayout:
-    plan = await Get(ImagePlan, ImagePlanRequest(request.address))
-    if plan.recipe is None:
-        raise InvalidFieldException(
-            f"The image of target {request.address} cannot be assembled without a container "
-            f"engine: {plan.reason}. Make what it needs a layer, or package {request.address} "
-            "itself."
-        )
-    base, *packed = await MultiGet(
-        Get(Base, BaseRequest(options.base or plan.recipe.base, request.architecture)),
-        *(
-            Get(ConvertedLayer, ConvertedLayerRequest("compress", file, os.path.basename(path)))
-            for path, file in plan.layers.items()
+async def assemble_layout(request: OciLayoutRequest) -> OciLayout:
+    images = await MultiGet(
+        Get(PlatformImage, PlatformImageRequest(request.address, architecture))
+        for architecture in request.architectures or (None,)
+    )
+    documents = [FileContent("oci-layout", _VERSION)]
+    if len(images) == 1:
+        (image,) = images
+        top = image.manifest.blob
+        named = [image.descriptor(annotations={REF_NAME: name}) for name in image.names]
+    else:
+        platforms = index([image.descriptor() for image in images])
+        top = platforms.blob
+        documents.append(FileContent(top.path, platforms.content))
+        # Both have the same names: they are of one target.
+        named = [top.descriptor(annotations={REF_NAME: name}) for name in images[0].names]
+    documents.append(FileContent("index.json", index(named).content))
+    files, base = await MultiGet(
+        Get(
+            Digest,
+            MergeDigests(
+                [
+                    await Get(Digest, CreateDigest(documents)),
+                    *(image.files for image in images),
+                ]
+            ),
         ),
+        Get(Digest, MergeDigests(image.base for image in images)),
     )
-    files: dict[str, FileDigest] = {path: layer.file for path, layer in zip(plan.layers, packed)}
-    ours = [
-        Blob(files[path].fingerprint, files[path].serialized_bytes_length, f"{LAYER_TYPE}+gzip")
-        for path in plan.recipe.layers
-    ]
-    config = image_config(base.config, plan.recipe, plan.diff_ids, plan.labels, options.created)
-    layers = (*base.layers, *ours)
-    image = manifest(config.blob, base.layers, ours)
-    platform = {"architecture": base.config.architecture, "os": base.config.os}
-    if base.config.variant:
-        platform["variant"] = base.config.variant
-    top = index(
-        [
-            image.blob.descriptor(platform=platform, annotations={REF_NAME: name})
-            for name in plan.names
-        ]
-    )
-    digest = await Get(
-        Digest,
-        CreateDigest(
-            [
-                FileContent("oci-layout", _VERSION),
-                FileContent("index.json", top.content),
-                FileContent(config.blob.path, config.content),
-                FileContent(image.blob.path, image.content),
-                *{
-                    blob.path: FileEntry(blob.path, FileDigest(blob.digest, blob.size))
-                    for blob in ours
-                }.values(),
-            ]
-        ),
-    )
-    return OciLayout(plan.names, config, image, layers, digest, base.digest)
+    return OciLayout(images, top, files, base)
 
 
 @dataclass(frozen=True)
@@ -146,11 +113,11 @@ class Archive:
 @rule(desc="Pack an OCI image archive")
 async def pack_archive(request: ArchiveRequest) -> Archive:
     layout = request.layout
-    paths = dict.fromkeys(
-        (layout.config.blob.path, layout.manifest.blob.path, *(blob.path for blob in layout.layers))
-    )
+    blobs = [blob for image in layout.images for blob in image.blobs]
+    paths = dict.fromkeys(blob.path for blob in (*blobs, layout.top))
+    first = layout.images[0]
     docker = docker_manifest(
-        layout.config.blob.path, layout.names, [blob.path for blob in layout.layers]
+        first.config.blob.path, first.names, [blob.path for blob in first.layers]
     )
     # The base's blobs are large and stay the same: they are linked and not copied.
     listing = "\n".join(("oci-layout", "index.json", "manifest.json", *paths))
@@ -200,7 +167,14 @@ async def package_oci_image(field_set: OciImageFieldSet) -> BuiltPackage:
             description_of_origin=f"the 'image' field of target {field_set.address}",
         ),
     )
-    layout = await Get(OciLayout, OciLayoutRequest(address, "amd64"))
+    architectures = field_set.architectures
+    chosen = architectures.value or ()
+    if len(set(chosen)) != len(chosen):
+        raise InvalidFieldException(
+            f"The {architectures.alias!r} field in target {field_set.address} is {list(chosen)}: "
+            "each may be there once."
+        )
+    layout = await Get(OciLayout, OciLayoutRequest(address, chosen))
     folder = field_set.output_path.value_or_default(file_ending=None)
     whole = await Get(Digest, MergeDigests([layout.files, layout.base]))
     digests = [await Get(Digest, AddPrefix(whole, folder))]
@@ -208,8 +182,12 @@ async def package_oci_image(field_set: OciImageFieldSet) -> BuiltPackage:
         BuiltPackageArtifact(
             folder,
             (
-                f"Manifest: sha256:{layout.manifest.blob.digest}",
-                f"Image ID: sha256:{layout.config.blob.digest}",
+                f"{'Manifest' if len(layout.images) == 1 else 'Index'}: sha256:{layout.top.digest}",
+                *(
+                    f"Image ID: sha256:{image.config.blob.digest}"
+                    + (f" (linux/{image.architecture})" if chosen else "")
+                    for image in layout.images
+                ),
             ),
         )
     ]

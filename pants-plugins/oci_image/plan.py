@@ -42,6 +42,7 @@ from pants.engine.unions import UnionMembership
 from pants.util.frozendict import FrozenDict
 
 from oci_image.layer_files import LayerFiles, LayerFilesRequest
+from oci_image.platform_layers import PlatformLayers, PlatformLayersRequest
 from oci_image.recipe import Instruction, NotAssemblable, Recipe, read_recipe
 
 _READER = "read_dockerfile"
@@ -53,9 +54,13 @@ class ImageContextError(Exception):
 
 @dataclass(frozen=True)
 class ImagePlanRequest:
-    """For the `docker_image` target at `address`."""
+    """For the `docker_image` target at `address`, with its layers for Linux on `architecture`.
+
+    None takes each layer as its own target says.
+    """
 
     address: Address
+    architecture: str | None = None
 
 
 @dataclass(frozen=True)
@@ -171,8 +176,14 @@ async def plan_image(
         reason = f"{context.dockerfile}: {error}"
     layers: FrozenDict[str, FileDigest] = FrozenDict()
     if recipe is not None:
-        files = await Get(DigestEntries, Digest, context.digest)
-        there = {entry.path: entry for entry in files if isinstance(entry, FileEntry)}
+        files = context.digest
+        if request.architecture is not None:
+            made = await Get(
+                PlatformLayers, PlatformLayersRequest(target, f"linux/{request.architecture}")
+            )
+            files = made.digest
+        entries = await Get(DigestEntries, Digest, files)
+        there = {entry.path: entry for entry in entries if isinstance(entry, FileEntry)}
         for path in recipe.layers:
             if path not in there:
                 raise ImageContextError(

@@ -18,6 +18,8 @@ from oci_image import (
     layer_files,
     layout,
     plan,
+    platform_image,
+    platform_layers,
     publish,
     python_script,
 )
@@ -38,6 +40,8 @@ def rules() -> Iterable[object]:
         *layer_files.rules(),
         *layout.rules(),
         *plan.rules(),
+        *platform_image.rules(),
+        *platform_layers.rules(),
         *publish.rules(),
         *python_script.rules(),
     )

@@ -48,12 +48,29 @@ class OciImageRepositoriesField(StringSequenceField):
     )
 
 
+class OciImageArchitecturesField(StringSequenceField):
+    alias = "architectures"
+    valid_choices = ("amd64", "arm64")
+    help = help_text(
+        """
+        The processors that the image is for, as OCI names them. With more than one, each name of
+        the image is that of an index, and each platform has an image of its own: the base's, with
+        the layers made for it. The archive's `manifest.json`, for engines that know no index, has
+        the first.
+
+        By default there is one image, without an index, for `amd64`, with each layer as its own
+        target says.
+        """
+    )
+
+
 class OciImageTarget(Target):
     alias = "oci_image"
     core_fields = (
         *COMMON_TARGET_FIELDS,
         OutputPathField,
         OciImageSourceField,
+        OciImageArchitecturesField,
         OciImageArchiveField,
         OciImageRepositoriesField,
     )
