@@ -1,16 +1,11 @@
-"""How each layer target gets the tree that it packs."""
+"""Layers of first-party sources, and of what a target spells out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pants.backend.python.subsystems.setup import PythonSetup
-from pants.backend.python.target_types import InterpreterConstraintsField
-from pants.backend.python.util_rules import local_dists, pex, python_sources
-from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.backend.python.util_rules.local_dists import LocalDistsPex, LocalDistsPexRequest
-from pants.backend.python.util_rules.pex import Pex
+from pants.backend.python.util_rules import python_sources
 from pants.backend.python.util_rules.python_sources import (
     PythonSourceFilesRequest,
     StrippedPythonSourceFiles,
@@ -35,27 +30,10 @@ from image_layer.target_types import (
     LayerExcludeField,
     LayerPathField,
     SourcesLayerDependenciesField,
-    WheelsLayerDependenciesField,
 )
-from pex_tree.rules import PexTree, PexTreeRequest
-from pex_tree.rules import rules as pex_tree_rules
 from production_closure.graph import ProductionClosure, ProductionClosureRequest
 
 _TREE = "tree"
-# `pex3 venv create` puts console scripts here, with the interpreter of the build machine in
-# their first line: `python -m` is how things are started in the image.
-_SCRIPTS_OF_PEX = ("bin", "bin/*")
-
-
-@dataclass(frozen=True)
-class WheelsLayerFieldSet(PackageFieldSet):
-    required_fields = (WheelsLayerDependenciesField, LayerPathField)
-
-    dependencies: WheelsLayerDependenciesField
-    path: LayerPathField
-    exclude: LayerExcludeField
-    interpreter_constraints: InterpreterConstraintsField
-    output_path: OutputPathField
 
 
 @dataclass(frozen=True)
@@ -76,50 +54,6 @@ class FilesystemLayerFieldSet(PackageFieldSet):
     symlinks: FilesystemLayerSymlinksField
     files: FilesystemLayerFilesField
     output_path: OutputPathField
-
-
-# Before the rules that call it: Pants reads the `Get`s of helpers that it has already seen.
-async def _pack_pex(
-    field_set: WheelsLayerFieldSet, pex_: Pex, constraints: InterpreterConstraints
-) -> BuiltPackage:
-    tree = await Get(
-        PexTree,
-        PexTreeRequest(
-            pex=pex_,
-            directory=_TREE,
-            interpreter_constraints=constraints,
-            description=f"Lay out the distributions of {field_set.address}",
-        ),
-    )
-    return await Get(
-        BuiltPackage,
-        PackLayerRequest(
-            tree.digest,
-            LayerSpec(
-                target=field_set.address.spec,
-                output=field_set.output_path.value_or_default(file_ending="tar"),
-                tree=_TREE,
-                path=field_set.path.value.strip("/"),
-                exclude=(*ALWAYS_EXCLUDED, *_SCRIPTS_OF_PEX, *(field_set.exclude.value or ())),
-            ),
-        ),
-    )
-
-
-@rule(desc="Build a wheels layer")
-async def package_wheels_layer(
-    field_set: WheelsLayerFieldSet, python_setup: PythonSetup
-) -> BuiltPackage:
-    await Get(ProductionClosure, ProductionClosureRequest(field_set.address))
-    constraints = InterpreterConstraints(
-        field_set.interpreter_constraints.value_or_global_default(python_setup)
-    )
-    addresses = await Get(Addresses, DependenciesRequest(field_set.dependencies))
-    wheels = await Get(
-        LocalDistsPex,
-        LocalDistsPexRequest(addresses, internal_only=True, interpreter_constraints=constraints),
-    )
-    return await _pack_pex(field_set, wheels.pex, constraints)
 
 
 @rule(desc="Build a sources layer")
@@ -167,11 +101,7 @@ async def package_filesystem_layer(field_set: FilesystemLayerFieldSet) -> BuiltP
 def rules() -> Iterable[object]:
     return (
         *collect_rules(),
-        *local_dists.rules(),
-        *pex.rules(),
-        *pex_tree_rules(),
         *python_sources.rules(),
         UnionRule(PackageFieldSet, FilesystemLayerFieldSet),
         UnionRule(PackageFieldSet, SourcesLayerFieldSet),
-        UnionRule(PackageFieldSet, WheelsLayerFieldSet),
     )

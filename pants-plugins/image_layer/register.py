@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pants.engine.target import Target
 
-from image_layer import image_names, layers, pack, requirements
+from image_layer import image_names, layers, local_wheels, pack, requirements
 from image_layer.target_types import (
     FilesystemLayerTarget,
     RequirementsLayerTarget,
@@ -29,6 +29,7 @@ def rules() -> Iterable[object]:
     return (
         *image_names.rules(),
         *layers.rules(),
+        *local_wheels.rules(),
         *pack.rules(),
         *production_closure_rules(),
         *requirements.rules(),

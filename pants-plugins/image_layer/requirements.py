@@ -10,7 +10,6 @@ from packaging.utils import canonicalize_name
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import InterpreterConstraintsField
 from pants.backend.python.util_rules import pex_environment
-from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.base.specs import DirGlobSpec, RawSpecs
 from pants.core.goals.package import BuiltPackage, OutputPathField, PackageFieldSet
 from pants.engine.addresses import Address
@@ -21,20 +20,22 @@ from pants.engine.unions import UnionRule
 
 from image_layer import closure, subsystem, wheels
 from image_layer.closure import Closure, ClosureRequest
+from image_layer.disjoint import check_disjoint
 from image_layer.groups import assign
 from image_layer.pack import ALWAYS_EXCLUDED, LayerSpec, PackLayerRequest
-from image_layer.target_platform import TargetPlatform
+from image_layer.platform_fields import target_platform
 from image_layer.target_types import (
     LayerExcludeField,
     LayerPathField,
     RequirementsLayerDistributionsField,
     RequirementsLayerForbidField,
-    RequirementsLayerGlibcField,
+    LayerGlibcField,
     RequirementsLayerLeaveOutField,
-    RequirementsLayerPlatformField,
+    LayerPlatformField,
     RequirementsLayerResolveField,
 )
-from image_layer.wheels import TREE, InstalledWheel, InstalledWheelRequest, WheelRequest
+from image_layer.wheels import TREE, InstalledWheel, InstalledWheelRequest, Wheel, WheelRequest
+from image_layout.platform_layer import PlatformLayerRequest
 from production_closure.lock_rules import ProductionLock, ProductionLockRequest
 
 
@@ -44,8 +45,8 @@ class RequirementsLayerFieldSet(PackageFieldSet):
 
     resolve: RequirementsLayerResolveField
     distributions: RequirementsLayerDistributionsField
-    platform: RequirementsLayerPlatformField
-    glibc: RequirementsLayerGlibcField
+    platform: LayerPlatformField
+    glibc: LayerGlibcField
     forbid: RequirementsLayerForbidField
     path: LayerPathField
     leave_out: RequirementsLayerLeaveOutField
@@ -64,26 +65,16 @@ def check_resolve(field_set: RequirementsLayerFieldSet, python_setup: PythonSetu
         )
 
 
-def target_platform(
-    field_set: RequirementsLayerFieldSet, python_setup: PythonSetup
-) -> TargetPlatform:
-    """The platform that the fields describe."""
-    field = field_set.interpreter_constraints
-    constraints = InterpreterConstraints(field.value_or_global_default(python_setup))
-    versions = constraints.partition_into_major_minor_versions(
-        python_setup.interpreter_versions_universe
-    )
-    if len(versions) != 1:
-        raise InvalidFieldException(
-            f"The {field.alias!r} field in target {field_set.address} (or [python]."
-            f"interpreter_constraints) is {str(constraints)!r}, which holds for "
-            f"{', '.join(versions) or 'no version'}, but an image has one Python. Write e.g. "
-            "['CPython==3.12.*']."
-        )
-    major, minor = versions[0].split(".")
-    return TargetPlatform(
-        field_set.platform.value, (int(major), int(minor)), field_set.glibc.version
-    )
+@dataclass(frozen=True)
+class RequirementsLayerRequest:
+    """The layer for a platform, which may be another one than the target's own."""
+
+    field_set: RequirementsLayerFieldSet
+    platform: str
+
+
+class RequirementsForPlatformRequest(PlatformLayerRequest):
+    required_fields = RequirementsLayerFieldSet.required_fields
 
 
 def check_forbidden(field_set: RequirementsLayerFieldSet, closure: Closure) -> None:
@@ -99,22 +90,6 @@ def check_forbidden(field_set: RequirementsLayerFieldSet, closure: Closure) -> N
             )
 
 
-def check_disjoint(address: Address, installed: Mapping[str, DigestEntries]) -> None:
-    """Two distributions of a layer must not have one file in two ways."""
-    owners: dict[str, tuple[str, FileEntry]] = {}
-    for name, entries in installed.items():
-        for entry in entries:
-            if not isinstance(entry, FileEntry):
-                continue
-            owner, other = owners.setdefault(entry.path, (name, entry))
-            if other != entry:
-                raise InvalidFieldException(
-                    f"in the layer of target {address}, {owner} and {name} both have "
-                    f"{os.path.relpath(entry.path, TREE)!r}, with different content. Leave one "
-                    "of the two out of the resolve, or both files with the 'exclude' field."
-                )
-
-
 def _siblings(field_set: RequirementsLayerFieldSet, targets: Iterable[Target]) -> list[Target]:
     """The layers of the same directory that share the same lockfile out."""
     return [
@@ -122,7 +97,7 @@ def _siblings(field_set: RequirementsLayerFieldSet, targets: Iterable[Target]) -
         for target in targets
         if target.has_field(RequirementsLayerDistributionsField)
         and target[RequirementsLayerResolveField].value == field_set.resolve.value
-        and target[RequirementsLayerPlatformField].value == field_set.platform.value
+        and target[LayerPlatformField].value == field_set.platform.value
         and target[LayerPathField].value == field_set.path.value
     ]
 
@@ -139,15 +114,25 @@ def shares(
 
 
 @rule(desc="Build a requirements layer")
-async def package_requirements_layer(
-    field_set: RequirementsLayerFieldSet, python_setup: PythonSetup
+async def build_requirements_layer(
+    request: RequirementsLayerRequest, python_setup: PythonSetup
 ) -> BuiltPackage:
+    field_set = request.field_set
     check_resolve(field_set, python_setup)
     await Get(ProductionLock, ProductionLockRequest(field_set.address, field_set.resolve.value))
     closure, neighbours = await MultiGet(
         Get(
             Closure,
-            ClosureRequest(field_set.resolve.value, target_platform(field_set, python_setup)),
+            ClosureRequest(
+                field_set.resolve.value,
+                target_platform(
+                    field_set.address,
+                    request.platform,
+                    field_set.glibc,
+                    field_set.interpreter_constraints,
+                    python_setup,
+                ),
+            ),
         ),
         Get(
             Targets,
@@ -164,16 +149,19 @@ async def package_requirements_layer(
             f"the layer of target {field_set.address} would be empty: other layers beside it have "
             f"all of the resolve {field_set.resolve.value!r}. Remove the target."
         )
+    fetched = await MultiGet(
+        Get(Wheel, WheelRequest(closure.wheel(name), closure.locked.path)) for name in names
+    )
     installed = await MultiGet(
         Get(
             InstalledWheel,
             InstalledWheelRequest(
-                WheelRequest(closure.wheel(name), closure.locked.path),
+                wheel,
                 leave_out=field_set.leave_out.value or (),
                 exclude=field_set.exclude.value or (),
             ),
         )
-        for name in names
+        for wheel in fetched
     )
     contents = await MultiGet(Get(DigestEntries, Digest, x.digest) for x in installed)
     check_disjoint(field_set.address, dict(zip(names, contents)))
@@ -194,6 +182,17 @@ async def package_requirements_layer(
     )
 
 
+@rule
+async def package_requirements_layer(field_set: RequirementsLayerFieldSet) -> BuiltPackage:
+    return await Get(BuiltPackage, RequirementsLayerRequest(field_set, field_set.platform.value))
+
+
+@rule
+async def requirements_layer_for_platform(request: RequirementsForPlatformRequest) -> BuiltPackage:
+    field_set = RequirementsLayerFieldSet.create(request.target)
+    return await Get(BuiltPackage, RequirementsLayerRequest(field_set, request.platform))
+
+
 def rules() -> Iterable[object]:
     return (
         *collect_rules(),
@@ -202,4 +201,5 @@ def rules() -> Iterable[object]:
         *subsystem.rules(),
         *wheels.rules(),
         UnionRule(PackageFieldSet, RequirementsLayerFieldSet),
+        UnionRule(PlatformLayerRequest, RequirementsForPlatformRequest),
     )

@@ -54,43 +54,20 @@ class LayerExcludeField(StringSequenceField):
     )
 
 
-class LayerDependenciesField(Dependencies):
-    pass
-
-
-class RequirementsLayerResolveField(StringField):
-    alias = "resolve"
-    required = True
-    value: str
-    help = help_text("The resolve whose lockfile is installed, e.g. `prod`.")
-
-
-class RequirementsLayerDistributionsField(StringSequenceField):
-    alias = "distributions"
-    help = help_text(
-        """
-        The distributions that this layer has, if the lockfile is split over several layers:
-        those that change together, or never. All `requirements_layer` targets of a directory
-        with the same `resolve`, `platform` and `path` share the lockfile out: each distribution
-        must be in exactly one of them. The one without this field takes what is left.
-        """
-    )
-
-
-class RequirementsLayerPlatformField(StringField):
+class LayerPlatformField(StringField):
     alias = "platform"
     default = "linux/amd64"
     valid_choices = tuple(MACHINES)
     value: str
     help = help_text(
         """
-        The image's platform. Wheels are chosen for it from the lockfile, whatever the machine
-        that builds; nothing of them is run.
+        The image's platform, whatever the machine that builds. Wheels have to be for it, and
+        nothing of them is run. An `oci_image` with `architectures` asks for others.
         """
     )
 
 
-class RequirementsLayerGlibcField(StringField):
+class LayerGlibcField(StringField):
     alias = "glibc"
     default = "2.36"
     value: str
@@ -115,6 +92,29 @@ class RequirementsLayerGlibcField(StringField):
     def version(self) -> tuple[int, int]:
         major, minor = self.value.split(".")
         return int(major), int(minor)
+
+
+class LayerDependenciesField(Dependencies):
+    pass
+
+
+class RequirementsLayerResolveField(StringField):
+    alias = "resolve"
+    required = True
+    value: str
+    help = help_text("The resolve whose lockfile is installed, e.g. `prod`.")
+
+
+class RequirementsLayerDistributionsField(StringSequenceField):
+    alias = "distributions"
+    help = help_text(
+        """
+        The distributions that this layer has, if the lockfile is split over several layers:
+        those that change together, or never. All `requirements_layer` targets of a directory
+        with the same `resolve`, `platform` and `path` share the lockfile out: each distribution
+        must be in exactly one of them. The one without this field takes what is left.
+        """
+    )
 
 
 class RequirementsLayerLeaveOutField(StringSequenceField):
@@ -142,7 +142,12 @@ class RequirementsLayerForbidField(StringSequenceField):
 
 class WheelsLayerDependenciesField(LayerDependenciesField):
     required = True
-    help = help_text("The `native_wheel` or `python_distribution` targets to install.")
+    help = help_text(
+        """
+        The `native_wheel` or `python_distribution` targets to install. Of several wheels of one
+        project, for several platforms, each image has the one for its own.
+        """
+    )
 
 
 class SourcesLayerDependenciesField(LayerDependenciesField):
@@ -180,8 +185,8 @@ class RequirementsLayerTarget(Target):
         InterpreterConstraintsField,
         RequirementsLayerResolveField,
         RequirementsLayerDistributionsField,
-        RequirementsLayerPlatformField,
-        RequirementsLayerGlibcField,
+        LayerPlatformField,
+        LayerGlibcField,
         RequirementsLayerForbidField,
         RequirementsLayerLeaveOutField,
         LayerPathField,
@@ -198,6 +203,8 @@ class WheelsLayerTarget(Target):
         *_LAYER_FIELDS,
         InterpreterConstraintsField,
         WheelsLayerDependenciesField,
+        LayerPlatformField,
+        LayerGlibcField,
         LayerPathField,
         LayerExcludeField,
     )

@@ -75,7 +75,7 @@ class Installer:
 class InstalledWheelRequest:
     """A wheel to install without what the named rules and the patterns leave out."""
 
-    wheel: WheelRequest
+    wheel: Wheel
     leave_out: tuple[str, ...]
     exclude: tuple[str, ...]
 
@@ -172,14 +172,14 @@ async def get_installer(
 async def install_wheel(
     request: InstalledWheelRequest, python_setup: PythonSetup
 ) -> InstalledWheel:
-    python, installer, wheel = await MultiGet(
+    wheel = request.wheel
+    python, installer = await MultiGet(
         Get(
             PythonExecutable,
             InterpreterConstraints,
             InterpreterConstraints(python_setup.interpreter_constraints),
         ),
         Get(Installer, InstallerRequest()),
-        Get(Wheel, WheelRequest, request.wheel),
     )
     inputs = await Get(Digest, MergeDigests([installer.digest, wheel.digest]))
     exclude = (*ALWAYS_EXCLUDED, *patterns(request.leave_out), *request.exclude)

@@ -31,6 +31,7 @@ from pants.engine.fs import (
     FileContent,
     MergeDigests,
 )
+from pants.engine.platform import Platform
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     HydratedSources,
@@ -42,7 +43,7 @@ from pants.engine.target import (
 )
 from pants.engine.unions import UnionRule
 
-from native_wheel.compiler import Compiler, NativeWheelSubsystem
+from native_wheel.compiler import Compiler, CompilerRequest, NativeWheelSubsystem
 from native_wheel.flag_fields import (
     NativeWheelCompileArgsField,
     NativeWheelDefineMacrosField,
@@ -50,6 +51,7 @@ from native_wheel.flag_fields import (
     NativeWheelLinkArgsField,
     NativeWheelProfileField,
 )
+from native_wheel.machines import MACHINES, other_platform
 from native_wheel.only_source import OnlySource, OnlySourceRequest
 from native_wheel.profiles import InvalidProfile, find_profile
 from native_wheel.sdist import Sdist, SdistRequest
@@ -61,6 +63,7 @@ from native_wheel.target_types import (
     NativeWheelManylinuxField,
     NativeWheelModulesField,
     NativeWheelPatchesField,
+    NativeWheelPlatformField,
     NativeWheelProjectField,
     NativeWheelResolvesField,
     NativeWheelSha256Field,
@@ -72,6 +75,7 @@ from pex_tree.rules import rules as pex_tree_rules
 
 _BACKEND_FILES = (
     "native_wheel_backend.py",
+    "native_wheel_cross.py",
     "native_wheel_errors.py",
     "native_wheel_hook.py",
     "native_wheel_output.py",
@@ -144,7 +148,7 @@ async def prepare_build(
     request: NativeWheelBuildEnvironmentRequest,
     python_setup: PythonSetup,
     subsystem: NativeWheelSubsystem,
-    compiler: Compiler,
+    building: Platform,
 ) -> DistBuildEnvironment:
     # The closure starts with its root, which is the wheel being built.
     address = request.target_addresses[0]
@@ -163,6 +167,7 @@ async def prepare_build(
         target, request.interpreter_constraints, python_setup.interpreter_versions_universe
     )
     flags = flags_of(target, subsystem.profiles)
+    other = other_platform(target[NativeWheelPlatformField].value, building)
     if target[NativeWheelModulesField].value:
         await Get(
             OnlySource,
@@ -172,7 +177,8 @@ async def prepare_build(
                 target[NativeWheelResolvesField].value or (),
             ),
         )
-    python, lockfile, sdist = await MultiGet(
+    compiler, python, lockfile, sdist = await MultiGet(
+        Get(Compiler, CompilerRequest(other)),
         Get(PythonExecutable, InterpreterConstraints, request.interpreter_constraints),
         Get(Lockfile, Resolve(resolve, use_entire_lockfile=True)),
         Get(
@@ -242,6 +248,8 @@ async def prepare_build(
         "compiler": compiler.version,
         "search_path": list(subsystem.search_path),
     }
+    if other is not None:
+        spec["machine"] = MACHINES[other]
     files = [
         FileContent("pyproject.toml", _PYPROJECT.encode()),
         FileContent("native_wheel_spec.json", json.dumps(spec, indent=1, sort_keys=True).encode()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 from pants.core.util_rules.system_binaries import (
     BinaryNotFoundError,
@@ -19,6 +19,7 @@ from pants.option.option_types import DictOption, StrListOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
 
+from native_wheel.machines import MACHINES
 from native_wheel.profiles import PROFILES
 
 
@@ -29,6 +30,15 @@ class NativeWheelSubsystem(Subsystem):
     compilers = StrListOption(
         default=["gcc", "cc", "clang"],
         help="Names of C compilers, the first that is found is used.",
+    )
+    cross_compilers = DictOption[str](
+        default={"linux/amd64": "x86_64-linux-gnu-gcc", "linux/arm64": "aarch64-linux-gnu-gcc"},
+        help=softwrap(
+            """
+            The C compiler for each `platform` of a `native_wheel` that is not the one of the
+            machine that builds.
+            """
+        ),
     )
     search_path = StrListOption(
         default=["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"],
@@ -53,6 +63,13 @@ class NativeWheelSubsystem(Subsystem):
 
 
 @dataclass(frozen=True)
+class CompilerRequest:
+    """A compiler for `platform`, e.g. `linux/arm64`; None for this machine's own."""
+
+    platform: Optional[str] = None
+
+
+@dataclass(frozen=True)
 class Compiler:
     """A C compiler: where it is and the first line of its `--version`."""
 
@@ -65,8 +82,17 @@ class CompilerNotFound(BinaryNotFoundError):
 
 
 @rule(desc="Find a C compiler")
-async def find_compiler(subsystem: NativeWheelSubsystem) -> Compiler:
-    for name in subsystem.compilers:
+async def find_compiler(request: CompilerRequest, subsystem: NativeWheelSubsystem) -> Compiler:
+    if request.platform is None:
+        names = subsystem.compilers
+    elif request.platform in subsystem.cross_compilers:
+        names = (subsystem.cross_compilers[request.platform],)
+    else:
+        raise CompilerNotFound(
+            f"[native-wheels].cross_compilers names no C compiler for {request.platform}, only for "
+            f"{', '.join(sorted(subsystem.cross_compilers)) or 'nothing'}. Add one to it."
+        )
+    for name in names:
         paths = await Get(
             BinaryPaths,
             BinaryPathRequest(
@@ -88,6 +114,14 @@ async def find_compiler(subsystem: NativeWheelSubsystem) -> Compiler:
         )
         version = result.stdout.decode(errors="replace").splitlines()[0].strip()
         return Compiler(paths.first_path.path, version)
+    if request.platform is not None:
+        machine = MACHINES[request.platform]
+        raise CompilerNotFound(
+            f"No C compiler for {request.platform} was found: looked for {names[0]} in "
+            f"{', '.join(subsystem.search_path)} ([native-wheels].cross_compilers and "
+            f".search_path). Install one, e.g. `apt-get install gcc-{machine.replace('_', '-')}"
+            "-linux-gnu` on Debian or Ubuntu, or build on such a machine."
+        )
     raise CompilerNotFound(
         f"No C compiler was found: looked for {', '.join(subsystem.compilers)} in "
         f"{', '.join(subsystem.search_path)} ([native-wheels].compilers and .search_path). "

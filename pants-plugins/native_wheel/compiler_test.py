@@ -15,10 +15,18 @@ from pants.engine.process import Process, ProcessCacheScope, ProcessResult
 from pants.testutil.option_util import create_subsystem
 from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
 
-from native_wheel.compiler import Compiler, CompilerNotFound, NativeWheelSubsystem, find_compiler
+from native_wheel.compiler import (
+    Compiler,
+    CompilerNotFound,
+    CompilerRequest,
+    NativeWheelSubsystem,
+    find_compiler,
+)
 
 
-def find(*installed: str) -> tuple[Compiler, list[BinaryPathRequest], list[Process]]:
+def find(
+    *installed: str, platform: str | None = None
+) -> tuple[Compiler, list[BinaryPathRequest], list[Process]]:
     """Run the rule on a machine with these compilers in /usr/bin."""
     requests: list[BinaryPathRequest] = []
     processes: list[Process] = []
@@ -43,11 +51,13 @@ def find(*installed: str) -> tuple[Compiler, list[BinaryPathRequest], list[Proce
     compiler = run_rule_with_mocks(
         find_compiler,
         rule_args=[
+            CompilerRequest(platform),
             create_subsystem(
                 NativeWheelSubsystem,
                 compilers=["gcc", "cc", "clang"],
+                cross_compilers={"linux/arm64": "aarch64-linux-gnu-gcc"},
                 search_path=["/usr/bin", "/bin"],
-            )
+            ),
         ],
         mock_gets=[
             MockGet(output_type=BinaryPaths, input_types=(BinaryPathRequest,), mock=paths),
@@ -81,3 +91,29 @@ def test_none() -> None:
     assert "looked for gcc, cc, clang in /usr/bin, /bin" in message
     assert "[native-wheels].compilers" in message
     assert "apt-get install gcc libc6-dev" in message
+
+
+def test_a_cross_compiler_by_platform() -> None:
+    compiler, requests, _ = find("gcc", "aarch64-linux-gnu-gcc", platform="linux/arm64")
+    assert compiler.path == "/usr/bin/aarch64-linux-gnu-gcc"
+    assert [each.binary_name for each in requests] == ["aarch64-linux-gnu-gcc"]
+
+
+@pytest.mark.parametrize(
+    ("platform", "messages"),
+    [
+        (
+            "linux/arm64",
+            (
+                "No C compiler for linux/arm64 was found: looked for aarch64-linux-gnu-gcc in",
+                "apt-get install gcc-aarch64-linux-gnu",
+            ),
+        ),
+        ("linux/amd64", ("names no C compiler for linux/amd64, only for linux/arm64",)),
+    ],
+)
+def test_no_cross_compiler(platform: str, messages: tuple[str, ...]) -> None:
+    with pytest.raises(CompilerNotFound) as error:
+        find("gcc", platform=platform)
+    for message in messages:
+        assert message in str(error.value)

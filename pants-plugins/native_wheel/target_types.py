@@ -38,6 +38,7 @@ from native_wheel.flag_fields import (
     NativeWheelLinkArgsField,
     NativeWheelProfileField,
 )
+from native_wheel.machines import MACHINES
 
 
 class NativeWheelProjectField(StringField):
@@ -212,6 +213,20 @@ class NativeWheelManylinuxField(StringField):
         return value
 
 
+class NativeWheelPlatformField(StringField):
+    alias = "platform"
+    valid_choices = tuple(MACHINES)
+    help = help_text(
+        """
+        The platform that the wheel is for, if not that of the machine that builds. For another
+        processor the compiler is the one of `[native-wheels].cross_compilers`, e.g. Debian's
+        `gcc-aarch64-linux-gnu`, and the headers of the building interpreter are used, whose sizes
+        of types are checked against that compiler's. Such a wheel cannot be tried here: the
+        machine that its libraries are for is read from them, and nothing is run.
+        """
+    )
+
+
 class NativeWheelInterpreterConstraintsField(InterpreterConstraintsField):
     help = help_text(
         """
@@ -282,6 +297,7 @@ class NativeWheelTarget(Target):
         NativeWheelEnvVarsField,
         NativeWheelPatchesField,
         NativeWheelManylinuxField,
+        NativeWheelPlatformField,
         NativeWheelLocalVersionField,
         NativeWheelExcludeField,
         NativeWheelBuildResolveField,

@@ -17,6 +17,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import native_wheel_cross
 import native_wheel_hook
 import native_wheel_patch
 from native_wheel_errors import NativeWheelError
@@ -171,6 +172,9 @@ def prepare_process(spec: dict[str, Any], source: Path, work: Path, log: Path) -
             "TZ": "UTC",
         }
     )
+    if "machine" in spec:
+        os.environ.update(native_wheel_cross.variables(spec["machine"]))
+        native_wheel_cross.check_headers(spec)
     os.umask(0o022)
     native_wheel_hook.install()
     return _backend_of(spec, source)
@@ -209,8 +213,10 @@ def refuse_network(spec: dict[str, Any], log: Path) -> None:
 
 def _cxx_of(cc: str) -> str:
     directory, name = os.path.split(cc)
-    cxx = {"gcc": "g++", "cc": "c++", "clang": "clang++"}.get(name, name)
-    return os.path.join(directory, cxx)
+    # Of a cross compiler only the last part is that name.
+    target, dash, short = name.rpartition("-")
+    cxx = {"gcc": "g++", "cc": "c++", "clang": "clang++"}.get(short, short)
+    return os.path.join(directory, f"{target}{dash}{cxx}")
 
 
 def _backend_of(spec: dict[str, Any], source: Path) -> Any:

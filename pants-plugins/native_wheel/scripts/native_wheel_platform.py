@@ -23,7 +23,12 @@ def refuse_foreign(spec: dict[str, Any], filename: str) -> None:
     from packaging.utils import parse_wheel_filename
 
     found = parse_wheel_filename(filename)[3]
-    if not found.isdisjoint(tags.sys_tags()):
+    allowed = set(tags.sys_tags())
+    if machine := spec.get("machine"):
+        # Of an interpreter of the same version there.
+        platform = f"linux_{machine}"
+        allowed = {tags.Tag(each.interpreter, each.abi, platform) for each in allowed}
+    if not found.isdisjoint(allowed):
         return
     version = ".".join(map(str, sys.version_info[:2]))
     raise NativeWheelError(

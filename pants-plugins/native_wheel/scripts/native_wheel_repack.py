@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from native_wheel_cross import check_machine
 from native_wheel_errors import NativeWheelError
 from native_wheel_platform import manylinux_tag, refuse_foreign
 
@@ -38,6 +39,8 @@ def repack(
         raise NativeWheelError(
             spec, f"the wheel {built.name} holds no extension module. Check the 'exclude' field."
         )
+    if spec.get("machine"):
+        check_machine(spec, tree)
     filename = built.name
     if spec["local_version"]:
         filename, dist_info = add_local_version(spec, tree, built.name)
@@ -128,6 +131,8 @@ def provenance(
         "patches": patches,
         "local_version": spec["local_version"],
         "manylinux": spec["manylinux"],
+        # Where it was not built for the machine that built it.
+        **({"machine": spec["machine"]} if "machine" in spec else {}),
         "network": "isolated" if isolated else "not isolated",
         "compiler": spec["compiler"],
         "cython": tools.get("cython"),

@@ -1,0 +1,207 @@
+"""Wheels layers: what is built in the repository, installed for one platform."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name, parse_wheel_filename
+from pants.backend.python.subsystems.setuptools import PythonDistributionFieldSet
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.target_types import InterpreterConstraintsField
+from pants.core.goals.package import BuiltPackage, OutputPathField, PackageFieldSet
+from pants.engine.addresses import Address
+from pants.engine.fs import (
+    CreateDigest,
+    Digest,
+    DigestEntries,
+    FileEntry,
+    MergeDigests,
+)
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import DependenciesRequest, InvalidFieldException, Target, Targets
+from pants.engine.unions import UnionRule
+
+from image_layer.disjoint import check_disjoint
+from image_layer.pack import ALWAYS_EXCLUDED, LayerSpec, PackLayerRequest
+from image_layer.platform_fields import target_platform
+from image_layer.target_platform import TargetPlatform
+from image_layer.target_types import (
+    LayerExcludeField,
+    LayerGlibcField,
+    LayerPathField,
+    LayerPlatformField,
+    WheelsLayerDependenciesField,
+)
+from image_layer.wheels import TREE, InstalledWheel, InstalledWheelRequest, Wheel
+from image_layout.platform_layer import PlatformLayerRequest
+from native_wheel.target_types import NativeWheelPlatformField
+from production_closure.graph import ProductionClosure, ProductionClosureRequest
+
+
+@dataclass(frozen=True)
+class WheelsLayerFieldSet(PackageFieldSet):
+    required_fields = (WheelsLayerDependenciesField, LayerPathField)
+
+    dependencies: WheelsLayerDependenciesField
+    platform: LayerPlatformField
+    glibc: LayerGlibcField
+    path: LayerPathField
+    exclude: LayerExcludeField
+    interpreter_constraints: InterpreterConstraintsField
+    output_path: OutputPathField
+
+
+@dataclass(frozen=True)
+class WheelsLayerRequest:
+    """The layer for a platform, which may be another one than the target's own."""
+
+    field_set: WheelsLayerFieldSet
+    platform: str
+
+
+class WheelsForPlatformRequest(PlatformLayerRequest):
+    required_fields = WheelsLayerFieldSet.required_fields
+
+
+@dataclass(frozen=True)
+class BuiltWheel:
+    """A wheel, and the target that it was built by."""
+
+    wheel: Wheel
+    target: Address
+
+    @property
+    def project(self) -> str:
+        return str(canonicalize_name(parse_wheel_filename(self.wheel.filename)[0]))
+
+    def fits(self, platform: TargetPlatform) -> bool:
+        return not parse_wheel_filename(self.wheel.filename)[3].isdisjoint(platform.tags())
+
+
+def for_another_platform(target: Target, platform: str) -> bool:
+    """Whether a target says that it makes nothing for this platform: it need not be built."""
+    if not target.has_field(NativeWheelPlatformField):
+        return False
+    return target[NativeWheelPlatformField].value not in (None, platform)
+
+
+def choose(
+    layer: Address, built: Sequence[BuiltWheel], skipped: Iterable[Target], platform: TargetPlatform
+) -> list[BuiltWheel]:
+    """The wheels to install: one of each project.
+
+    Raises:
+        InvalidFieldException: there is none, or more than one, of a project.
+    """
+    alias = WheelsLayerDependenciesField.alias
+    chosen: dict[str, BuiltWheel] = {}
+    for each in built:
+        if not each.fits(platform):
+            continue
+        other = chosen.setdefault(each.project, each)
+        if other is not each:
+            raise InvalidFieldException(
+                f"The {alias!r} field in target {layer} has two targets that make {each.project} "
+                f"for {platform.name}: {other.target} and {each.target}. Leave one of them out."
+            )
+    for each in built:
+        if each.project not in chosen:
+            raise InvalidFieldException(
+                f"The {alias!r} field in target {layer} has {each.target}, which made "
+                f"{each.wheel.filename}; that is not for {platform}. Set the 'platform' field of "
+                "one of them, or add a target that makes the wheel for this platform."
+            )
+    if not chosen:
+        others = ", ".join(str(target.address) for target in skipped)
+        raise InvalidFieldException(
+            f"The {alias!r} field in target {layer} has no wheel for {platform.name}"
+            + (f", only for other platforms: {others}" if others else "")
+            + ". Add a `native_wheel` or `python_distribution` that makes one."
+        )
+    return list(chosen.values())
+
+
+@rule(desc="Build a wheels layer")
+async def build_wheels_layer(
+    request: WheelsLayerRequest, python_setup: PythonSetup
+) -> BuiltPackage:
+    field_set = request.field_set
+    await Get(ProductionClosure, ProductionClosureRequest(field_set.address))
+    platform = target_platform(
+        field_set.address,
+        request.platform,
+        field_set.glibc,
+        field_set.interpreter_constraints,
+        python_setup,
+    )
+    targets = [
+        target
+        for target in await Get(Targets, DependenciesRequest(field_set.dependencies))
+        if PythonDistributionFieldSet.is_applicable(target)
+    ]
+    skipped = [each for each in targets if for_another_platform(each, request.platform)]
+    wanted = [each for each in targets if each not in skipped]
+    packages = await MultiGet(
+        Get(BuiltPackage, PackageFieldSet, PythonDistributionFieldSet.create(target))
+        for target in wanted
+    )
+    contents = await MultiGet(Get(DigestEntries, Digest, package.digest) for package in packages)
+    built = [
+        BuiltWheel(
+            Wheel(
+                await Get(
+                    Digest,
+                    CreateDigest([FileEntry(os.path.basename(entry.path), entry.file_digest)]),
+                ),
+                os.path.basename(entry.path),
+            ),
+            target.address,
+        )
+        for target, entries in zip(wanted, contents)
+        for entry in entries
+        if isinstance(entry, FileEntry) and entry.path.endswith(".whl")
+    ]
+    chosen = choose(field_set.address, built, skipped, platform)
+    installed = await MultiGet(
+        Get(
+            InstalledWheel,
+            InstalledWheelRequest(each.wheel, leave_out=(), exclude=field_set.exclude.value or ()),
+        )
+        for each in chosen
+    )
+    trees = await MultiGet(Get(DigestEntries, Digest, each.digest) for each in installed)
+    check_disjoint(field_set.address, dict(zip((each.project for each in chosen), trees)))
+    return await Get(
+        BuiltPackage,
+        PackLayerRequest(
+            await Get(Digest, MergeDigests(each.digest for each in installed)),
+            LayerSpec(
+                target=field_set.address.spec,
+                output=field_set.output_path.value_or_default(file_ending="tar"),
+                tree=TREE,
+                path=field_set.path.value.strip("/"),
+                exclude=ALWAYS_EXCLUDED,
+            ),
+        ),
+    )
+
+
+@rule
+async def package_wheels_layer(field_set: WheelsLayerFieldSet) -> BuiltPackage:
+    return await Get(BuiltPackage, WheelsLayerRequest(field_set, field_set.platform.value))
+
+
+@rule
+async def wheels_layer_for_platform(request: WheelsForPlatformRequest) -> BuiltPackage:
+    field_set = WheelsLayerFieldSet.create(request.target)
+    return await Get(BuiltPackage, WheelsLayerRequest(field_set, request.platform))
+
+
+def rules() -> Iterable[object]:
+    return (
+        *collect_rules(),
+        UnionRule(PackageFieldSet, WheelsLayerFieldSet),
+        UnionRule(PlatformLayerRequest, WheelsForPlatformRequest),
+    )
