@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.backend.python.subsystems.setup import PythonSetup
-from pants.backend.python.util_rules import pex
-from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
+from pants.backend.python.util_rules.pex import PexRequest, VenvPex
 from pants.backend.python.util_rules.pex_cli import PexCli
 from pants.core.goals.package import (
     BuiltPackage,
@@ -24,7 +23,6 @@ from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.addresses import Address, Addresses, UnparsedAddressInputs
 from pants.engine.fs import (
     AddPrefix,
-    CreateDigest,
     Digest,
     DigestContents,
     DigestSubset,
@@ -60,16 +58,23 @@ from image_attest.target_types import (
     AttestedResolvesField,
     AttestedWheelsField,
 )
-from image_layout.rules import TOOLS, OciLayout, OciLayoutRequest, tool_files
+from image_layout.rules import IMAGE_VIEW, OciLayout, OciLayoutRequest
+from sandbox_script.rules import PexScriptRequest
+from sandbox_script.rules import rules as script_rules
+from sandbox_script.script import Script
 
-_SCRIPTS = (
-    "attest_error.py",
-    "attest_image.py",
-    "bill_of_materials.py",
-    "image_contents.py",
-    "locked_closure.py",
-    "provenance.py",
-    "referrers.py",
+_ATTEST = Script(
+    "image_attest",
+    "attest_image",
+    (
+        "attest_error",
+        "bill_of_materials",
+        "image_contents",
+        "locked_closure",
+        "provenance",
+        "referrers",
+    ),
+    uses=(IMAGE_VIEW,),
 )
 _SPEC = "attest.json"
 _OUTPUT = "attested"
@@ -217,25 +222,16 @@ async def attest_image(
         "versions": {"pants": VERSION, "pex": pex_cli.version},
         "sources": sources.value,
     }
-    ours = await Get(
-        Digest,
-        CreateDigest(
-            [
-                *tool_files("image_attest", _SCRIPTS),
-                FileContent(_SPEC, json.dumps(spec, sort_keys=True).encode()),
-            ]
-        ),
-    )
-    inputs = await Get(Digest, MergeDigests([layout.digest, wheels.digest, locks, ours]))
     result = await Get(
         ProcessResult,
-        VenvPexProcess(
+        PexScriptRequest(
+            _ATTEST,
+            (_SPEC, _OUTPUT),
+            f"Describe the image of {field_set.address}",
             tools,
-            argv=(os.path.join(TOOLS, "attest_image.py"), _SPEC, _OUTPUT),
-            input_digest=inputs,
-            extra_env={"PEX_EXTRA_SYS_PATH": TOOLS},
+            files=(FileContent(_SPEC, json.dumps(spec, sort_keys=True).encode()),),
+            digest=await Get(Digest, MergeDigests([layout.digest, wheels.digest, locks])),
             output_directories=(_OUTPUT,),
-            description=f"Describe the image of {field_set.address}",
             level=LogLevel.DEBUG,
         ),
     )
@@ -282,7 +278,7 @@ async def infer_image(request: InferAttestationsDependencies) -> InferredDepende
 def rules() -> Iterable[object]:
     return (
         *collect_rules(),
-        *pex.rules(),
+        *script_rules(),
         *source_files.rules(),
         UnionRule(PackageFieldSet, ImageAttestationsFieldSet),
         UnionRule(InferDependenciesRequest, InferAttestationsDependencies),

@@ -33,7 +33,6 @@ from image_explanation.facts import (
     LayerContentRequest,
     LockExplanation,
     LockExplanationRequest,
-    script,
 )
 from image_explanation.target_types import ImageExplanationDependenciesField
 from image_layer.target_types import (
@@ -43,9 +42,10 @@ from image_layer.target_types import (
 )
 from production_closure.lock_graph import normalised
 from production_closure.lock_rules import Declarations
+from sandbox_script.script import Script
 
 _DATA = "explanation.json"
-_PROGRAM = "show_explanation.py"
+_SHOW = Script("image_explanation", "show_explanation")
 
 
 @dataclass(frozen=True)
@@ -170,12 +170,11 @@ async def run_explanation(
             InterpreterConstraints(python_setup.interpreter_constraints),
         ),
     )
-    digest = await Get(
-        Digest, CreateDigest([FileContent(_DATA, explanation.text), script(_PROGRAM)])
-    )
+    digest = await Get(Digest, CreateDigest([*_SHOW.files(), FileContent(_DATA, explanation.text)]))
+    # It runs in the workspace, beside which the sandbox is.
     return RunRequest(
         digest=digest,
-        args=(python.path, "-I", f"{{chroot}}/{_PROGRAM}", f"{{chroot}}/{_DATA}"),
+        args=(python.path, "-I", f"{{chroot}}/{_SHOW.path}", f"{{chroot}}/{_DATA}"),
     )
 
 

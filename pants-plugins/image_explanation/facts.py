@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import pkgutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from pants.backend.python.subsystems.setup import PythonSetup
-from pants.backend.python.util_rules import pex
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
-from pants.backend.python.util_rules.pex_environment import PythonExecutable
+from pants.backend.python.util_rules.pex import PexRequest, VenvPex
 from pants.backend.python.util_rules.pex_requirements import (
     LoadedLockfile,
     LoadedLockfileRequest,
@@ -20,13 +17,19 @@ from pants.backend.python.util_rules.pex_requirements import (
     Resolve,
 )
 from pants.core.goals.package import BuiltPackage, PackageFieldSet
-from pants.engine.fs import CreateDigest, Digest, DigestContents, FileContent, MergeDigests
-from pants.engine.process import Process, ProcessResult
-from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.fs import Digest, DigestContents, FileContent
+from pants.engine.process import ProcessResult
+from pants.engine.rules import Get, collect_rules, rule
 from pants.option.errors import OptionsError
 
 from image_explanation.subsystem import ImageExplanation
 from production_closure.lock_graph import LockGraph, read_lock
+from sandbox_script.rules import PexScriptRequest, ScriptRequest
+from sandbox_script.rules import rules as script_rules
+from sandbox_script.script import Script
+
+_READ_DISTRIBUTIONS = Script("image_explanation", "read_distributions")
+_EVALUATE_MARKERS = Script("image_explanation", "evaluate_markers")
 
 
 @dataclass(frozen=True)
@@ -65,28 +68,18 @@ class LockExplanation:
         return truth.get(extra, truth[""])
 
 
-def script(name: str) -> FileContent:
-    """A program of scripts/, for a sandbox."""
-    content = pkgutil.get_data("image_explanation", f"scripts/{name}")
-    assert content is not None, f"{name} is missing from the image_explanation plugin"
-    return FileContent(name, content)
-
-
 @rule(desc="Read the distributions of a layer")
 async def read_layer(request: LayerContentRequest, python_setup: PythonSetup) -> LayerContent:
-    constraints = InterpreterConstraints(python_setup.interpreter_constraints)
-    built, python, program = await MultiGet(
-        Get(BuiltPackage, PackageFieldSet, request.field_set),
-        Get(PythonExecutable, InterpreterConstraints, constraints),
-        Get(Digest, CreateDigest([script("read_distributions.py")])),
-    )
+    built = await Get(BuiltPackage, PackageFieldSet, request.field_set)
     layers = [artifact.relpath for artifact in built.artifacts if artifact.relpath]
     result = await Get(
         ProcessResult,
-        Process(
-            argv=(python.path, "-I", "read_distributions.py", *layers),
-            input_digest=await Get(Digest, MergeDigests([built.digest, program])),
-            description=f"Read the distributions of {request.field_set.address}",
+        ScriptRequest(
+            _READ_DISTRIBUTIONS,
+            tuple(layers),
+            f"Read the distributions of {request.field_set.address}",
+            InterpreterConstraints(python_setup.interpreter_constraints),
+            digest=built.digest,
         ),
     )
     return LayerContent(result.stdout)
@@ -108,35 +101,23 @@ async def explain_lock(
     graph = read_lock(content.content.decode())
     asked = (*graph.roots, *(one for required in graph.requires.values() for one in required))
     markers = sorted({one.marker for one in asked if one.marker})
-    packaging, inputs = await MultiGet(
-        Get(
-            VenvPex,
-            PexRequest(
-                output_filename="packaging.pex",
-                internal_only=True,
-                requirements=tool.pex_requirements(),
-                interpreter_constraints=InterpreterConstraints(
-                    python_setup.interpreter_constraints
-                ),
-            ),
-        ),
-        Get(
-            Digest,
-            CreateDigest(
-                [
-                    script("evaluate_markers.py"),
-                    FileContent("markers.json", json.dumps(markers).encode()),
-                ]
-            ),
+    packaging = await Get(
+        VenvPex,
+        PexRequest(
+            output_filename="packaging.pex",
+            internal_only=True,
+            requirements=tool.pex_requirements(),
+            interpreter_constraints=InterpreterConstraints(python_setup.interpreter_constraints),
         ),
     )
     result = await Get(
         ProcessResult,
-        VenvPexProcess(
+        PexScriptRequest(
+            _EVALUATE_MARKERS,
+            ("markers.json",),
+            f"Evaluate the markers of {lockfile.url}",
             packaging,
-            argv=("evaluate_markers.py", "markers.json"),
-            input_digest=inputs,
-            description=f"Evaluate the markers of {lockfile.url}",
+            files=(FileContent("markers.json", json.dumps(markers).encode()),),
         ),
     )
     truth: dict[str, Any] = json.loads(result.stdout)
@@ -144,4 +125,4 @@ async def explain_lock(
 
 
 def rules() -> Iterable[object]:
-    return (*collect_rules(), *pex.rules())
+    return (*collect_rules(), *script_rules())

@@ -5,20 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import pkgutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.backend.python.util_rules.pex_environment import PythonExecutable
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact
-from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests, RemovePrefix
-from pants.engine.process import Process, ProcessResult
+from pants.engine.fs import Digest, FileContent, RemovePrefix
+from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 
-_SCRIPT = "pack_layer.py"
+from sandbox_script.rules import ScriptRequest
+from sandbox_script.rules import rules as script_rules
+from sandbox_script.script import Script
+
+_SCRIPT = Script("image_layer", "pack_layer")
 _SPEC = "layer.json"
 # Never in an image: they would change with the clock (contract: no __pycache__ directories).
 ALWAYS_EXCLUDED = ("__pycache__", "*/__pycache__", "*.pyc")
@@ -49,34 +51,20 @@ class PackLayerRequest:
 @rule
 async def pack_layer(request: PackLayerRequest, python_setup: PythonSetup) -> BuiltPackage:
     spec = request.spec
-    python = await Get(
-        PythonExecutable,
-        InterpreterConstraints,
-        InterpreterConstraints(python_setup.interpreter_constraints),
-    )
-    source = pkgutil.get_data("image_layer", f"scripts/{_SCRIPT}")
-    assert source is not None, f"{_SCRIPT} is missing from the image_layer plugin"
     content = dataclasses.asdict(spec)
     for name in ("directories", "symlinks", "files"):
         content[name] = dict(getattr(spec, name))
-    ours = await Get(
-        Digest,
-        CreateDigest(
-            [
-                FileContent(_SCRIPT, source),
-                FileContent(_SPEC, json.dumps(content, sort_keys=True).encode()),
-            ]
-        ),
-    )
-    inputs = await Get(Digest, MergeDigests([ours, request.digest]))
     output = os.path.join("out", spec.output)
     result = await Get(
         ProcessResult,
-        Process(
-            argv=(python.path, "-I", _SCRIPT, _SPEC, output),
-            input_digest=inputs,
+        ScriptRequest(
+            _SCRIPT,
+            (_SPEC, output),
+            f"Pack the layer of {spec.target}",
+            InterpreterConstraints(python_setup.interpreter_constraints),
+            files=(FileContent(_SPEC, json.dumps(content, sort_keys=True).encode()),),
+            digest=request.digest,
             output_files=(output,),
-            description=f"Pack the layer of {spec.target}",
         ),
     )
     digest = await Get(Digest, RemovePrefix(result.output_digest, "out"))
@@ -84,4 +72,4 @@ async def pack_layer(request: PackLayerRequest, python_setup: PythonSetup) -> Bu
 
 
 def rules() -> Iterable[object]:
-    return collect_rules()
+    return (*collect_rules(), *script_rules())

@@ -5,7 +5,6 @@ A changed pin runs one of each; what the others made is still in the cache.
 
 from __future__ import annotations
 
-import pkgutil
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ from dataclasses import dataclass
 from pants.backend.python.subsystems.repos import PythonRepos
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.backend.python.util_rules.pex_environment import PythonExecutable
 from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
-from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests
-from pants.engine.process import Process, ProcessResult
+from pants.engine.fs import Digest, MergeDigests
+from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 
 from image_layer.closure import Closure, ClosureRequest
@@ -25,6 +23,9 @@ from image_layer.lockfile import Artifact, LockfileError
 from image_layer.pack import ALWAYS_EXCLUDED
 from image_layer.subsystem import ImageLayerSubsystem
 from image_layer.target_platform import TargetPlatform
+from sandbox_script.rules import ScriptRequest
+from sandbox_script.rules import rules as script_rules
+from sandbox_script.script import Script
 
 # How a machine says which certificates and proxies its traffic needs.
 _NETWORK_ENV_VARS = (
@@ -37,8 +38,8 @@ _NETWORK_ENV_VARS = (
     "HTTPS_PROXY",
     "NO_PROXY",
 )
-_FETCH = "fetch_wheel.py"
-_INSTALL = ("install_wheel.py", "strip_elf.py")
+_FETCH = Script("image_layer", "fetch_wheel")
+_INSTALL = Script("image_layer", "install_wheel", ("strip_elf",))
 TREE = "tree"
 
 
@@ -65,7 +66,7 @@ class InstallerRequest:
 
 @dataclass(frozen=True)
 class Installer:
-    """`digest` holds the files to import it from, `path`, and our program that does."""
+    """`digest` holds the files to import it from, `path`."""
 
     digest: Digest
     path: tuple[str, ...]
@@ -104,43 +105,26 @@ def with_mappings(url: str, mappings: Iterable[str], lockfile: str) -> str:
     return re.sub(r"\$\{(\w+)\}", replaced, url)
 
 
-def _script(name: str) -> FileContent:
-    source = pkgutil.get_data("image_layer", f"scripts/{name}")
-    assert source is not None, f"{name} is missing from the image_layer plugin"
-    return FileContent(name, source)
-
-
 @rule(desc="Download a wheel")
 async def fetch_wheel(
     request: WheelRequest, repos: PythonRepos, python_setup: PythonSetup
 ) -> Wheel:
     filename = request.artifact.filename
     url = with_mappings(request.artifact.url, repos.path_mappings, request.lockfile)
-    python, env, script = await MultiGet(
-        Get(
-            PythonExecutable,
-            InterpreterConstraints,
-            InterpreterConstraints(python_setup.interpreter_constraints),
-        ),
-        Get(EnvironmentVars, EnvironmentVarsRequest(_NETWORK_ENV_VARS)),
-        Get(Digest, CreateDigest([_script(_FETCH)])),
-    )
     result = await Get(
         ProcessResult,
-        Process(
-            argv=(
-                python.path,
-                "-I",
-                _FETCH,
+        ScriptRequest(
+            _FETCH,
+            (
                 f"--url={url}",
                 f"--lockfile={request.lockfile}",
                 f"--sha256={request.artifact.sha256}",
                 f"--out={filename}",
             ),
-            input_digest=script,
-            env=env,
+            f"Download {filename}",
+            InterpreterConstraints(python_setup.interpreter_constraints),
+            env=await Get(EnvironmentVars, EnvironmentVarsRequest(_NETWORK_ENV_VARS)),
             output_files=(filename,),
-            description=f"Download {filename}",
         ),
     )
     return Wheel(result.output_digest, filename)
@@ -163,9 +147,8 @@ async def get_installer(
     wheels = await MultiGet(
         Get(Wheel, WheelRequest(closure.wheel(name), closure.locked.path)) for name in closure.ways
     )
-    scripts = await Get(Digest, CreateDigest([_script(name) for name in _INSTALL]))
-    digest = await Get(Digest, MergeDigests([scripts, *(wheel.digest for wheel in wheels)]))
-    return Installer(digest, (".", *(wheel.filename for wheel in wheels)))
+    digest = await Get(Digest, MergeDigests(wheel.digest for wheel in wheels))
+    return Installer(digest, tuple(wheel.filename for wheel in wheels))
 
 
 @rule(desc="Install a wheel")
@@ -173,40 +156,28 @@ async def install_wheel(
     request: InstalledWheelRequest, python_setup: PythonSetup
 ) -> InstalledWheel:
     wheel = request.wheel
-    python, installer = await MultiGet(
-        Get(
-            PythonExecutable,
-            InterpreterConstraints,
-            InterpreterConstraints(python_setup.interpreter_constraints),
-        ),
-        Get(Installer, InstallerRequest()),
-    )
+    installer = await Get(Installer, InstallerRequest())
     inputs = await Get(Digest, MergeDigests([installer.digest, wheel.digest]))
     exclude = (*ALWAYS_EXCLUDED, *patterns(request.leave_out), *request.exclude)
-    start = (
-        f"import sys; sys.path[:0] = {list(installer.path)!r}; "
-        "import install_wheel; sys.exit(install_wheel.main(sys.argv[1:]))"
-    )
     result = await Get(
         ProcessResult,
-        Process(
-            argv=(
-                python.path,
-                # No bytecode: it would be written for each sandbox anew.
-                "-IBc",
-                start,
+        ScriptRequest(
+            _INSTALL,
+            (
                 f"--wheel={wheel.filename}",
                 f"--out={TREE}",
                 *(f"--exclude={pattern}" for pattern in exclude),
                 *(["--strip"] if STRIP in request.leave_out else []),
             ),
-            input_digest=inputs,
+            f"Install {wheel.filename}",
+            InterpreterConstraints(python_setup.interpreter_constraints),
+            path=installer.path,
+            digest=inputs,
             output_directories=(TREE,),
-            description=f"Install {wheel.filename}",
         ),
     )
     return InstalledWheel(result.output_digest)
 
 
 def rules() -> Iterable[object]:
-    return collect_rules()
+    return (*collect_rules(), *script_rules())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pkgutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from pants.core.goals.package import (
     PackageFieldSet,
 )
 from pants.engine.addresses import Address, Addresses, UnparsedAddressInputs
-from pants.engine.fs import Digest, DigestSubset, FileContent, PathGlobs, Snapshot
+from pants.engine.fs import Digest, DigestSubset, PathGlobs, Snapshot
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     FieldSetsPerTarget,
@@ -24,10 +23,11 @@ from pants.engine.target import (
 )
 from pants.util.strutil import help_text
 
+from sandbox_script.script import Script
+
 _MARKER = "oci-layout"
-# Where a sandbox has the scripts of the plugins that read layouts.
-TOOLS = "tools"
-_SCRIPTS = ("oci_layout.py", "image_view.py")
+# For the scripts of plugins that look into layouts.
+IMAGE_VIEW = Script("image_layout", "image_view", ("oci_layout",))
 
 
 class ImageField(StringField):
@@ -95,18 +95,6 @@ async def find_layout(request: OciLayoutRequest) -> OciLayout:
     ((path, digest),) = found
     subset = await Get(Digest, DigestSubset(digest, PathGlobs([os.path.join(path, "**")])))
     return OciLayout(subset, path, addresses.expect_single())
-
-
-def tool_files(package: str, names: Iterable[str]) -> list[FileContent]:
-    """Scripts of a plugin, and those that read layouts, as a sandbox has them below `TOOLS`."""
-    every = [("image_layout", name) for name in _SCRIPTS]
-    every += [(package, name) for name in names]
-    files = []
-    for plugin, name in every:
-        content = pkgutil.get_data(plugin, os.path.join("scripts", name))
-        assert content is not None, f"{name} is missing from {plugin}"
-        files.append(FileContent(os.path.join(TOOLS, name), content))
-    return files
 
 
 def rules() -> Iterable[object]:

@@ -10,17 +10,14 @@ from typing import Any
 
 from pants.backend.python.subsystems.repos import PythonRepos
 from pants.backend.python.subsystems.setup import PythonSetup
-from pants.backend.python.util_rules import pex, pex_environment
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
-from pants.backend.python.util_rules.pex_environment import PythonExecutable
+from pants.backend.python.util_rules.pex import PexRequest, VenvPex
 from pants.core.goals.test import TestFieldSet, TestRequest, TestResult, TestSubsystem
 from pants.core.util_rules import source_files
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.addresses import Addresses, UnparsedAddressInputs
 from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
 from pants.engine.fs import (
-    CreateDigest,
     Digest,
     FileContent,
     GlobMatchErrorBehavior,
@@ -31,7 +28,6 @@ from pants.engine.fs import (
 )
 from pants.engine.process import (
     FallibleProcessResult,
-    Process,
     ProcessCacheScope,
     ProcessResult,
 )
@@ -45,7 +41,7 @@ from pants.engine.target import (
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from image_layout.rules import TOOLS, OciLayout, OciLayoutRequest, tool_files
+from image_layout.rules import IMAGE_VIEW, OciLayout, OciLayoutRequest
 from image_policy.subsystem import ImagePolicy
 from image_policy.target_types import (
     ImagePolicyBaseLayersField,
@@ -56,19 +52,26 @@ from image_policy.target_types import (
     ImagePolicyTimeoutField,
     ImagePolicyWaiversField,
 )
+from sandbox_script.rules import PexScriptRequest, ScriptRequest
+from sandbox_script.rules import rules as script_rules
+from sandbox_script.script import Script
 
-_SCRIPTS = (
-    "check_image_policy.py",
-    "policy_judge.py",
-    "policy_report.py",
-    "policy_rule.py",
-    "rules_account.py",
-    "rules_config.py",
-    "rules_content.py",
-    "rules_files.py",
-    "secret_scan.py",
+_CHECK = Script(
+    "image_policy",
+    "check_image_policy",
+    (
+        "policy_judge",
+        "policy_report",
+        "policy_rule",
+        "rules_account",
+        "rules_config",
+        "rules_content",
+        "rules_files",
+        "secret_scan",
+    ),
+    uses=(IMAGE_VIEW,),
 )
-_SOURCES_SCRIPT = "package_sources.py"
+_SOURCES = Script("image_policy", "package_sources")
 _SPEC = "policy.json"
 _REPORT = "report"
 # Where pip and those that fetch for it are told about mirrors, too.
@@ -122,26 +125,18 @@ class PackageSources:
 async def find_package_sources(
     python_setup: PythonSetup, python_repos: PythonRepos
 ) -> PackageSources:
-    python, environment, scripts = await MultiGet(
-        Get(
-            PythonExecutable,
-            InterpreterConstraints,
-            InterpreterConstraints(python_setup.interpreter_constraints),
-        ),
-        Get(EnvironmentVars, EnvironmentVarsRequest(_ENVIRONMENT)),
-        Get(Digest, CreateDigest(tool_files("image_policy", [_SOURCES_SCRIPT]))),
-    )
     given = [mapping.split("|")[1] for mapping in python_repos.path_mappings if "|" in mapping]
     given += python_repos.find_links
     if not python_repos.options.is_default("indexes"):
         given += python_repos.indexes
     result = await Get(
         ProcessResult,
-        Process(
-            argv=(python.path, "-I", os.path.join(TOOLS, _SOURCES_SCRIPT), *given),
-            input_digest=scripts,
-            env=environment,
-            description="Find where this machine gets packages from",
+        ScriptRequest(
+            _SOURCES,
+            tuple(given),
+            "Find where this machine gets packages from",
+            InterpreterConstraints(python_setup.interpreter_constraints),
+            env=await Get(EnvironmentVars, EnvironmentVarsRequest(_ENVIRONMENT)),
             level=LogLevel.DEBUG,
             # It reads the machine, not its inputs. What it finds is an input of the test, so that
             # a result from a cache is one for the same settings.
@@ -202,29 +197,20 @@ async def judge_image(
         "production_lockfiles": production,
         "development_lockfiles": development,
     }
-    ours = await Get(
-        Digest,
-        CreateDigest(
-            [
-                *tool_files("image_policy", _SCRIPTS),
-                FileContent(_SPEC, json.dumps(spec, sort_keys=True).encode()),
-            ]
-        ),
-    )
-    inputs = await Get(
-        Digest, MergeDigests([layout.digest, extra.snapshot.digest, lockfiles, ours])
-    )
     report = os.path.join(_REPORT, f"{field_set.address.path_safe_spec}.xml")
     result = await Get(
         FallibleProcessResult,
-        VenvPexProcess(
+        PexScriptRequest(
+            _CHECK,
+            (_SPEC, report),
+            f"Judge the image of {field_set.address}",
             tools,
-            argv=(os.path.join(TOOLS, "check_image_policy.py"), _SPEC, report),
-            input_digest=inputs,
-            extra_env={"PEX_EXTRA_SYS_PATH": TOOLS},
+            files=(FileContent(_SPEC, json.dumps(spec, sort_keys=True).encode()),),
+            digest=await Get(
+                Digest, MergeDigests([layout.digest, extra.snapshot.digest, lockfiles])
+            ),
             output_files=(report,),
             timeout_seconds=field_set.timeout.calculate_from_global_options(test_subsystem),
-            description=f"Judge the image of {field_set.address}",
             level=LogLevel.DEBUG,
             cache_scope=(
                 ProcessCacheScope.PER_SESSION
@@ -262,8 +248,7 @@ def rules() -> Iterable[object]:
     return (
         *collect_rules(),
         *ImagePolicyRequest.rules(),
-        *pex.rules(),
-        *pex_environment.rules(),
+        *script_rules(),
         *source_files.rules(),
         UnionRule(InferDependenciesRequest, InferImagePolicyDependencies),
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import pkgutil
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -72,17 +71,21 @@ from native_wheel.target_types import (
 )
 from pex_tree.rules import PexTree, PexTreeRequest
 from pex_tree.rules import rules as pex_tree_rules
+from sandbox_script.script import Script
 
-_BACKEND_FILES = (
-    "native_wheel_backend.py",
-    "native_wheel_cross.py",
-    "native_wheel_errors.py",
-    "native_wheel_hook.py",
-    "native_wheel_output.py",
-    "native_wheel_patch.py",
-    "native_wheel_platform.py",
-    "native_wheel_repack.py",
-    "sitecustomize.py",
+_BACKEND = Script(
+    "native_wheel",
+    "native_wheel_backend",
+    (
+        "native_wheel_cross",
+        "native_wheel_errors",
+        "native_wheel_hook",
+        "native_wheel_output",
+        "native_wheel_patch",
+        "native_wheel_platform",
+        "native_wheel_repack",
+        "sitecustomize",
+    ),
 )
 _BUILD_TREE = "build_requirements"
 _PYPROJECT = """\
@@ -258,11 +261,7 @@ async def prepare_build(
         FileContent(f"native_wheel_patches/{number}", content)
         for number, (_, content) in enumerate(ordered)
     ]
-    for name in _BACKEND_FILES:
-        source = pkgutil.get_data("native_wheel", f"scripts/{name}")
-        assert source is not None, f"{name} is missing from the native_wheel plugin"
-        files.append(FileContent(name, source))
-    ours = await Get(Digest, CreateDigest(files))
+    ours = await Get(Digest, CreateDigest([*files, *_BACKEND.files("")]))
     merged = await Get(Digest, MergeDigests([ours, sdist.digest, build_tree.digest]))
     # Pants runs the back end in the target's directory.
     inputs = await Get(Digest, AddPrefix(merged, os.path.join(address.spec_path, "")))

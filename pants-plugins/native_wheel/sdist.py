@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.backend.python.subsystems.repos import PythonRepos
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.backend.python.util_rules.pex_environment import PythonExecutable
 from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
-from pants.engine.fs import CreateDigest, Digest, FileContent
-from pants.engine.process import Process, ProcessResult
+from pants.engine.fs import Digest
+from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
+
+from sandbox_script.rules import ScriptRequest
+from sandbox_script.rules import rules as script_rules
+from sandbox_script.script import Script
 
 # How a machine says which certificates and proxies its traffic needs.
 NETWORK_ENV_VARS = (
@@ -25,7 +27,7 @@ NETWORK_ENV_VARS = (
     "HTTPS_PROXY",
     "NO_PROXY",
 )
-_SCRIPT = "fetch_sdist.py"
+_SCRIPT = Script("native_wheel", "fetch_sdist")
 
 
 @dataclass(frozen=True)
@@ -50,19 +52,12 @@ class Sdist:
 
 @rule(desc="Download a source distribution")
 async def fetch_sdist(request: SdistRequest, repos: PythonRepos) -> Sdist:
-    python = await Get(PythonExecutable, InterpreterConstraints, request.interpreter_constraints)
-    env = await Get(EnvironmentVars, EnvironmentVarsRequest(NETWORK_ENV_VARS))
-    source = pkgutil.get_data("native_wheel", f"scripts/{_SCRIPT}")
-    assert source is not None, f"{_SCRIPT} is missing from the native_wheel plugin"
-    script = await Get(Digest, CreateDigest([FileContent(_SCRIPT, source)]))
     filename = f"{request.project}-{request.version}.tar.gz"
     result = await Get(
         ProcessResult,
-        Process(
-            argv=(
-                python.path,
-                "-I",
-                _SCRIPT,
+        ScriptRequest(
+            _SCRIPT,
+            (
                 f"--target={request.target}",
                 f"--project={request.project}",
                 f"--version={request.version}",
@@ -71,14 +66,14 @@ async def fetch_sdist(request: SdistRequest, repos: PythonRepos) -> Sdist:
                 f"--out={filename}",
                 *(f"--index={index}" for index in repos.indexes),
             ),
-            input_digest=script,
-            env=env,
+            f"Download {filename} for {request.target}",
+            request.interpreter_constraints,
+            env=await Get(EnvironmentVars, EnvironmentVarsRequest(NETWORK_ENV_VARS)),
             output_files=(filename,),
-            description=f"Download {filename} for {request.target}",
         ),
     )
     return Sdist(result.output_digest, filename)
 
 
 def rules() -> Iterable[object]:
-    return collect_rules()
+    return (*collect_rules(), *script_rules())

@@ -14,17 +14,19 @@ from pants.engine.fs import (
     PathGlobs,
     RemovePrefix,
 )
-from pants.engine.process import Process, ProcessCacheScope, ProcessResult
+from pants.engine.process import ProcessCacheScope, ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 
 from oci_image.documents import BaseConfig, Blob
 from oci_image.engine_state import EngineState, EngineStateRequest
-from oci_image.python_script import ScriptRequest
 from oci_image.subsystem import BaseSourceKind, ImageAssembly
+from sandbox_script.rules import ScriptRequest
+from sandbox_script.script import Script
 
 _PATHS = {"docker-archive:": "--docker-archive", "oci:": "--oci-layout"}
-_REGISTRY_MODULES = ("read_base", "registry")
+_READ = Script("oci_image", "read_base")
+_FETCH = Script("oci_image", "fetch_base", ("read_base", "registry"))
 
 
 class BaseNotFoundError(Exception):
@@ -50,13 +52,12 @@ class Base:
 
 @dataclass(frozen=True)
 class BaseSource:
-    """The arguments with which `scripts/<script>.py` finds a base. They name its content."""
+    """The arguments with which a script finds a base. They name its content."""
 
-    script: str
+    script: Script
     argv: tuple[str, ...]
     cache_scope: ProcessCacheScope = ProcessCacheScope.SUCCESSFUL
     env: FrozenDict[str, str] = FrozenDict()
-    modules: tuple[str, ...] = ()
 
 
 @rule
@@ -68,7 +69,7 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
             if not path.startswith("/"):
                 raise BaseNotFoundError(f"the base {reference!r} needs an absolute path")
             return BaseSource(
-                "read_base",
+                _READ,
                 (argument, path, f"--architecture={request.architecture}"),
                 # What is in it may change, and it is quick to read.
                 ProcessCacheScope.PER_SESSION,
@@ -79,7 +80,7 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
             image = state.images[0]
             if image.base.architecture == request.architecture:
                 return BaseSource(
-                    "read_base", ("--engine", state.socket, "--image", f"sha256:{image.id}")
+                    _READ, ("--engine", state.socket, "--image", f"sha256:{image.id}")
                 )
         if options.base_source is BaseSourceKind.engine:
             raise BaseNotFoundError(
@@ -94,50 +95,39 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
     )
     resolved = await Get(
         ProcessResult,
-        Process,
-        await Get(
-            Process,
-            ScriptRequest(
-                "fetch_base",
-                ("resolve", reference, *plain, *default),
-                f"Ask a registry what {reference} is",
-                modules=_REGISTRY_MODULES,
-                env=environment,
-                # A tag may become another image; a digest is what it is, and nothing is asked.
-                cache_scope=(
-                    ProcessCacheScope.SUCCESSFUL
-                    if "@" in reference
-                    else ProcessCacheScope.PER_SESSION
-                ),
+        ScriptRequest(
+            _FETCH,
+            ("resolve", reference, *plain, *default),
+            f"Ask a registry what {reference} is",
+            options.python,
+            env=environment,
+            # A tag may become another image; a digest is what it is, and nothing is asked.
+            cache_scope=(
+                ProcessCacheScope.SUCCESSFUL if "@" in reference else ProcessCacheScope.PER_SESSION
             ),
         ),
     )
     pinned = resolved.stdout.decode().strip()
     return BaseSource(
-        "fetch_base",
+        _FETCH,
         ("fetch", pinned, f"--architecture={request.architecture}", *plain, *default),
         env=environment,
-        modules=_REGISTRY_MODULES,
     )
 
 
 @rule(desc="Get the base of a container image")
-async def get_base(request: BaseRequest) -> Base:
+async def get_base(request: BaseRequest, options: ImageAssembly) -> Base:
     source = await Get(BaseSource, BaseRequest, request)
     result = await Get(
         ProcessResult,
-        Process,
-        await Get(
-            Process,
-            ScriptRequest(
-                source.script,
-                source.argv,
-                f"Get the base {request.reference} for linux/{request.architecture}",
-                output_directories=("base",),
-                modules=source.modules,
-                env=source.env,
-                cache_scope=source.cache_scope,
-            ),
+        ScriptRequest(
+            source.script,
+            source.argv,
+            f"Get the base {request.reference} for linux/{request.architecture}",
+            options.python,
+            output_directories=("base",),
+            env=source.env,
+            cache_scope=source.cache_scope,
         ),
     )
     tree = await Get(Digest, RemovePrefix(result.output_digest, "base"))

@@ -15,12 +15,16 @@ from pants.engine.fs import (
     FileDigest,
     FileEntry,
 )
-from pants.engine.process import Process, ProcessResult
+from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 
 from oci_image.compression import LARGEST_LAYER, compressed
-from oci_image.python_script import ScriptRequest
+from oci_image.subsystem import ImageAssembly
+from sandbox_script.rules import ScriptRequest
+from sandbox_script.script import Script
+
+_CONVERT = Script("oci_image", "convert_layer")
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class LayerFiles:
 
 
 @rule
-async def convert_layer(request: ConvertedLayerRequest) -> ConvertedLayer:
+async def convert_layer(request: ConvertedLayerRequest, options: ImageAssembly) -> ConvertedLayer:
     # The same name for each, so that a layer is converted once, whatever it is called.
     source = await Get(Digest, CreateDigest([FileEntry("layer", request.layer)]))
     output = "converted"
@@ -62,16 +66,13 @@ async def convert_layer(request: ConvertedLayerRequest) -> ConvertedLayer:
         return ConvertedLayer(entry.file_digest)
     result = await Get(
         ProcessResult,
-        Process,
-        await Get(
-            Process,
-            ScriptRequest(
-                "convert_layer",
-                (request.mode, "layer", output),
-                f"{request.mode.capitalize()} the layer {request.path}",
-                digest=source,
-                output_files=(output,),
-            ),
+        ScriptRequest(
+            _CONVERT,
+            (request.mode, "layer", output),
+            f"{request.mode.capitalize()} the layer {request.path}",
+            options.python,
+            digest=source,
+            output_files=(output,),
         ),
     )
     (entry,) = await Get(DigestEntries, Digest, result.output_digest)

@@ -19,7 +19,7 @@ from pants.engine.fs import (
     FileContent,
     MergeDigests,
 )
-from pants.engine.process import Process, ProcessResult
+from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import InvalidFieldException
 from pants.engine.unions import UnionRule
@@ -27,13 +27,16 @@ from pants.util.frozendict import FrozenDict
 
 from oci_image.documents import REF_NAME, Blob, docker_manifest, index
 from oci_image.platform_image import PlatformImage, PlatformImageRequest
-from oci_image.python_script import ScriptRequest
+from oci_image.subsystem import ImageAssembly
 from oci_image.target_types import (
     OciImageArchitecturesField,
     OciImageArchiveField,
     OciImageSourceField,
 )
+from sandbox_script.rules import ScriptRequest
+from sandbox_script.script import Script
 
+_PACK = Script("oci_image", "write_archive")
 _VERSION = b'{"imageLayoutVersion":"1.0.0"}'
 
 
@@ -111,7 +114,7 @@ class Archive:
 
 
 @rule(desc="Pack an OCI image archive")
-async def pack_archive(request: ArchiveRequest) -> Archive:
+async def pack_archive(request: ArchiveRequest, options: ImageAssembly) -> Archive:
     layout = request.layout
     blobs = [blob for image in layout.images for blob in image.blobs]
     paths = dict.fromkeys(blob.path for blob in (*blobs, layout.top))
@@ -140,17 +143,14 @@ async def pack_archive(request: ArchiveRequest) -> Archive:
     )
     result = await Get(
         ProcessResult,
-        Process,
-        await Get(
-            Process,
-            ScriptRequest(
-                "write_archive",
-                ("list", request.path, "base"),
-                f"Pack {request.path}",
-                digest=inputs,
-                shared=FrozenDict({"base": layout.base}),
-                output_files=(request.path,),
-            ),
+        ScriptRequest(
+            _PACK,
+            ("list", request.path, "base"),
+            f"Pack {request.path}",
+            options.python,
+            digest=inputs,
+            shared=FrozenDict({"base": layout.base}),
+            output_files=(request.path,),
         ),
     )
     return Archive(result.output_digest)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import pkgutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import PurePath
 
 from pants.backend.docker.goals.package_image import (
     DockerPackageFieldSet,
@@ -30,7 +28,6 @@ from pants.engine.fs import (
     Digest,
     DigestEntries,
     DigestSubset,
-    FileContent,
     FileDigest,
     FileEntry,
     PathGlobs,
@@ -44,8 +41,9 @@ from pants.util.frozendict import FrozenDict
 from oci_image.layer_files import LayerFiles, LayerFilesRequest
 from oci_image.platform_layers import PlatformLayers, PlatformLayersRequest
 from oci_image.recipe import Instruction, NotAssemblable, Recipe, read_recipe
+from sandbox_script.script import Script
 
-_READER = "read_dockerfile"
+_READER = Script("oci_image", "read_dockerfile")
 
 
 class ImageContextError(Exception):
@@ -101,13 +99,11 @@ class DockerfileReader:
 
 @rule
 async def set_up_reader(parser: DockerfileParser) -> DockerfileReader:
-    source = pkgutil.get_data("oci_image", f"scripts/{_READER}.py")
-    assert source is not None, f"{_READER}.py is missing from the oci_image plugin"
-    sources = await Get(Digest, CreateDigest([FileContent(f"{_READER}.py", source)]))
+    sources = await Get(Digest, CreateDigest(_READER.files("")))
     pex = await Get(
         VenvPex,
         PexRequest,
-        parser.to_pex_request(main=EntryPoint(PurePath(_READER).stem, "main"), sources=sources),
+        parser.to_pex_request(main=EntryPoint(_READER.name, "main"), sources=sources),
     )
     return DockerfileReader(pex)
 

@@ -17,9 +17,12 @@ from pants.engine.fs import Digest, MergeDigests
 from pants.engine.process import InteractiveProcess, Process
 from pants.engine.rules import Get, collect_rules, rule
 
-from oci_image.python_script import ScriptRequest
 from oci_image.subsystem import ImageAssembly
 from oci_image.target_types import OciImageRepositoriesField, OciImageSourceField
+from sandbox_script.rules import ScriptRequest
+from sandbox_script.script import Script
+
+_PUSH = Script("oci_image", "push_layout", ("registry",))
 
 
 class PublishOciImageRequest(PublishRequest):  # type: ignore[type-arg]
@@ -56,14 +59,14 @@ async def push_oci_image(
     process = await Get(
         Process,
         ScriptRequest(
-            "push_layout",
+            _PUSH,
             (
                 field_set.output_path.value_or_default(file_ending=None),
                 *names,
                 *(f"--plain-http={each}" for each in options.insecure_registries),
             ),
             f"Push {field_set.address}",
-            modules=("registry",),
+            options.python,
             digest=packages,
             env=environment,
         ),

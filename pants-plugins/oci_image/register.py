@@ -21,10 +21,10 @@ from oci_image import (
     platform_image,
     platform_layers,
     publish,
-    python_script,
 )
 from oci_image.target_types import OciImageTarget
 from oci_image.upstream import without_builder
+from sandbox_script.rules import rules as script_rules
 
 
 def target_types() -> Iterable[type[Target]]:
@@ -43,5 +43,5 @@ def rules() -> Iterable[object]:
         *platform_image.rules(),
         *platform_layers.rules(),
         *publish.rules(),
-        *python_script.rules(),
+        *script_rules(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.option.option_types import BoolOption, EnumOption, StrListOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
@@ -78,3 +79,8 @@ class ImageAssembly(Subsystem):
             """
         ),
     )
+
+    @property
+    def python(self) -> InterpreterConstraints:
+        """Which interpreters run the plugin's own scripts."""
+        return InterpreterConstraints(self.interpreter_constraints)
