@@ -58,7 +58,13 @@ from image_attest.target_types import (
     AttestedResolvesField,
     AttestedWheelsField,
 )
-from image_layout.rules import IMAGE_VIEW, OciLayout, OciLayoutRequest
+from image_layout.rules import (
+    IMAGE_VIEW,
+    OciLayout,
+    OciLayoutRequest,
+    lockfile_globs,
+    lockfile_paths,
+)
 from sandbox_script.rules import PexScriptRequest
 from sandbox_script.rules import rules as script_rules
 from sandbox_script.script import Script
@@ -118,6 +124,14 @@ class BuiltWheelsRequest:
     field: str
     values: tuple[str, ...]
 
+    @property
+    def addresses(self) -> UnparsedAddressInputs:
+        return UnparsedAddressInputs(
+            self.values,
+            owning_address=self.owner,
+            description_of_origin=f"the {self.field!r} field in target {self.owner}",
+        )
+
 
 @rule(desc="Hash the sources of an image", level=LogLevel.DEBUG)
 async def hash_sources(request: SourcesHashRequest) -> SourcesHash:
@@ -149,14 +163,7 @@ async def hash_sources(request: SourcesHashRequest) -> SourcesHash:
 
 @rule(desc="Build the wheels of an image", level=LogLevel.DEBUG)
 async def build_wheels(request: BuiltWheelsRequest) -> BuiltWheels:
-    targets = await Get(
-        Targets,
-        UnparsedAddressInputs(
-            request.values,
-            owning_address=request.owner,
-            description_of_origin=f"the {request.field!r} field in target {request.owner}",
-        ),
-    )
+    targets = await Get(Targets, UnparsedAddressInputs, request.addresses)
     field_sets = await Get(FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, targets))
     packages = await MultiGet(
         Get(BuiltPackage, EnvironmentAwarePackageRequest(field_set))
@@ -180,15 +187,7 @@ async def attest_image(
     pex_cli: PexCli,
     python_setup: PythonSetup,
 ) -> BuiltPackage:
-    lockfiles = []
-    for resolve in field_set.resolves.value or ():
-        if resolve not in python_setup.resolves:
-            raise InvalidFieldException(
-                f"The {field_set.resolves.alias!r} field in target {field_set.address} has "
-                f"{resolve!r}, but [python.resolves] has only: "
-                f"{', '.join(sorted(python_setup.resolves))}."
-            )
-        lockfiles.append(python_setup.resolves[resolve])
+    lockfiles = lockfile_paths(field_set.address, field_set.resolves, python_setup)
     layout, wheels, locks, tools = await MultiGet(
         Get(
             OciLayout,
@@ -202,11 +201,7 @@ async def attest_image(
         ),
         Get(
             Digest,
-            PathGlobs(
-                lockfiles,
-                glob_match_error_behavior=GlobMatchErrorBehavior.error,
-                description_of_origin="[python.resolves]",
-            ),
+            lockfile_globs(lockfiles),
         ),
         Get(VenvPex, PexRequest, image_attest.to_pex_request()),
     )
@@ -250,29 +245,21 @@ async def attest_image(
 
 
 @dataclass(frozen=True)
-class AttestationsInferenceFieldSet(FieldSet):
-    required_fields = (AttestedImageField,)
+class AttestedWheelsFieldSet(FieldSet):
+    required_fields = (AttestedWheelsField,)
 
-    image: AttestedImageField
     wheels: AttestedWheelsField
 
 
-class InferAttestationsDependencies(InferDependenciesRequest[AttestationsInferenceFieldSet]):
-    infer_from = AttestationsInferenceFieldSet
+class InferAttestedWheels(InferDependenciesRequest[AttestedWheelsFieldSet]):
+    infer_from = AttestedWheelsFieldSet
 
 
-@rule(desc="What is described", level=LogLevel.DEBUG)
-async def infer_image(request: InferAttestationsDependencies) -> InferredDependencies:
-    field_set = request.field_set
-    addresses = await Get(
-        Addresses,
-        UnparsedAddressInputs(
-            (field_set.image.value, *(field_set.wheels.value or ())),
-            owning_address=field_set.address,
-            description_of_origin=f"the fields of target {field_set.address}",
-        ),
-    )
-    return InferredDependencies(addresses)
+@rule(desc="The wheels that are described", level=LogLevel.DEBUG)
+async def infer_wheels(request: InferAttestedWheels) -> InferredDependencies:
+    wheels = request.field_set.wheels
+    wanted = BuiltWheelsRequest(request.field_set.address, wheels.alias, wheels.value or ())
+    return InferredDependencies(await Get(Addresses, UnparsedAddressInputs, wanted.addresses))
 
 
 def rules() -> Iterable[object]:
@@ -281,5 +268,5 @@ def rules() -> Iterable[object]:
         *script_rules(),
         *source_files.rules(),
         UnionRule(PackageFieldSet, ImageAttestationsFieldSet),
-        UnionRule(InferDependenciesRequest, InferAttestationsDependencies),
+        UnionRule(InferDependenciesRequest, InferAttestedWheels),
     )

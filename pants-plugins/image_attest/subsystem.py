@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pants.backend.python.subsystems.python_tool_base import PythonToolRequirementsBase
-from pants.backend.python.util_rules.pex_requirements import EntireLockfile, PexRequirements
 from pants.engine.rules import collect_rules
-from pants.option.errors import OptionsError
 from pants.option.option_types import StrOption
 from pants.util.strutil import softwrap
 
+from sandbox_script.requirements import ScriptRequirements
 
-class ImageAttest(PythonToolRequirementsBase):
+
+class ImageAttest(ScriptRequirements):
     options_scope = "image-attest"
     name = "Image attestations"
     help = "Bills of materials and provenance of images (the `image_attestations` target)."
 
-    # What is installed comes from a resolve of the repository and from nowhere else: there is no
-    # lockfile here to fall back on (Pants wants a name for one all the same).
     default_version = "cyclonedx-python-lib>=11.12"
-    default_lockfile_resource = ("image_attest", "none.lock")
+    projects = ("cyclonedx-python-lib", "jsonschema", "packageurl-python", "packaging")
+    resolve = "image-tools"
     register_interpreter_constraints = True
 
     builder_id = StrOption(
@@ -32,18 +30,6 @@ class ImageAttest(PythonToolRequirementsBase):
             """
         ),
     )
-
-    def pex_requirements(
-        self, *, extra_requirements: Iterable[str] = ()
-    ) -> PexRequirements | EntireLockfile:
-        if not self.install_from_resolve:
-            raise OptionsError(
-                f"[{self.options_scope}].install_from_resolve is not set, so there is no lockfile "
-                "to install cyclonedx-python-lib from. Name the resolve that has it, and in "
-                f"[{self.options_scope}].requirements it, jsonschema, packageurl-python and "
-                "packaging, e.g. install_from_resolve = 'image-tools'."
-            )
-        return super().pex_requirements(extra_requirements=extra_requirements)
 
 
 def rules() -> Iterable[object]:

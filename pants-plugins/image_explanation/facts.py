@@ -20,7 +20,6 @@ from pants.core.goals.package import BuiltPackage, PackageFieldSet
 from pants.engine.fs import Digest, DigestContents, FileContent
 from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
-from pants.option.errors import OptionsError
 
 from image_explanation.subsystem import ImageExplanation
 from production_closure.lock_graph import LockGraph, read_lock
@@ -89,12 +88,6 @@ async def read_layer(request: LayerContentRequest, python_setup: PythonSetup) ->
 async def explain_lock(
     request: LockExplanationRequest, python_setup: PythonSetup, tool: ImageExplanation
 ) -> LockExplanation:
-    if not tool.install_from_resolve:
-        raise OptionsError(
-            f"[{tool.options_scope}].install_from_resolve is not set, so there is no lockfile to "
-            "install packaging from. Name the resolve that has it, e.g. install_from_resolve = "
-            "'dev' and requirements = ['packaging']."
-        )
     lockfile = await Get(Lockfile, Resolve(request.resolve, use_entire_lockfile=True))
     loaded = await Get(LoadedLockfile, LoadedLockfileRequest(lockfile))
     (content,) = await Get(DigestContents, Digest, loaded.lockfile_digest)

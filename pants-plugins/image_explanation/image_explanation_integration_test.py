@@ -103,6 +103,7 @@ def explained(repository: RuleRunner, tmp_path_factory: pytest.TempPathFactory) 
     root = tmp_path_factory.mktemp("chroot")
     made = request(repository, "explain")
     for file in repository.request(DigestContents, [made.digest]):
+        (root / file.path).parent.mkdir(exist_ok=True)
         (root / file.path).write_bytes(file.content)
     return RunRequest(
         digest=made.digest, args=[argument.format(chroot=root) for argument in made.args]

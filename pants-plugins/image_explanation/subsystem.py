@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pants.backend.python.subsystems.python_tool_base import PythonToolRequirementsBase
 from pants.engine.rules import collect_rules
 
+from sandbox_script.requirements import ScriptRequirements
 
-class ImageExplanation(PythonToolRequirementsBase):
+
+class ImageExplanation(ScriptRequirements):
     options_scope = "explain-image"
     help = "Explains what is in an image; `packaging` evaluates the markers of requirements."
 
     default_version = "packaging>=24"
-    # What is installed comes from a resolve of the repository: there is no lockfile here.
-    default_lockfile_resource = ("image_explanation", "none.lock")
+    projects = ("packaging",)
+    resolve = "dev"
 
 
 def rules() -> Iterable[object]:

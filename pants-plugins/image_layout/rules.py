@@ -1,4 +1,4 @@
-"""Finds the OCI image layout that another target's package holds, for targets that name one."""
+"""What targets share that name another target, whose package holds an OCI image layout."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pants.backend.python.subsystems.setup import PythonSetup
 from pants.core.goals.package import (
     BuiltPackage,
     EnvironmentAwarePackageRequest,
     PackageFieldSet,
 )
 from pants.engine.addresses import Address, Addresses, UnparsedAddressInputs
-from pants.engine.fs import Digest, DigestSubset, PathGlobs, Snapshot
+from pants.engine.fs import Digest, DigestSubset, GlobMatchErrorBehavior, PathGlobs, Snapshot
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
+    FieldSet,
     FieldSetsPerTarget,
     FieldSetsPerTargetRequest,
+    InferDependenciesRequest,
+    InferredDependencies,
     InvalidFieldException,
     StringField,
+    StringSequenceField,
     Targets,
 )
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
 from pants.util.strutil import help_text
 
 from sandbox_script.script import Script
@@ -97,5 +104,45 @@ async def find_layout(request: OciLayoutRequest) -> OciLayout:
     return OciLayout(subset, path, addresses.expect_single())
 
 
+@dataclass(frozen=True)
+class ImageFieldSet(FieldSet):
+    required_fields = (ImageField,)
+
+    image: ImageField
+
+
+class InferImage(InferDependenciesRequest[ImageFieldSet]):
+    infer_from = ImageFieldSet
+
+
+@rule(desc="The image that a target names", level=LogLevel.DEBUG)
+async def infer_image(request: InferImage) -> InferredDependencies:
+    image = request.field_set.image
+    wanted = OciLayoutRequest(request.field_set.address, image.alias, image.value)
+    return InferredDependencies(await Get(Addresses, UnparsedAddressInputs, wanted.addresses))
+
+
+def lockfile_paths(
+    address: Address, field: StringSequenceField, python_setup: PythonSetup
+) -> list[str]:
+    """Those of the resolves that `field` of the target at `address` names."""
+    for resolve in field.value or ():
+        if resolve not in python_setup.resolves:
+            raise InvalidFieldException(
+                f"The {field.alias!r} field in target {address} has {resolve!r}, but "
+                f"[python.resolves] has only: {', '.join(sorted(python_setup.resolves))}."
+            )
+    return [python_setup.resolves[resolve] for resolve in field.value or ()]
+
+
+def lockfile_globs(paths: Iterable[str]) -> PathGlobs:
+    """Lockfiles, each of which must be there."""
+    return PathGlobs(
+        paths,
+        glob_match_error_behavior=GlobMatchErrorBehavior.error,
+        description_of_origin="[python.resolves]",
+    )
+
+
 def rules() -> Iterable[object]:
-    return collect_rules()
+    return (*collect_rules(), UnionRule(InferDependenciesRequest, InferImage))

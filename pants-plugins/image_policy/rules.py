@@ -15,14 +15,11 @@ from pants.backend.python.util_rules.pex import PexRequest, VenvPex
 from pants.core.goals.test import TestFieldSet, TestRequest, TestResult, TestSubsystem
 from pants.core.util_rules import source_files
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
-from pants.engine.addresses import Addresses, UnparsedAddressInputs
 from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
 from pants.engine.fs import (
     Digest,
     FileContent,
-    GlobMatchErrorBehavior,
     MergeDigests,
-    PathGlobs,
     RemovePrefix,
     Snapshot,
 )
@@ -32,16 +29,15 @@ from pants.engine.process import (
     ProcessResult,
 )
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
-from pants.engine.target import (
-    FieldSet,
-    InferDependenciesRequest,
-    InferredDependencies,
-    InvalidFieldException,
-)
-from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from image_layout.rules import IMAGE_VIEW, OciLayout, OciLayoutRequest
+from image_layout.rules import (
+    IMAGE_VIEW,
+    OciLayout,
+    OciLayoutRequest,
+    lockfile_globs,
+    lockfile_paths,
+)
 from image_policy.subsystem import ImagePolicy
 from image_policy.target_types import (
     ImagePolicyBaseLayersField,
@@ -147,22 +143,6 @@ async def find_package_sources(
     return PackageSources(tuple(found["exact"]), tuple(found["hosts"]))
 
 
-def _lockfiles(
-    field_set: ImagePolicyFieldSet,
-    field: ImagePolicyProductionResolvesField | ImagePolicyDevelopmentResolvesField,
-    python_setup: PythonSetup,
-) -> list[str]:
-    paths = []
-    for resolve in field.value or ():
-        if resolve not in python_setup.resolves:
-            raise InvalidFieldException(
-                f"The {field.alias!r} field in target {field_set.address} has {resolve!r}, but "
-                f"[python.resolves] has only: {', '.join(sorted(python_setup.resolves))}."
-            )
-        paths.append(python_setup.resolves[resolve])
-    return paths
-
-
 @rule(desc="Judge an image by its policy", level=LogLevel.DEBUG)
 async def judge_image(
     batch: ImagePolicyRequest.Batch[ImagePolicyFieldSet, Any],
@@ -171,19 +151,15 @@ async def judge_image(
     python_setup: PythonSetup,
 ) -> TestResult:
     field_set = batch.single_element
-    production = _lockfiles(field_set, field_set.production_resolves, python_setup)
-    development = _lockfiles(field_set, field_set.development_resolves, python_setup)
+    production = lockfile_paths(field_set.address, field_set.production_resolves, python_setup)
+    development = lockfile_paths(field_set.address, field_set.development_resolves, python_setup)
     layout, sources, extra, lockfiles, tools = await MultiGet(
         Get(OciLayout, OciLayoutRequest, field_set.layout_request),
         Get(PackageSources),
         Get(SourceFiles, SourceFilesRequest([field_set.extra_rules])),
         Get(
             Digest,
-            PathGlobs(
-                [*production, *development],
-                glob_match_error_behavior=GlobMatchErrorBehavior.error,
-                description_of_origin="[python.resolves]",
-            ),
+            lockfile_globs([*production, *development]),
         ),
         Get(VenvPex, PexRequest, image_policy.to_pex_request()),
     )
@@ -225,30 +201,10 @@ async def judge_image(
     )
 
 
-@dataclass(frozen=True)
-class ImagePolicyInferenceFieldSet(FieldSet):
-    required_fields = (ImagePolicyImageField,)
-
-    image: ImagePolicyImageField
-
-
-class InferImagePolicyDependencies(InferDependenciesRequest[ImagePolicyInferenceFieldSet]):
-    infer_from = ImagePolicyInferenceFieldSet
-
-
-@rule(desc="The image that a policy judges", level=LogLevel.DEBUG)
-async def infer_image(request: InferImagePolicyDependencies) -> InferredDependencies:
-    field_set = request.field_set
-    wanted = OciLayoutRequest(field_set.address, field_set.image.alias, field_set.image.value)
-    addresses = await Get(Addresses, UnparsedAddressInputs, wanted.addresses)
-    return InferredDependencies(addresses)
-
-
 def rules() -> Iterable[object]:
     return (
         *collect_rules(),
         *ImagePolicyRequest.rules(),
         *script_rules(),
         *source_files.rules(),
-        UnionRule(InferDependenciesRequest, InferImagePolicyDependencies),
     )

@@ -72,10 +72,12 @@ async def script_process(request: ScriptRequest) -> Process:
         Get(Digest, CreateDigest([*request.script.files(), *request.files])),
     )
     # No bytecode: it would be written for each sandbox anew.
-    flags, env = ("-E", "-s", "-S", "-B"), request.env
+    flags: tuple[str, ...] = ("-s", "-S", "-B")
+    env = request.env
     if request.path:
-        flags = flags[1:]
         env = FrozenDict({**env, "PYTHONPATH": os.pathsep.join(request.path)})
+    else:
+        flags = ("-E", *flags)
     return Process(
         # Isolated, but for the scripts' own folder, where what it imports is.
         argv=(python.path, *flags, request.script.path, *request.argv),
