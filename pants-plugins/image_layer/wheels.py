@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pants.backend.python.subsystems.repos import PythonRepos
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
 from pants.engine.fs import Digest, MergeDigests
 from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
@@ -24,21 +23,11 @@ from image_layer.pack import ALWAYS_EXCLUDED
 from image_layer.subsystem import ImageLayerSubsystem
 from image_layer.target_platform import TargetPlatform
 from sandbox_script.rules import ScriptRequest
-from sandbox_script.rules import rules as script_rules
 from sandbox_script.script import Script
+from verified_download.rules import DOWNLOAD, DownloadRequest, VerifiedFile
+from verified_download.rules import rules as download_rules
 
-# How a machine says which certificates and proxies its traffic needs.
-_NETWORK_ENV_VARS = (
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-)
-_FETCH = Script("image_layer", "fetch_wheel")
+_FETCH = Script("image_layer", "fetch_wheel", uses=(DOWNLOAD,))
 _INSTALL = Script("image_layer", "install_wheel", ("strip_elf",))
 TREE = "tree"
 
@@ -53,7 +42,7 @@ class WheelRequest:
 
 @dataclass(frozen=True)
 class Wheel:
-    """A verified wheel: `digest` holds the one file `filename`."""
+    """A wheel, downloaded or built here: `digest` holds the one file `filename`."""
 
     digest: Digest
     filename: str
@@ -111,23 +100,21 @@ async def fetch_wheel(
 ) -> Wheel:
     filename = request.artifact.filename
     url = with_mappings(request.artifact.url, repos.path_mappings, request.lockfile)
-    result = await Get(
-        ProcessResult,
-        ScriptRequest(
+    file = await Get(
+        VerifiedFile,
+        DownloadRequest(
             _FETCH,
             (
                 f"--url={url}",
                 f"--lockfile={request.lockfile}",
                 f"--sha256={request.artifact.sha256}",
-                f"--out={filename}",
             ),
+            filename,
             f"Download {filename}",
             InterpreterConstraints(python_setup.interpreter_constraints),
-            env=await Get(EnvironmentVars, EnvironmentVarsRequest(_NETWORK_ENV_VARS)),
-            output_files=(filename,),
         ),
     )
-    return Wheel(result.output_digest, filename)
+    return Wheel(file.digest, file.filename)
 
 
 @rule(desc="Get the installer of wheels")
@@ -145,7 +132,8 @@ async def get_installer(
     closure = await Get(Closure, ClosureRequest(resolve, platform))
     subsystem.check(resolve, closure)
     wheels = await MultiGet(
-        Get(Wheel, WheelRequest(closure.wheel(name), closure.locked.path)) for name in closure.ways
+        Get(Wheel, WheelRequest(closure.wheel(name), closure.locked.path))
+        for name in closure.ways
     )
     digest = await Get(Digest, MergeDigests(wheel.digest for wheel in wheels))
     return Installer(digest, tuple(wheel.filename for wheel in wheels))
@@ -180,4 +168,4 @@ async def install_wheel(
 
 
 def rules() -> Iterable[object]:
-    return (*collect_rules(), *script_rules())
+    return (*collect_rules(), *download_rules())

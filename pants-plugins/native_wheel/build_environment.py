@@ -53,7 +53,7 @@ from native_wheel.flag_fields import (
 from native_wheel.machines import MACHINES, other_platform
 from native_wheel.only_source import OnlySource, OnlySourceRequest
 from native_wheel.profiles import InvalidProfile, find_profile
-from native_wheel.sdist import Sdist, SdistRequest
+from native_wheel.sdist import SdistRequest
 from native_wheel.target_types import (
     NativeWheelBuildResolveField,
     NativeWheelExcludeField,
@@ -72,6 +72,7 @@ from native_wheel.target_types import (
 from pex_tree.rules import PexTree, PexTreeRequest
 from pex_tree.rules import rules as pex_tree_rules
 from sandbox_script.script import Script
+from verified_download.rules import VerifiedFile
 
 _BACKEND = Script(
     "native_wheel",
@@ -185,7 +186,7 @@ async def prepare_build(
         Get(PythonExecutable, InterpreterConstraints, request.interpreter_constraints),
         Get(Lockfile, Resolve(resolve, use_entire_lockfile=True)),
         Get(
-            Sdist,
+            VerifiedFile,
             SdistRequest(
                 target=address.spec,
                 project=target[NativeWheelProjectField].value,

@@ -6,12 +6,13 @@ them. But Pants' defaults find neither a pex that knows CPython 3.12 nor our int
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pants.engine.fs import FileContent
 from pants.option.config import Config
 from pants.testutil.rule_runner import RuleRunner
+from pants.util.frozendict import FrozenDict
 
 # Set by the launcher. A test that uses this module needs `extra_env_vars=MACHINE_ENV` in BUILD.
 MACHINE_ENV = frozenset(
@@ -25,7 +26,9 @@ MACHINE_ENV = frozenset(
 )
 
 
-def set_options(runner: RuleRunner, args: Iterable[str]) -> None:
+def set_options(
+    runner: RuleRunner, args: Iterable[str], env: Mapping[str, str] = FrozenDict()
+) -> None:
     """`runner.set_options`, with the tools and interpreters of this repository and machine."""
     config = Config.load([FileContent("pants.toml", Path("pants.toml").read_bytes())])
     (values,) = config.values
@@ -36,5 +39,6 @@ def set_options(runner: RuleRunner, args: Iterable[str]) -> None:
             f"--pex-cli-known-versions={pex_cli['known_versions']}",
             *args,
         ],
+        env=env,
         env_inherit=set(MACHINE_ENV),
     )

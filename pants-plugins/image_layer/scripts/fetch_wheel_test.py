@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import download
 import fetch_wheel
 import pytest
 
@@ -50,7 +51,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     """A server on loopback."""
-    monkeypatch.setattr(fetch_wheel, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(download, "_PAUSE_SECONDS", 0.0)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with Index() as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -82,7 +83,7 @@ def test_credentials(index: Index) -> None:
 
 
 def test_other_bytes(index: Index) -> None:
-    with pytest.raises(fetch_wheel.FetchError) as error:
+    with pytest.raises(download.FetchError) as error:
         fetch(f"http://me:secret@{index.address}/files/{NAME}", sha256="0" * 64)
     message = str(error.value)
     assert f"{NAME} from http://{index.address}/files/{NAME} has sha256 {SHA256}" in message
@@ -99,13 +100,13 @@ def test_a_server_that_fails_is_asked_again(index: Index) -> None:
 
 def test_a_server_that_keeps_failing(index: Index) -> None:
     index.failures = 100
-    with pytest.raises(fetch_wheel.FetchError, match="503"):
+    with pytest.raises(download.FetchError, match="503"):
         fetch(f"http://{index.address}/files/{NAME}")
     assert len(index.authorization) == 3
 
 
 def test_what_is_not_there_is_asked_for_once(index: Index) -> None:
-    with pytest.raises(fetch_wheel.FetchError) as error:
+    with pytest.raises(download.FetchError) as error:
         fetch(f"http://{index.address}/other/{NAME}")
     message = str(error.value)
     assert f"{NAME} of 3rdparty/prod.lock could not be downloaded" in message
@@ -115,7 +116,7 @@ def test_what_is_not_there_is_asked_for_once(index: Index) -> None:
 
 
 def test_an_address_of_nothing() -> None:
-    with pytest.raises(fetch_wheel.FetchError, match="unknown url type"):
+    with pytest.raises(download.FetchError, match="unknown url type"):
         fetch(f"nothing://127.0.0.1/{NAME}")
 
 

@@ -15,16 +15,12 @@ import json
 import os
 import re
 import sys
-import urllib.error
 import urllib.parse
-import urllib.request
+
+import download
+from download import FetchError
 
 _ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
-_TIMEOUT_SECONDS = 60
-
-
-class FetchError(Exception):
-    """What went wrong, where, with which value, and the mend."""
 
 
 class _Links(html.parser.HTMLParser):
@@ -68,9 +64,16 @@ def find_link(page_url: str, links: list[str], project: str, version: str) -> st
 
 def read(url: str) -> tuple[bytes, str, str]:
     """The body, content type and final address of `url`."""
-    request = urllib.request.Request(url, headers={"Accept": _ACCEPT})
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
-        return response.read(), response.headers.get("Content-Type", ""), response.geturl()
+    return download.read(url, accept=_ACCEPT)
+
+
+def with_credentials_of(index: str, url: str) -> str:
+    """`url` with the credentials of `index`, where it is on the same host."""
+    given, parts = urllib.parse.urlsplit(index), urllib.parse.urlsplit(url)
+    credentials, found, host = given.netloc.rpartition("@")
+    if not found or (given.scheme, host) != (parts.scheme, parts.netloc):
+        return url
+    return parts._replace(netloc=given.netloc).geturl()
 
 
 def check(body: bytes, *, target: str, filename: str, sha256: str, size: int | None) -> None:
@@ -96,14 +99,16 @@ def fetch(
     """The verified bytes of the source distribution, from the first index that lists it."""
     problems = []
     for index in indexes:
-        page = f"{index.rstrip('/')}/{normalise(project)}/"
+        address = f"{index.rstrip('/')}/{normalise(project)}/"
+        # What is told to people has no password.
+        page, _ = download.without_credentials(address)
         try:
-            body, content_type, final = read(page)
+            body, content_type, final = read(address)
             link = find_link(final, links_of_page(body, content_type), project, version)
             if link is None:
                 problems.append(f"{page} lists no {project}-{version}.tar.gz")
                 continue
-            content, _, _ = read(link)
+            content, _, _ = read(with_credentials_of(index, link))
         # The network's, and those of a page that is no index page.
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
             problems.append(f"{page}: {type(error).__name__}: {error}")
@@ -125,23 +130,18 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--size", type=int)
     parser.add_argument("--index", action="append", default=[])
     args = parser.parse_args(argv)
-    try:
-        content = fetch(
+    return download.save(
+        "native_wheel",
+        args.out,
+        lambda: fetch(
             args.index,
             target=args.target,
             project=args.project,
             version=args.version,
             sha256=args.sha256,
             size=args.size,
-        )
-    except FetchError as error:
-        print(f"native_wheel: {error}", file=sys.stderr)
-        return 1
-    partial = f"{args.out}.part"
-    with open(partial, "wb") as file:
-        file.write(content)
-    os.replace(partial, args.out)
-    return 0
+        ),
+    )
 
 
 if __name__ == "__main__":

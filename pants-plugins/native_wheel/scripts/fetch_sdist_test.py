@@ -4,6 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import download
 import fetch_sdist
 import pytest
 
@@ -65,7 +66,7 @@ def test_the_right_file() -> None:
 
 
 def test_wrong_size() -> None:
-    with pytest.raises(fetch_sdist.FetchError) as error:
+    with pytest.raises(download.FetchError) as error:
         check(size=7)
     message = str(error.value)
     assert f"tiny.tar.gz has {len(BODY)} bytes" in message
@@ -73,7 +74,7 @@ def test_wrong_size() -> None:
 
 
 def test_wrong_sha256() -> None:
-    with pytest.raises(fetch_sdist.FetchError) as error:
+    with pytest.raises(download.FetchError) as error:
         check(sha256="0" * 64)
     message = str(error.value)
     assert f"has sha256 {SHA256}" in message
@@ -167,3 +168,38 @@ def test_a_wrong_file_is_not_kept(
     assert fetch_sdist.main(arguments_) == 1
     assert "'sha256' field in target 3rdparty/tiny:wheel" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_credentials_of_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, elsewhere = f"{PAGE}tiny_ext-1.0.tar.gz", "https://files.example/tiny_ext-1.0.tar.gz"
+    private = PAGE.replace("https://", "https://me:secret@")
+    for link, address in ((own, f"{private}tiny_ext-1.0.tar.gz"), (elsewhere, elsewhere)):
+        asked: list[str] = []
+
+        def read(url: str, link: str = link, asked: list[str] = asked) -> tuple[bytes, str, str]:
+            asked.append(url)
+            # As the server's address is told: without them.
+            return f'<a href="{link}">'.encode(), "text/html", PAGE
+
+        monkeypatch.setattr(fetch_sdist, "read", read)
+        with pytest.raises(download.FetchError, match="sha256"):
+            fetch_sdist.fetch(
+                ["https://me:secret@index.example/simple"],
+                target="3rdparty/tiny:wheel",
+                project="tiny-ext",
+                version="1.0",
+                sha256=SHA256,
+                size=None,
+            )
+        assert asked == [private, address], "a password is for its host alone"
+
+
+def test_credentials_are_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fetch_sdist, "read", Index({}).read)
+    assert fetch_sdist.main(arguments("https://me:secret@down.example/simple")) == 1
+    message = capsys.readouterr().err
+    assert "https://down.example/simple/tiny-ext/: OSError: HTTP Error 404" in message
+    assert "secret" not in message
