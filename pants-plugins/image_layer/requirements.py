@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
@@ -12,8 +11,7 @@ from pants.backend.python.target_types import InterpreterConstraintsField
 from pants.backend.python.util_rules import pex_environment
 from pants.base.specs import DirGlobSpec, RawSpecs
 from pants.core.goals.package import BuiltPackage, OutputPathField, PackageFieldSet
-from pants.engine.addresses import Address
-from pants.engine.fs import Digest, DigestEntries, FileEntry, MergeDigests
+from pants.engine.fs import Digest, DigestEntries, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import InvalidFieldException, Target, Targets
 from pants.engine.unions import UnionRule
@@ -26,12 +24,12 @@ from image_layer.pack import ALWAYS_EXCLUDED, LayerSpec, PackLayerRequest
 from image_layer.platform_fields import target_platform
 from image_layer.target_types import (
     LayerExcludeField,
+    LayerGlibcField,
     LayerPathField,
+    LayerPlatformField,
     RequirementsLayerDistributionsField,
     RequirementsLayerForbidField,
-    LayerGlibcField,
     RequirementsLayerLeaveOutField,
-    LayerPlatformField,
     RequirementsLayerResolveField,
 )
 from image_layer.wheels import TREE, InstalledWheel, InstalledWheelRequest, Wheel, WheelRequest

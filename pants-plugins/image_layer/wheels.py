@@ -132,8 +132,7 @@ async def get_installer(
     closure = await Get(Closure, ClosureRequest(resolve, platform))
     subsystem.check(resolve, closure)
     wheels = await MultiGet(
-        Get(Wheel, WheelRequest(closure.wheel(name), closure.locked.path))
-        for name in closure.ways
+        Get(Wheel, WheelRequest(closure.wheel(name), closure.locked.path)) for name in closure.ways
     )
     digest = await Get(Digest, MergeDigests(wheel.digest for wheel in wheels))
     return Installer(digest, tuple(wheel.filename for wheel in wheels))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from pants.core.util_rules.system_binaries import (
     BinaryNotFoundError,
@@ -66,7 +66,7 @@ class NativeWheelSubsystem(Subsystem):
 class CompilerRequest:
     """A compiler for `platform`, e.g. `linux/arm64`; None for this machine's own."""
 
-    platform: Optional[str] = None
+    platform: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from pants.engine.platform import Platform
 
 #: OCI's name of each platform, and Linux's of its processor.
@@ -11,6 +9,6 @@ MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 _BUILDING = {Platform.linux_x86_64: "linux/amd64", Platform.linux_arm64: "linux/arm64"}
 
 
-def other_platform(wanted: Optional[str], building: Platform) -> Optional[str]:
+def other_platform(wanted: str | None, building: Platform) -> str | None:
     """`wanted`, if it takes a cross compiler; None where the machine's own compiler makes it."""
     return None if wanted == _BUILDING.get(building) else wanted

@@ -70,7 +70,7 @@ def read(url: str) -> tuple[bytes, str, str]:
 def with_credentials_of(index: str, url: str) -> str:
     """`url` with the credentials of `index`, where it is on the same host."""
     given, parts = urllib.parse.urlsplit(index), urllib.parse.urlsplit(url)
-    credentials, found, host = given.netloc.rpartition("@")
+    _, found, host = given.netloc.rpartition("@")
     if not found or (given.scheme, host) != (parts.scheme, parts.netloc):
         return url
     return parts._replace(netloc=given.netloc).geturl()
