@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
+from image import builder
 from image.commands import Done, run
 from image.engine import Engine
 from image.recipes import PACKAGE, append_line
@@ -17,7 +17,6 @@ from image.settings import PackageSettings
 # asyncmy-0.2.9.tar.gz, the version that the old recipe names, on any mirror of the index.
 _ASYNCMY = "50/1e/67ec08cde59222d275909a508ad2db1ac8c20a72404a189dca31e242179b"
 _ASYNCMY_OF_UV = "asyncmy==0.2.18"
-_CACHE_MOUNT = "type=cache,target="
 _FILE = "Containerfile"
 
 
@@ -36,6 +35,7 @@ class ContainerfileRecipe(ABC):
         context: Path,
         settings: PackageSettings,
         base: str,
+        run: str,
     ) -> None:
         """Lay out the context: the same sources, and the same versions as in the lockfile.
 
@@ -43,12 +43,16 @@ class ContainerfileRecipe(ABC):
             root: of the repository.
             context: the new directory; its name is in that of the image.
             base: the reference of the base image.
+            run: what no other run of the benchmark is called.
         """
         self.name = name
         self.settings = settings
         self.context = context
         self._engine = engine
         self._base = base
+        self._run = run
+        self._made: set[str] = set()
+        self._contexts: set[str] = set()
         self._tag = f"benchmark-{context.name}:latest"
         self._recipe = root / "benchmarks" / "image" / self.folder
         self._versions = pins(root)
@@ -60,7 +64,10 @@ class ContainerfileRecipe(ABC):
                 ignore=shutil.ignore_patterns("__pycache__", "BUILD"),
             )
         shutil.copy2(root / "src" / "manage.py", project / "manage.py")
-        shutil.copy2(self._recipe / _FILE, context / _FILE)
+        # Of its own from now on; the recipe of another round shares nothing but the run.
+        text = (self._recipe / _FILE).read_text(encoding="utf-8")
+        marked = builder.marked(text, run, context.name)
+        (context / _FILE).write_text(marked, encoding="utf-8")
         self.prepare()
         self.write(self._versions)
 
@@ -86,6 +93,7 @@ class ContainerfileRecipe(ABC):
 
     def build(self, *, cached: bool = True) -> tuple[Done, int | None]:
         """Build; nobody counts the processes."""
+        first = None if self._made else builder.records(self._engine)
         done = self._engine.build(
             self.context,
             self.context / _FILE,
@@ -94,6 +102,9 @@ class ContainerfileRecipe(ABC):
             {key: self.settings.secrets[key] for key in self.secrets},
             cached=cached,
         )
+        if first is not None:
+            self._contexts = builder.contexts(first, builder.records(self._engine))
+        self._made.add(self._engine.inspect(self._tag)["Id"])
         return done, None
 
     def image(self) -> str | None:
@@ -101,8 +112,11 @@ class ContainerfileRecipe(ABC):
         return self._tag
 
     def stop(self) -> None:
-        """Take the image away."""
+        """Take away what was made of it: images, and what the builder keeps of this run."""
         self._engine.remove((self._tag,))
+        self._engine.remove_nameless(self._made)
+        kept = builder.records(self._engine)
+        builder.remove(self._engine, builder.made_by(self._run, kept) | self._contexts)
 
 
 class OldRecipe(ContainerfileRecipe):
@@ -133,13 +147,6 @@ class UvRecipe(ContainerfileRecipe):
 
     def prepare(self) -> None:
         shutil.copy2(self.settings.uv_program, self.context / "uv")
-        self._forget()
-
-    def _forget(self) -> None:
-        """From now on, the cache mounts are others, and empty."""
-        text = (self._recipe / _FILE).read_text(encoding="utf-8")
-        mount = f"type=cache,id={secrets.token_hex(8)},target="
-        (self.context / _FILE).write_text(text.replace(_CACHE_MOUNT, mount), encoding="utf-8")
 
     def write(self, versions: Mapping[str, str]) -> None:
         lines = [f'  "{project}=={version}",' for project, version in versions.items()]
@@ -160,9 +167,3 @@ class UvRecipe(ContainerfileRecipe):
 
     def arguments(self) -> dict[str, str]:
         return {}
-
-    def build(self, *, cached: bool = True) -> tuple[Done, int | None]:
-        """Build; nobody counts the processes."""
-        if not cached:
-            self._forget()
-        return super().build(cached=cached)

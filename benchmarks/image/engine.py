@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,15 @@ class Engine:
                 self.run("image", "rm", name)
             except CommandError:
                 continue  # It was not made, or is somebody else's base by now.
+
+    def remove_nameless(self, identifiers: Iterable[str]) -> None:
+        """Take images away that have no name; what has one is somebody's."""
+        for identifier in identifiers:
+            try:
+                if not self.inspect(identifier)["RepoTags"]:
+                    self.run("image", "rm", identifier)
+            except CommandError:
+                continue  # It is not there any more, or is somebody else's base by now.
 
 
 def find_engine() -> Engine:

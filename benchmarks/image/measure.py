@@ -19,7 +19,10 @@ from measuring.rounds import Measurements, Turn, interleaved
 
 @dataclass(frozen=True)
 class Plan:
-    """How often; `requirement_rounds` is at most the number of releases there are."""
+    """How often; `requirement_rounds` is at most the number of releases there are.
+
+    With no `cold_rounds`, the first builds are not from nothing, and do not count.
+    """
 
     rounds: int
     requirement_rounds: int
@@ -40,7 +43,7 @@ class Plan:
 
 @dataclass
 class Results:
-    """Seconds in `times`, bytes in `sizes`, by recipe. `digests` are of builds from nothing."""
+    """Seconds, bytes in `sizes`, by recipe. `digests` are of builds from nothing."""
 
     warm: Measurements
     requirement: Measurements
@@ -69,9 +72,13 @@ def measure(setup: Setup, plan: Plan, progress: Callable[[str], None]) -> Result
     def note(row: str) -> Callable[[int, str], None]:
         return lambda number, name: progress(f"{row}, round {number + 1}: {name}")
 
+    cold = Measurements()
+    digests: dict[str, list[str]] = {name: [] for name in setup.recipes}
     for name, recipe in setup.recipes.items():
         progress(f"first build: {name}")
-        recipe.build()
+        taken = first_build(setup, recipe, digests[name], cached=not plan.cold_rounds)
+        if plan.cold_rounds:
+            cold.add(name, taken)
     sizes = measure_sizes(setup, progress)
     profiles: dict[str, list[dict[str, float]]] = {name: [] for name in setup.recipes}
     warm = interleaved(
@@ -92,15 +99,16 @@ def measure(setup: Setup, plan: Plan, progress: Callable[[str], None]) -> Result
             warmups=0,
             progress=note("requirement"),
         )
-    cold = Measurements()
-    digests: dict[str, list[str]] = {name: [] for name in setup.recipes}
-    if plan.cold_rounds:
-        cold = interleaved(
+    # The first builds were the first round.
+    if plan.cold_rounds > 1:
+        more = interleaved(
             {name: partial(cold_turn, setup, name, digests[name]) for name in setup.recipes},
-            plan.cold_rounds,
+            plan.cold_rounds - 1,
             warmups=0,
-            progress=note("cold"),
+            progress=note("from nothing"),
         )
+        for name in more.variants:
+            cold.values[name]["cold"] += more.column(name, "cold")
     return Results(warm, requirement, cold, sizes, digests, profiles)
 
 
@@ -128,15 +136,22 @@ def requirement_turn(recipe: Recipe, releases: list[Release]) -> Turn:
     return turn
 
 
+def first_build(
+    setup: Setup, recipe: Recipe, digests: list[str], *, cached: bool
+) -> dict[str, float]:
+    """Build what was never built, and note what came out."""
+    done, _ = recipe.build(cached=cached)
+    digests.append(image_id(setup, recipe))
+    return {"cold": done.seconds}
+
+
 def cold_turn(setup: Setup, name: str, digests: list[str]) -> dict[str, float]:
-    """Build from nothing, and note what came out."""
-    recipe = setup.cold(name)
+    """Set a recipe up anew, and build from nothing."""
+    recipe = setup.new(name)
     try:
-        done, _ = recipe.build(cached=False)
-        digests.append(image_id(setup, recipe))
+        return first_build(setup, recipe, digests, cached=False)
     finally:
         recipe.stop()
-    return {"cold": done.seconds}
 
 
 def image_id(setup: Setup, recipe: Recipe) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -27,7 +27,11 @@ class Recipe(Protocol):
         """Change one requirement."""
 
     def build(self, *, cached: bool = True) -> tuple[Done, int | None]:
-        """Build, and count the processes that ran, where that can be told."""
+        """Build, and count the processes that ran, where that can be told.
+
+        Without `cached`, the engine's builder is told to begin from nothing; of Pants, only a new
+        recipe does.
+        """
 
     def image(self) -> str | None:
         """The name in the engine of what was built; None where it is not there."""
@@ -44,13 +48,18 @@ def append_line(file: Path) -> None:
 
 @dataclass
 class PantsRecipe:
-    """`./pants package TARGET` in a clone; `names` are those of its image in the engine."""
+    """`./pants package TARGET` in a clone; `names` are those of its image in the engine.
+
+    `uncached` are options that keep the engine's builder from remembering.
+    """
 
     name: str
     clone: Clone
     target: str
     engine: Engine | None = None
     names: tuple[str, ...] = ()
+    uncached: tuple[str, ...] = ()
+    _made: set[str] = field(default_factory=set)
 
     def edit(self) -> None:
         append_line(self.clone.root / "src" / PACKAGE)
@@ -59,7 +68,9 @@ class PantsRecipe:
         lock(self.clone.root, release)
 
     def build(self, *, cached: bool = True) -> tuple[Done, int | None]:
-        done = self.clone.pants("package", self.target)
+        done = self.clone.pants(*(() if cached else self.uncached), "package", self.target)
+        if self.engine and self.names:
+            self._made.add(self.engine.inspect(self.names[0])["Id"])
         return done, processes(done)
 
     def image(self) -> str | None:
@@ -69,3 +80,4 @@ class PantsRecipe:
         self.clone.stop()
         if self.engine:
             self.engine.remove(self.names)
+            self.engine.remove_nameless(self._made)

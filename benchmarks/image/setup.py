@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from image.clone import Clone, clone
 from image.commands import run
 from image.containerfiles import OldRecipe, UvRecipe
 from image.engine import Engine, find_engine
+from image.nocache import uncached_options
 from image.recipes import PantsRecipe, Recipe
 from image.registry import Registry, registry
 from image.settings import package_settings
@@ -27,16 +27,18 @@ _OURS = (ARCHIVE, IMAGE)
 
 @dataclass
 class Setup:
-    """What is measured. `cold` makes a recipe anew that has nothing to remember.
+    """What is measured.
 
     Attributes:
+        recipes: that have built nothing yet, and have nothing to remember.
+        new: makes such a recipe once more.
         engine: None where nothing that is measured needs one.
         base: the reference of the base image.
         versions: of what was measured with, for the record.
     """
 
     recipes: dict[str, Recipe]
-    cold: Callable[[str], Recipe]
+    new: Callable[[str], Recipe]
     engine: Engine | None
     registry: Registry
     base: str
@@ -75,15 +77,9 @@ def rename(tree: Clone, token: str, address: str) -> tuple[str, ...]:
     return names
 
 
-def own_cache(folder: Path, state: str | None = None) -> dict[str, str | None]:
-    """The variables that make Pants begin with nothing, but for its own installation in `state`."""
-    return {"XDG_CACHE_HOME": str(folder), "QINGKONG_BUILD_CACHE": state}
-
-
-def launcher_state() -> str:
-    """Where the launcher of this user has set Pants up."""
-    caches = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return os.environ.get("QINGKONG_BUILD_CACHE") or str(Path(caches, "qingkong-build"))
+def own_cache(folder: Path) -> dict[str, str | None]:
+    """The variables that make Pants begin with nothing, not even its own installation."""
+    return {"XDG_CACHE_HOME": str(folder), "QINGKONG_BUILD_CACHE": None}
 
 
 @contextmanager
@@ -121,7 +117,8 @@ def prepared(
             tree.options.append("--no-image-assembly-assemble")
             tree.replace(f"{_PLAIN_TARGET}/BUILD", "benchmark-plain", f"benchmark-plain-{mark}")
             tag = f"benchmark-plain-{mark}:latest"
-            return PantsRecipe(PLAIN, tree, _PLAIN_TARGET, engine, (tag,))
+            uncached = uncached_options(folder / f"client-{mark}")
+            return PantsRecipe(PLAIN, tree, _PLAIN_TARGET, engine, (tag,), uncached)
 
         def make(name: str, mark: str, variables: dict[str, str | None]) -> Recipe:
             tree = partial(clone, root, folder / f"clone-{mark}", variables)
@@ -131,26 +128,24 @@ def prepared(
                 return plain(tree(), mark)
             assert engine is not None
             kind = OldRecipe if name == OLD else UvRecipe
-            return kind(name, engine, root, folder / f"{name}-{mark}", settings, base)
+            return kind(name, engine, root, folder / f"{name}-{mark}", settings, base, token)
 
         numbers = iter(range(1_000))
 
-        def cold(name: str) -> Recipe:
+        def new(name: str) -> Recipe:
             mark = f"{token}-{next(numbers)}"
-            made = make(name, mark, own_cache(folder / f"cache-{mark}"))
+            # What another recipe or another run has made must not help it.
+            own = {} if shared else own_cache(folder / f"cache-{mark}")
+            made = make(name, mark, own)
             stack.callback(made.stop)
             return made
 
         recipes: dict[str, Recipe] = {}
         for name in names:
             progress(f"setting up {name}")
-            mark = f"{token}-{next(numbers)}"
-            # What another recipe or another run has made must not help it.
-            own = {} if shared else own_cache(folder / f"cache-{mark}", launcher_state())
-            recipes[name] = make(name, mark, own)
-            stack.callback(recipes[name].stop)
+            recipes[name] = new(name)
         versions = {"base": base}
         if engine:
             versions["engine"] = f"{engine.server}, client {engine.version} with BuildKit"
         versions["uv"] = run([settings.uv_program, "--version"], folder).output.split()[1]
-        yield Setup(recipes, cold, engine, there, base, python, folder, versions)
+        yield Setup(recipes, new, engine, there, base, python, folder, versions)
