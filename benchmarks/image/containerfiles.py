@@ -13,6 +13,7 @@ from image.engine import Engine
 from image.recipes import PACKAGE, append_line
 from image.requirement import Release, pins
 from image.settings import PackageSettings
+from image.start import SERVE
 
 # asyncmy-0.2.9.tar.gz, the version that the old recipe names, on any mirror of the index.
 _ASYNCMY = "50/1e/67ec08cde59222d275909a508ad2db1ac8c20a72404a189dca31e242179b"
@@ -23,6 +24,7 @@ _FILE = "Containerfile"
 class ContainerfileRecipe(ABC):
     """A context of its own, with the sources in `sources` and a file that says how to build."""
 
+    serve = SERVE
     folder: str
     sources = Path()
     secrets: tuple[str, ...]

@@ -67,6 +67,13 @@ class Engine:
             except CommandError:
                 continue  # It was not made, or is somebody else's base by now.
 
+    def discard(self, container: str) -> None:
+        """End a container and take it away, with its volumes, if there is one of this name."""
+        try:
+            self.run("rm", "--force", "--volumes", container)
+        except CommandError:
+            return
+
     def remove_nameless(self, identifiers: Iterable[str]) -> None:
         """Take images away that have no name; what has one is somebody's."""
         for identifier in identifiers:

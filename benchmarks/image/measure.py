@@ -14,7 +14,13 @@ from image.recipes import PantsRecipe, Recipe
 from image.registry import Stored
 from image.requirement import RELEASES, Release, fetch
 from image.setup import ARCHIVE, IMAGE, Setup
+from image.start import READ_ONLY, Server
+from image.starts import Starts, measure_starts
 from measuring.rounds import Measurements, Turn, interleaved
+
+READ_ONLY_IMAGE = f"{IMAGE}, read-only"
+# Of whose starts more is looked at.
+PROFILED = (IMAGE,)
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Results:
     digests: dict[str, list[str]] = field(default_factory=dict)
     # Of each edit: seconds by phase.
     profiles: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    starts: Starts = field(default_factory=Starts)
 
     def save(self, path: Path) -> None:
         """Write everything as JSON."""
@@ -62,6 +69,7 @@ class Results:
             "sizes": self.sizes,
             "digests": self.digests,
             "profiles": self.profiles,
+            "starts": self.starts.document(),
         }
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
@@ -87,6 +95,16 @@ def measure(setup: Setup, plan: Plan, progress: Callable[[str], None]) -> Result
         warmups=plan.warmups,
         progress=note("edit"),
     )
+    starts = Starts()
+    if setup.engine and (servers := servers_of(setup.recipes)):
+        starts = measure_starts(
+            setup.engine,
+            servers,
+            plan.rounds,
+            note("start"),
+            profiled=[name for name in servers if name in PROFILED],
+            warmups=plan.warmups,
+        )
     requirement = Measurements()
     if plan.requirement_rounds:
         releases = [
@@ -109,7 +127,18 @@ def measure(setup: Setup, plan: Plan, progress: Callable[[str], None]) -> Result
         )
         for name in more.variants:
             cold.values[name]["cold"] += more.column(name, "cold")
-    return Results(warm, requirement, cold, sizes, digests, profiles)
+    return Results(warm, requirement, cold, sizes, digests, profiles, starts)
+
+
+def servers_of(recipes: Mapping[str, Recipe]) -> dict[str, Server]:
+    """What is started of each recipe whose image the engine has."""
+    servers: dict[str, Server] = {}
+    for name, recipe in recipes.items():
+        if image := recipe.image():
+            servers[name] = Server(image, recipe.serve)
+            if name == IMAGE:
+                servers[READ_ONLY_IMAGE] = Server(image, recipe.serve, READ_ONLY)
+    return servers
 
 
 def warm_turn(recipe: Recipe, profile: list[dict[str, float]]) -> dict[str, float]:

@@ -11,6 +11,7 @@ from image.clone import Clone, processes
 from image.commands import Done
 from image.engine import Engine
 from image.requirement import Release, lock
+from image.start import SERVE
 
 PACKAGE = Path("fastapp", "__init__.py")
 
@@ -19,6 +20,8 @@ class Recipe(Protocol):
     """One way to build. Every method works on a tree of its own."""
 
     name: str
+    #: What starts the server in a container of the image.
+    serve: tuple[str, ...]
 
     def edit(self) -> None:
         """Change one line of the framework."""
@@ -59,6 +62,7 @@ class PantsRecipe:
     engine: Engine | None = None
     names: tuple[str, ...] = ()
     uncached: tuple[str, ...] = ()
+    serve: tuple[str, ...] = SERVE
     _made: set[str] = field(default_factory=set)
 
     def edit(self) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from image.measure import Results
 from image.profile import AFTER, BETWEEN
 from image.setup import ARCHIVE, IMAGE
+from image.start import TOTAL
+from image.starts import Starts, imports_table, phases_table
 from measuring.estimates import Estimate, median
 from measuring.pages import environment_list, markdown_table, replace_section
 from measuring.plots import draw_bars
@@ -25,6 +27,7 @@ _TIMES = {
     "one requirement changed, s": ("requirement", "requirement", 1, {ARCHIVE: 5.0, IMAGE: 5.0}),
     "fresh clone, empty caches, s": ("cold", "cold", 0, {ARCHIVE: 100.0, IMAGE: 100.0}),
 }
+_START = "container start to first byte, s"
 _PROCESSES = {
     "processes after a one-line change": ("warm", "edit processes"),
     "processes when nothing changed": ("warm", "nothing processes"),
@@ -64,6 +67,11 @@ def table(results: Results) -> str:
             cells.append(median(values).text(digits) if values else _NONE)
         reach = ", ".join(f"{goals[name]:g}" for name in (ARCHIVE, IMAGE) if name in names)
         rows.append([title, *cells, reach])
+    cells = []
+    for name in names:
+        values = _values(results.starts.phases, name, TOTAL)
+        cells.append(median(values).text(2) if values else _NONE)
+    rows.append([_START, *cells, ""])
     for title, (row, metric) in _PROCESSES.items():
         cells = []
         for name in names:
@@ -98,6 +106,8 @@ def plots(results: Results) -> dict[str, dict[str, Estimate]]:
         }
         if bars:
             panels[title] = bars
+    if starts := results.starts.phases.values:
+        panels[_START] = {name: median(metrics[TOTAL]) for name, metrics in starts.items()}
     return panels
 
 
@@ -110,6 +120,19 @@ def profile_table(results: Results, name: str) -> str:
         for phase in sorted(names, key=lambda phase: phase in (BETWEEN, AFTER))
     ]
     return markdown_table(["phase", "s"], rows)
+
+
+def start_parts(starts: Starts) -> list[str]:
+    """Where the time of a start goes, as far as it was measured."""
+    parts = []
+    if starts.phases.values:
+        parts.append(f"**Where the time of a start goes**\n\n{phases_table(starts)}")
+    if starts.imports:
+        parts.append(
+            "**Imports, by `-X importtime`, in starts of their own that are slower for it**\n\n"
+            f"{imports_table(starts)}"
+        )
+    return parts
 
 
 def write(directory: Path, results: Results, record: Mapping[str, str]) -> None:
@@ -141,5 +164,6 @@ def write(directory: Path, results: Results, record: Mapping[str, str]) -> None:
             for name in (ARCHIVE, IMAGE)
             if results.profiles.get(name)
         ),
+        *start_parts(results.starts),
     ]
     replace_section(page, "results", "\n\n".join(parts))

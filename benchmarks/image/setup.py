@@ -16,6 +16,7 @@ from image.nocache import uncached_options
 from image.recipes import PantsRecipe, Recipe
 from image.registry import Registry, registry
 from image.settings import package_settings
+from image.start import SERVE
 
 ARCHIVE, IMAGE, PLAIN, OLD, UV = "deploy:oci", "deploy:image", "plain docker_image", "old", "uv"
 RECIPES = (ARCHIVE, IMAGE, PLAIN, OLD, UV)
@@ -118,7 +119,9 @@ def prepared(
             tree.replace(f"{_PLAIN_TARGET}/BUILD", "benchmark-plain", f"benchmark-plain-{mark}")
             tag = f"benchmark-plain-{mark}:latest"
             uncached = uncached_options(folder / f"client-{mark}")
-            return PantsRecipe(PLAIN, tree, _PLAIN_TARGET, engine, (tag,), uncached)
+            # The image's entry point is the program.
+            serve = SERVE[2:]
+            return PantsRecipe(PLAIN, tree, _PLAIN_TARGET, engine, (tag,), uncached, serve)
 
         def make(name: str, mark: str, variables: dict[str, str | None]) -> Recipe:
             tree = partial(clone, root, folder / f"clone-{mark}", variables)
