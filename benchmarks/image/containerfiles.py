@@ -24,7 +24,7 @@ _FILE = "Containerfile"
 class ContainerfileRecipe(ABC):
     """A context of its own, with the sources in `sources` and a file that says how to build."""
 
-    serve = SERVE
+    serve: tuple[str, ...] = SERVE
     folder: str
     sources = Path()
     secrets: tuple[str, ...]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules import python_sources
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.python_sources import (
     PythonSourceFilesRequest,
     StrippedPythonSourceFiles,
@@ -22,11 +24,14 @@ from pants.engine.target import (
 from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
-from image_layer.pack import ALWAYS_EXCLUDED, LayerSpec, PackLayerRequest
+from image_layer import bytecode
+from image_layer.bytecode import PackTreeRequest
+from image_layer.pack import LayerSpec, PackLayerRequest
 from image_layer.target_types import (
     FilesystemLayerDirectoriesField,
     FilesystemLayerFilesField,
     FilesystemLayerSymlinksField,
+    LayerBytecodeField,
     LayerExcludeField,
     LayerPathField,
     SourcesLayerDependenciesField,
@@ -43,6 +48,7 @@ class SourcesLayerFieldSet(PackageFieldSet):
     dependencies: SourcesLayerDependenciesField
     path: LayerPathField
     exclude: LayerExcludeField
+    bytecode: LayerBytecodeField
     output_path: OutputPathField
 
 
@@ -57,7 +63,9 @@ class FilesystemLayerFieldSet(PackageFieldSet):
 
 
 @rule(desc="Build a sources layer")
-async def package_sources_layer(field_set: SourcesLayerFieldSet) -> BuiltPackage:
+async def package_sources_layer(
+    field_set: SourcesLayerFieldSet, python_setup: PythonSetup
+) -> BuiltPackage:
     await Get(ProductionClosure, ProductionClosureRequest(field_set.address))
     addresses = await Get(Addresses, DependenciesRequest(field_set.dependencies))
     closure = await Get(TransitiveTargets, TransitiveTargetsRequest(addresses))
@@ -68,15 +76,17 @@ async def package_sources_layer(field_set: SourcesLayerFieldSet) -> BuiltPackage
     tree = await Get(Digest, AddPrefix(sources.stripped_source_files.snapshot.digest, _TREE))
     return await Get(
         BuiltPackage,
-        PackLayerRequest(
+        PackTreeRequest(
             tree,
             LayerSpec(
                 target=field_set.address.spec,
                 output=field_set.output_path.value_or_default(file_ending="tar"),
                 tree=_TREE,
                 path=field_set.path.value.strip("/"),
-                exclude=(*ALWAYS_EXCLUDED, *(field_set.exclude.value or ())),
+                exclude=field_set.exclude.value or (),
             ),
+            field_set.bytecode.value,
+            InterpreterConstraints(python_setup.interpreter_constraints),
         ),
     )
 
@@ -101,6 +111,7 @@ async def package_filesystem_layer(field_set: FilesystemLayerFieldSet) -> BuiltP
 def rules() -> Iterable[object]:
     return (
         *collect_rules(),
+        *bytecode.rules(),
         *python_sources.rules(),
         UnionRule(PackageFieldSet, FilesystemLayerFieldSet),
         UnionRule(PackageFieldSet, SourcesLayerFieldSet),

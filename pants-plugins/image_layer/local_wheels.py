@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.subsystems.setuptools import PythonDistributionFieldSet
 from pants.backend.python.target_types import InterpreterConstraintsField
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.core.goals.package import BuiltPackage, OutputPathField, PackageFieldSet
 from pants.engine.addresses import Address
 from pants.engine.fs import (
@@ -23,11 +24,13 @@ from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import DependenciesRequest, InvalidFieldException, Target, Targets
 from pants.engine.unions import UnionRule
 
+from image_layer.bytecode import PackTreeRequest
 from image_layer.disjoint import check_disjoint
-from image_layer.pack import ALWAYS_EXCLUDED, LayerSpec, PackLayerRequest
+from image_layer.pack import LayerSpec
 from image_layer.platform_fields import target_platform
 from image_layer.target_platform import TargetPlatform
 from image_layer.target_types import (
+    LayerBytecodeField,
     LayerExcludeField,
     LayerGlibcField,
     LayerPathField,
@@ -49,6 +52,7 @@ class WheelsLayerFieldSet(PackageFieldSet):
     glibc: LayerGlibcField
     path: LayerPathField
     exclude: LayerExcludeField
+    bytecode: LayerBytecodeField
     interpreter_constraints: InterpreterConstraintsField
     output_path: OutputPathField
 
@@ -175,14 +179,17 @@ async def build_wheels_layer(
     check_disjoint(field_set.address, dict(zip((each.project for each in chosen), trees)))
     return await Get(
         BuiltPackage,
-        PackLayerRequest(
+        PackTreeRequest(
             await Get(Digest, MergeDigests(each.digest for each in installed)),
             LayerSpec(
                 target=field_set.address.spec,
                 output=field_set.output_path.value_or_default(file_ending="tar"),
                 tree=TREE,
                 path=field_set.path.value.strip("/"),
-                exclude=ALWAYS_EXCLUDED,
+            ),
+            field_set.bytecode.value,
+            InterpreterConstraints(
+                field_set.interpreter_constraints.value_or_global_default(python_setup)
             ),
         ),
     )

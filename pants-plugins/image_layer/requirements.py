@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import InterpreterConstraintsField
 from pants.backend.python.util_rules import pex_environment
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.base.specs import DirGlobSpec, RawSpecs
 from pants.core.goals.package import BuiltPackage, OutputPathField, PackageFieldSet
 from pants.engine.fs import Digest, DigestEntries, MergeDigests
@@ -16,13 +17,15 @@ from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import InvalidFieldException, Target, Targets
 from pants.engine.unions import UnionRule
 
-from image_layer import closure, subsystem, wheels
+from image_layer import bytecode, closure, subsystem, wheels
+from image_layer.bytecode import PackTreeRequest
 from image_layer.closure import Closure, ClosureRequest
 from image_layer.disjoint import check_disjoint
 from image_layer.groups import assign
-from image_layer.pack import ALWAYS_EXCLUDED, LayerSpec, PackLayerRequest
+from image_layer.pack import LayerSpec
 from image_layer.platform_fields import target_platform
 from image_layer.target_types import (
+    LayerBytecodeField,
     LayerExcludeField,
     LayerGlibcField,
     LayerPathField,
@@ -49,6 +52,7 @@ class RequirementsLayerFieldSet(PackageFieldSet):
     path: LayerPathField
     leave_out: RequirementsLayerLeaveOutField
     exclude: LayerExcludeField
+    bytecode: LayerBytecodeField
     interpreter_constraints: InterpreterConstraintsField
     output_path: OutputPathField
 
@@ -166,15 +170,18 @@ async def build_requirements_layer(
     tree = await Get(Digest, MergeDigests(x.digest for x in installed))
     return await Get(
         BuiltPackage,
-        PackLayerRequest(
+        PackTreeRequest(
             tree,
             LayerSpec(
                 target=field_set.address.spec,
                 output=field_set.output_path.value_or_default(file_ending="tar"),
                 tree=TREE,
                 path=field_set.path.value.strip("/"),
-                exclude=ALWAYS_EXCLUDED,
                 forbid=field_set.forbid.value or (),
+            ),
+            field_set.bytecode.value,
+            InterpreterConstraints(
+                field_set.interpreter_constraints.value_or_global_default(python_setup)
             ),
         ),
     )
@@ -194,6 +201,7 @@ async def requirements_layer_for_platform(request: RequirementsForPlatformReques
 def rules() -> Iterable[object]:
     return (
         *collect_rules(),
+        *bytecode.rules(),
         *closure.rules(),
         *pex_environment.rules(),
         *subsystem.rules(),

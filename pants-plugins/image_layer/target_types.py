@@ -49,7 +49,27 @@ class LayerExcludeField(StringSequenceField):
     help = help_text(
         """
         Glob patterns of files to leave out, relative to `path`; `*` matches `/` too.
-        `__pycache__` directories and `.pyc` files are always left out.
+        `__pycache__` directories and `.pyc` files are always left out, but see `bytecode`.
+        """
+    )
+
+
+NO_BYTECODE = "none"
+
+
+class LayerBytecodeField(StringField):
+    alias = "bytecode"
+    default = NO_BYTECODE
+    valid_choices = (NO_BYTECODE, "unchecked-hash")
+    value: str
+    help = help_text(
+        """
+        `unchecked-hash` compiles each Python file of the layer, so that no start of a container
+        has to. The files are those of PEP 552 that the interpreter takes without a look at the
+        source: the same bytes for the same source, right for an image whose files nobody edits.
+        For all layers of a BUILD file:
+        `__defaults__({(requirements_layer, sources_layer, wheels_layer):
+        dict(bytecode="unchecked-hash")})`.
         """
     )
 
@@ -191,6 +211,7 @@ class RequirementsLayerTarget(Target):
         RequirementsLayerLeaveOutField,
         LayerPathField,
         LayerExcludeField,
+        LayerBytecodeField,
     )
     help = help_text(
         "An image layer with the distributions of one lockfile, or a group of them, as a tar."
@@ -207,6 +228,7 @@ class WheelsLayerTarget(Target):
         LayerGlibcField,
         LayerPathField,
         LayerExcludeField,
+        LayerBytecodeField,
     )
     help = help_text("An image layer with wheels that are built in this repository, as a tar.")
 
@@ -218,6 +240,7 @@ class SourcesLayerTarget(Target):
         SourcesLayerDependenciesField,
         LayerPathField,
         LayerExcludeField,
+        LayerBytecodeField,
     )
     help = help_text("An image layer with first-party sources and resources, as a tar.")
 

@@ -10,9 +10,9 @@ from pants.engine.target import (
 
 from image_layer.target_types import (
     LayerPathField,
-    RequirementsLayerGlibcField,
+    LayerGlibcField,
     RequirementsLayerLeaveOutField,
-    RequirementsLayerPlatformField,
+    LayerPlatformField,
 )
 
 ADDRESS = Address("deploy", target_name="layer")
@@ -39,14 +39,14 @@ def test_path_is_required() -> None:
 
 
 def test_glibc() -> None:
-    assert RequirementsLayerGlibcField(None, ADDRESS).version == (2, 36)
-    assert RequirementsLayerGlibcField("2.31", ADDRESS).version == (2, 31)
+    assert LayerGlibcField(None, ADDRESS).version == (2, 36)
+    assert LayerGlibcField("2.31", ADDRESS).version == (2, 31)
 
 
 @pytest.mark.parametrize("value", ["", "2", "2.x", "musl", "2.36.1", "1.36"])
 def test_bad_glibc(value: str) -> None:
     with pytest.raises(InvalidFieldException) as error:
-        RequirementsLayerGlibcField(value, ADDRESS)
+        LayerGlibcField(value, ADDRESS)
     message = str(error.value)
     assert "'glibc' field in target deploy:layer must be a version of glibc" in message
     assert f"but was {value!r}" in message
@@ -55,7 +55,7 @@ def test_bad_glibc(value: str) -> None:
 
 def test_unknown_platform() -> None:
     with pytest.raises(InvalidFieldChoiceException) as error:
-        RequirementsLayerPlatformField("linux/s390x", ADDRESS)
+        LayerPlatformField("linux/s390x", ADDRESS)
     assert "'linux/s390x'" in str(error.value)
     assert "linux/arm64" in str(error.value)
 

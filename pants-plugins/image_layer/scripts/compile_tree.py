@@ -1,0 +1,128 @@
+"""Compile the Python files of a tree to bytecode that no clock is in. Standard library only.
+
+    compile_tree.py SPECIFICATION OUTPUT
+
+For each `a/b.py` of the tree, `a/__pycache__/b.cpython-312.pyc` is written below OUTPUT: an
+unchecked-hash file (PEP 552), which the interpreter takes without a look at its source. What the
+patterns exclude, or is no valid Python, has none. The bytes depend on the source, its path in the
+image and the version of Python alone. Exits 1 with one message on any error.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib.util
+import json
+import marshal
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from importlib.machinery import SourceFileLoader
+from types import CodeType
+from typing import Any
+
+# PEP 552: based on a hash, and not to be checked.
+_UNCHECKED_HASH = (0b01).to_bytes(4, "little")
+
+
+class CompileError(Exception):
+    """What went wrong, where, with which value, and the mend."""
+
+
+def parts(code: CodeType) -> Iterator[object]:
+    """All that is written of a code object, at any depth."""
+    yield code
+    yield from (code.co_code, code.co_names, code.co_filename, code.co_name, code.co_consts)
+    for names in (code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars):
+        yield from names
+    for name in ("co_qualname", "co_linetable", "co_exceptiontable", "co_lnotab"):
+        if name == "co_lnotab" and hasattr(code, "co_linetable"):
+            continue
+        yield getattr(code, name, None)
+    yield from constants(code.co_consts)
+
+
+def constants(values: Iterable[object]) -> Iterator[object]:
+    """Constants, what is in them, and what is written of code objects among them."""
+    for value in values:
+        if isinstance(value, CodeType):
+            yield from parts(value)
+            continue
+        yield value
+        if isinstance(value, (tuple, frozenset)):
+            yield from constants(value)
+
+
+def bytecode(source: bytes, path: str) -> bytes:
+    """The content of the `.pyc` of a source that the image has at `path`.
+
+    Raises:
+        SyntaxError, ValueError: it is no valid Python.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        code: Any = SourceFileLoader("", path).source_to_code(source, path)
+    # An object is marked as one that may come again unless nothing else refers to it. What else
+    # does so differs from process to process; held here, every object has another reference.
+    held = list(parts(code))
+    written = marshal.dumps(code)
+    del held
+    header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
+    return header + written
+
+
+def sources(tree: str, exclude: Iterable[str]) -> Iterator[str]:
+    """The Python files of a tree, sorted, relative to it."""
+    patterns = tuple(exclude)
+    for directory, names, files in os.walk(tree):
+        names.sort()
+        for name in sorted(files):
+            relative = os.path.normpath(os.path.join(os.path.relpath(directory, tree), name))
+            # As the packing of the layer leaves out: a directory, or the file itself.
+            steps = relative.split(os.sep)
+            above = (os.sep.join(steps[: count + 1]) for count in range(len(steps)))
+            if name.endswith(".py") and not any(
+                fnmatch.fnmatchcase(each, pattern) for each in above for pattern in patterns
+            ):
+                yield relative
+
+
+def compile_tree(spec: dict[str, Any], output: str) -> None:
+    """Write the bytecode of what `spec` describes below `output`. Raises `CompileError`."""
+    here = list(sys.version_info[:2])
+    if here != spec["python"]:
+        raise CompileError(
+            f"the bytecode of target {spec['target']} is for Python "
+            f"{'.'.join(map(str, spec['python']))}, but this is {'.'.join(map(str, here))}. "
+            "Correct the interpreter constraints."
+        )
+    os.makedirs(output, exist_ok=True)
+    for relative in sources(spec["tree"], spec["exclude"]):
+        with open(os.path.join(spec["tree"], relative), "rb") as file:
+            source = file.read()
+        try:
+            content = bytecode(source, f"/{spec['path']}/{relative}")
+        except (SyntaxError, ValueError):
+            # Packages have files that are templates, or for another Python: nobody imports them.
+            continue
+        target = os.path.join(output, importlib.util.cache_from_source(relative))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "wb") as file:
+            file.write(content)
+
+
+def main(argv: list[str]) -> int:
+    spec_file, output = argv
+    with open(spec_file, encoding="utf-8") as file:
+        spec = json.load(file)
+    try:
+        compile_tree(spec, output)
+    except CompileError as error:
+        print(f"image_layer: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
