@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from integration.gateway.processes import START_SECONDS, command, gateway
+from integration.gateway.processes import command, gateway
+from integration.programs import START_SECONDS
 from integration.serving import SECRET
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +12,11 @@ from pathlib import Path
 
 import httpx
 from integration.gateway.services import Service
-from integration.gateway.support import SECONDS, free_port
+from integration.gateway.support import free_port
+from integration.programs import START_SECONDS, ended
 
 import manage
 
-START_SECONDS = 30.0
 MIB = 1 << 20
 
 
@@ -74,29 +73,6 @@ def service_process(port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]
 def module_path() -> str:
     """PYTHONPATH for a process that finds what this one finds."""
     return os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
-
-
-@contextmanager
-def ended(process: subprocess.Popen[str]) -> Iterator[list[str]]:
-    """Reads the log of a process, which the block gets, and ends the process after it."""
-    log: list[str] = []
-    # Nobody else reads it, and a full pipe would stop the process.
-    reader = threading.Thread(target=lambda: log.extend(process.stderr or ()), daemon=True)
-    reader.start()
-    try:
-        yield log
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        try:
-            process.wait(timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        reader.join(SECONDS)
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
 
 
 def wait_until_up(process: subprocess.Popen[str], url: str, log: list[str]) -> None:

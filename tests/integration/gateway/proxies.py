@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from integration.gateway.processes import START_SECONDS, command, ended, wait_until_up
+from integration.gateway.processes import command, wait_until_up
 from integration.gateway.support import free_port
 from integration.mariadb import find_binary
+from integration.programs import START_SECONDS, ended
 
 #: Around what is printed, which is for inclusion in the http block.
 _NGINX = """

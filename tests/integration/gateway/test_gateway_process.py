@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from integration.gateway.processes import START_SECONDS, command, gateway
+from integration.gateway.processes import command, gateway
 from integration.gateway.services import Service
 from integration.gateway.support import SECONDS, raw, serving, wait_for
+from integration.programs import START_SECONDS
 
 
 def test_sigterm_finishes_what_has_begun() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from integration.gateway.processes import START_SECONDS, ended
+from integration.programs import START_SECONDS, ended
 from websockets.sync.client import ClientConnection, connect
 
 NAMES = ("chromium-headless-shell", "chromium", "google-chrome")
