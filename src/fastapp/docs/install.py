@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from typing import Final
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -14,12 +15,20 @@ from fastapp.docs.assets import asset
 from fastapp.docs.page import FOLDER, docs_page, oauth_page
 
 
+#: FastAPI's default. Its page can be had from FastAPI only, with a script of a public network.
+_REDOC: Final = "/redoc"
+
+
 def install_docs(app: FastAPI) -> None:
     """Serve the page and its files instead of FastAPI's, where the application has one.
 
     The application's own ``docs_url``, ``openapi_url``, ``swagger_ui_parameters`` and
-    ``swagger_ui_init_oauth`` hold. Calling it again changes nothing.
+    ``swagger_ui_init_oauth`` hold. ReDoc is left out, unless the application has chosen a
+    ``redoc_url`` other than FastAPI's. Calling it again changes nothing.
     """
+    if app.redoc_url == _REDOC:
+        app.redoc_url = None
+        app.router.routes[:] = [r for r in app.router.routes if not _is_fastapis(r, _REDOC)]
     url, document = app.docs_url, app.openapi_url
     if not url or not document:
         return

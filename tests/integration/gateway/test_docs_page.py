@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -98,3 +99,14 @@ def test_the_files_are_cached_and_small(urls: dict[str, str], where: str) -> Non
         redirect = http.get("/docs/oauth2-redirect")
         assert redirect.status_code == 200
         assert "default-src 'none'" in redirect.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("where", ["service", "gateway"])
+def test_there_is_no_page_with_scripts_from_elsewhere(urls: dict[str, str], where: str) -> None:
+    with httpx.Client(base_url=urls[where]) as http:
+        for path in ("/redoc", "/shop/redoc", "/redoc/"):
+            assert http.get(path).status_code == 404, path
+        for path in ("/docs", "/docs/oauth2-redirect"):
+            answer = http.get(path)
+            assert answer.status_code == 200
+            assert "//" not in "".join(re.findall(r"""(?:src|href)=["'][^"']*""", answer.text))

@@ -124,6 +124,18 @@ async def test_errors_of_a_mounted_app_are_uniform(make_app: MakeApp, client: Cl
             assert (await http.get("/own/none")).json()["error"] == "not_found"
 
 
+async def test_redoc_is_not_served_unless_an_app_asks(make_app: MakeApp, client: Client) -> None:
+    make_app("own", asgi=ASGI)
+    make_app("other", asgi=ASGI.replace("lifespan=lifespan", "redoc_url='/reading'"))
+    with override_settings(INSTALLED_APPS=["own", "other"]):
+        async with client(create_application()) as http:
+            for path in ("/redoc", "/own/redoc", "/other/redoc"):
+                assert (await http.get(path)).json()["error"] == "not_found", path
+            assert "redoc" in (await http.get("/other/reading")).text
+            for path in ("/docs", "/own/docs", "/other/docs"):
+                assert (await http.get(path)).status_code == 200, path
+
+
 async def test_an_asgi_module_without_app(make_app: MakeApp) -> None:
     make_app("own", asgi="application = 5")
     with (
