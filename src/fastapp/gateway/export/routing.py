@@ -29,16 +29,22 @@ def routes_of(config: GatewayConfig) -> list[tuple[str | None, Sequence[str]]]:
     return found
 
 
-def hidden_pattern(config: GatewayConfig) -> str:
-    """A regular expression of the paths that are 404."""
-    roots = sorted({*RESERVED_PREFIXES, *config.hidden_prefixes} - {"healthz"})
+def hidden_pattern(config: GatewayConfig, *, slash: str = "/", end: str = "/|;") -> str:
+    """A regular expression of the paths that are 404.
+
+    Args:
+        config: what goes where, and what is hidden.
+        slash: expression of a slash, for proxies that compare it as it was sent.
+        end: alternatives of what may follow a hidden part.
+    """
+    roots = sorted({*RESERVED_PREFIXES, *config.hidden_prefixes})
     any_root = "|".join(re.escape(item) for item in roots)
     if not config.internal_segments:
-        return f"^/+({any_root})(/|;|$)"
+        return f"^{slash}+({any_root})({end}|$)"
     names = "|".join(re.escape(item) for item in sorted(config.internal_segments))
     prefixes = "|".join(re.escape(item) for item in sorted(config.upstreams))
-    inner = f"(({prefixes})/+)?" if prefixes else ""
-    return f"^/+({any_root}|{inner}({names}))(/|;|$)"
+    inner = f"(({prefixes}){slash}+)?" if prefixes else ""
+    return f"^{slash}+({any_root}|{inner}({names}))({end}|$)"
 
 
 def authority_of(url: str) -> tuple[str, int]:
