@@ -138,7 +138,7 @@ def test_each_app_has_a_process_of_its_own(
             url = f"http://127.0.0.1:{port}/{other}/items"
             code, output = services.exec_run(["python", "-c", ask, url])
             # It serves its own app, and no other.
-            assert (code == 0) is (app == other), output.decode()
+            assert (code == 0) is (app == other), output
 
 
 def test_the_page_shows_every_app_and_runs_an_operation(

@@ -14,7 +14,6 @@ from starlette.routing import BaseRoute, Route
 from fastapp.docs.assets import asset
 from fastapp.docs.page import FOLDER, docs_page, oauth_page
 
-
 #: FastAPI's default. Its page can be had from FastAPI only, with a script of a public network.
 _REDOC: Final = "/redoc"
 

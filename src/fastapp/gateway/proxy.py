@@ -86,6 +86,15 @@ def to_text(headers: Headers) -> list[tuple[str, str]]:
     return made
 
 
+def upstream_url(scope: Scope, upstream: Upstream, prefix: str | None, hop: Hop) -> URL:
+    """Where a request goes at an upstream: its path and query, byte by byte."""
+    raw_path: str = scope["raw_path"].decode("latin-1")
+    query: bytes = scope["query_string"]
+    path = upstream_path(raw_path, prefix, upstream.base, bool(hop.prefix))
+    suffix = f"?{query.decode('latin-1')}" if query else ""
+    return URL(f"{upstream.origin}{path}{suffix}", encoded=True)
+
+
 class Proxy:
     """Passes requests on to the upstreams of a directory."""
 
@@ -160,9 +169,6 @@ class Proxy:
         session = self.connect()
         method: str = scope["method"]
         headers = to_text(request_headers(scope["headers"], hop))
-        query: bytes = scope["query_string"]
-        suffix = f"?{query.decode('latin-1')}" if query else ""
-        raw_path: str = scope["raw_path"].decode("latin-1")
         attempts = 1 + (self.config.retries if method in REPLAYABLE and not body.present else 0)
         tried: list[Upstream] = []
         error: GatewayError | None = None
@@ -173,13 +179,12 @@ class Proxy:
                 break
             tried.append(upstream)
             scope[UPSTREAM] = upstream.url
-            path = upstream_path(raw_path, prefix, upstream.base, bool(hop.prefix))
             upstream.active += 1
             response: aiohttp.ClientResponse | None = None
             try:
                 response = await session.request(
                     method,
-                    URL(f"{upstream.origin}{path}{suffix}", encoded=True),
+                    upstream_url(scope, upstream, prefix, hop),
                     headers=headers,
                     data=body.__aiter__() if body.present else None,
                     allow_redirects=False,

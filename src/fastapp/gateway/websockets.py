@@ -7,7 +7,6 @@ import logging
 
 import aiohttp
 from starlette.types import Receive, Scope, Send
-from yarl import URL
 
 from fastapp.gateway.balancing import Pool, Upstream
 from fastapp.gateway.errors import GatewayError, bad_gateway, gateway_timeout, unavailable
@@ -18,8 +17,7 @@ from fastapp.gateway.headers import (
     response_headers,
     without_websocket,
 )
-from fastapp.gateway.paths import upstream_path
-from fastapp.gateway.proxy import Proxy, to_text
+from fastapp.gateway.proxy import Proxy, to_text, upstream_url
 from fastapp.gateway.scope import UPSTREAM
 
 logger = logging.getLogger("fastapp.gateway")
@@ -73,9 +71,6 @@ async def _connect(
     proxy: Proxy, scope: Scope, pool: Pool, prefix: str | None, hop: Hop
 ) -> tuple[Upstream, aiohttp.ClientWebSocketResponse]:
     headers = to_text(without_websocket(request_headers(scope["headers"], hop)))
-    query: bytes = scope["query_string"]
-    suffix = f"?{query.decode('latin-1')}" if query else ""
-    raw_path: str = scope["raw_path"].decode("latin-1")
     tried: list[Upstream] = []
     error: GatewayError | None = None
     # A handshake has no effects: any upstream will do.
@@ -85,12 +80,11 @@ async def _connect(
             break
         tried.append(upstream)
         scope[UPSTREAM] = upstream.url
-        path = upstream_path(raw_path, prefix, upstream.base, bool(hop.prefix))
         upstream.active += 1
         try:
             async with asyncio.timeout(proxy.config.connect_timeout + proxy.config.read_timeout):
                 socket = await proxy.connect().ws_connect(
-                    URL(f"{upstream.origin}{path}{suffix}", encoded=True),
+                    upstream_url(scope, upstream, prefix, hop),
                     headers=headers,
                     protocols=scope.get("subprotocols", ()),
                     max_msg_size=proxy.config.max_message_bytes,

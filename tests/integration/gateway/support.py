@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -84,3 +85,23 @@ def raw(port: int, request: bytes, *, timeout: float = 3.0) -> bytes:
             while chunk := client.recv(65536):
                 received += chunk
     return received
+
+
+def request(target: str, *headers: str, method: str = "GET", host: str = "h") -> bytes:
+    """A request without a body, whose connection ends with the answer."""
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *headers, "Connection: close", "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def json_of(answer: bytes) -> dict[str, Any]:
+    """The JSON in a raw answer, chunked or not."""
+    found: dict[str, Any] = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
+    return found
+
+
+def echoed(port: int, target: str, *headers: str, host: str = "h") -> dict[str, list[str]]:
+    """What a service saw of the headers: values by name."""
+    found: dict[str, list[str]] = {}
+    for name, value in json_of(raw(port, request(target, *headers, host=host)))["headers"]:
+        found.setdefault(name, []).append(value)
+    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import socket
 import time
 from collections.abc import Iterator
@@ -12,25 +11,20 @@ import httpx
 import pytest
 from integration.gateway.conftest import Stack
 from integration.gateway.services import Service
-from integration.gateway.support import SECONDS, raw, running_gateway, serving, wait_for
+from integration.gateway.support import (
+    SECONDS,
+    echoed,
+    json_of,
+    raw,
+    request,
+    running_gateway,
+    serving,
+    wait_for,
+)
 
 
 def head_of(answer: bytes) -> list[bytes]:
     return answer.partition(b"\r\n\r\n")[0].split(b"\r\n")
-
-
-def request(target: str, *headers: str, method: str = "GET", host: str = "h") -> bytes:
-    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *headers, "Connection: close", "", ""]
-    return "\r\n".join(lines).encode()
-
-
-def echoed(port: int, target: str, *headers: str, host: str = "h") -> dict[str, list[str]]:
-    """What the service saw of the headers: values by name."""
-    answer = raw(port, request(target, *headers, host=host))
-    found: dict[str, list[str]] = {}
-    for name, value in json.loads(answer.partition(b"\r\n\r\n")[2])["headers"]:
-        found.setdefault(name, []).append(value)
-    return found
 
 
 @pytest.mark.parametrize(
@@ -49,8 +43,7 @@ def echoed(port: int, target: str, *headers: str, host: str = "h") -> dict[str, 
 def test_path_and_query_arrive_byte_by_byte(
     stack: Stack, target: str, path: str, query: str
 ) -> None:
-    answer = raw(stack.port, request(target))
-    seen = json.loads(answer.partition(b"\r\n\r\n")[2])
+    seen = json_of(raw(stack.port, request(target)))
     assert (seen["raw_path"], seen["query"]) == (path, query)
 
 

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from integration.gateway.proxies import other_proxy
 from integration.gateway.services import Service
-from integration.gateway.support import SECONDS, raw, serving, wait_for
+from integration.gateway.support import SECONDS, echoed, json_of, raw, request, serving, wait_for
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
@@ -44,22 +42,6 @@ class Proxied:
     crm: Service
     crm_port: int
     http: httpx.Client
-
-    def echoed(self, target: str, *headers: str, host: str = "") -> dict[str, list[str]]:
-        """What the service saw of the headers: values by name."""
-        lines = [f"GET {target} HTTP/1.1", f"Host: {host or f'127.0.0.1:{self.port}'}", *headers]
-        request = "\r\n".join([*lines, "Connection: close", "", ""]).encode()
-        answer = json_of(raw(self.port, request))
-        found: dict[str, list[str]] = {}
-        for name, value in answer["headers"]:
-            found.setdefault(name, []).append(value)
-        return found
-
-
-def json_of(answer: bytes) -> dict[str, Any]:
-    """The JSON in a raw answer, chunked or not."""
-    found: dict[str, Any] = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
-    return found
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -117,8 +99,7 @@ def test_prefixes_go_to_their_services(proxied: Proxied) -> None:
 def test_path_and_query_arrive_byte_by_byte(
     proxied: Proxied, target: str, path: str, query: str
 ) -> None:
-    request = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-    seen = json_of(raw(proxied.port, request.encode()))
+    seen = json_of(raw(proxied.port, request(target)))
     assert (seen["raw_path"], seen["query"]) == (path, query)
 
 
@@ -143,8 +124,7 @@ def test_path_and_query_arrive_byte_by_byte(
     ],
 )
 def test_hidden_paths_are_404(proxied: Proxied, path: str) -> None:
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-    assert raw(proxied.port, request.encode()).startswith(b"HTTP/1.1 404")
+    assert raw(proxied.port, request(path)).startswith(b"HTTP/1.1 404")
     assert proxied.shop.seen + proxied.crm.seen == []
 
 
@@ -153,15 +133,15 @@ def test_hidden_paths_are_404(proxied: Proxied, path: str) -> None:
     ["/shop/../x", "/shop/%2e%2E/x", "/shop/..%2fx", "/shop/.%5c", "/shop/.", "/shop/a%2f.?x"],
 )
 def test_dots_are_refused(proxied: Proxied, path: str) -> None:
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     # Traefik has no rule that answers something else.
     status = b"404" if proxied.kind == "traefik" else b"400"
-    assert raw(proxied.port, request.encode()).startswith(b"HTTP/1.1 " + status)
+    assert raw(proxied.port, request(path)).startswith(b"HTTP/1.1 " + status)
     assert proxied.shop.seen + proxied.crm.seen == []
 
 
 def test_a_stranger_can_not_forge_where_it_comes_from(proxied: Proxied) -> None:
-    seen = proxied.echoed(
+    seen = echoed(
+        proxied.port,
         "/shop/echo",
         "X-Forwarded-For: 203.0.113.9",
         "X-Forwarded-Proto: https",
@@ -178,15 +158,15 @@ def test_a_stranger_can_not_forge_where_it_comes_from(proxied: Proxied) -> None:
     assert not {"x-forwarded-prefix", "forwarded"} & set(seen)
     # Traefik tells it, too.
     assert seen.get("x-real-ip", ["127.0.0.1"]) == ["127.0.0.1"]
-    seen = proxied.echoed("/v1/crm/echo", "X-Forwarded-Prefix: /evil")
+    seen = echoed(proxied.port, "/v1/crm/echo", "X-Forwarded-Prefix: /evil")
     assert seen["x-forwarded-prefix"] == ["/v1/crm"]
 
 
 def test_ids_and_trace_context_pass(proxied: Proxied) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    seen = proxied.echoed("/shop/echo", "X-Request-ID: abc-1", f"traceparent: {trace}")
+    seen = echoed(proxied.port, "/shop/echo", "X-Request-ID: abc-1", f"traceparent: {trace}")
     assert (seen["x-request-id"], seen["traceparent"]) == (["abc-1"], [trace])
-    made = proxied.echoed("/shop/echo").get("x-request-id", [])
+    made = echoed(proxied.port, "/shop/echo").get("x-request-id", [])
     # Traefik makes none; the service does then.
     assert [len(one) >= 32 for one in made] == ([] if proxied.kind == "traefik" else [True])
 
@@ -195,7 +175,7 @@ def test_two_set_cookies_stay_two_and_hop_by_hop_headers_end(proxied: Proxied) -
     answer = proxied.http.get("/shop/cookies")
     assert answer.headers.get_list("set-cookie") == ["a=1; Path=/", "b=2; HttpOnly"]
     assert "keep-alive" not in answer.headers
-    seen = proxied.echoed("/shop/echo", "TE: trailers", "Upgrade: h2c", "X-Kept: 1")
+    seen = echoed(proxied.port, "/shop/echo", "TE: trailers", "Upgrade: h2c", "X-Kept: 1")
     assert "upgrade" not in seen
     assert seen["x-kept"] == ["1"]
 

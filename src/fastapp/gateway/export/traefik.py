@@ -14,7 +14,7 @@ _END: Final = "/|;|%2f|%3b"
 # What dots mean differs between servers, so that rules about paths could be stepped around.
 _DOTS: Final = r"(/|\\|%2f|%5c)(\.|%2e){1,2}(/|\\|%2f|%5c|$)"
 #: Of all that tells where a request comes from, this is the one that Traefik leaves to strangers.
-_STRANGERS: Final = {"headers": {"customRequestHeaders": {"Forwarded": ""}}}
+_STRANGERS: Final[dict[str, Any]] = {"headers": {"customRequestHeaders": {"Forwarded": ""}}}
 
 
 def traefik_options(config: GatewayConfig, host: str, port: int) -> list[str]:
@@ -46,7 +46,7 @@ def traefik(config: GatewayConfig) -> dict[str, Any]:
             if prefix is None
             else f"Path(`/{prefix}`) || PathPrefix(`/{prefix}/`)"
         )
-        used = {"qk_strangers": _STRANGERS}
+        used: dict[str, Any] = {"qk_strangers": _STRANGERS}
         if prefix in config.strip_prefixes:
             used[f"{mark}_strip"] = {"stripPrefix": {"prefixes": [f"/{prefix}"]}}
         # Traefik takes no path from the URL of a server.
