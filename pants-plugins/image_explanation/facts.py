@@ -10,19 +10,14 @@ from typing import Any
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex import PexRequest, VenvPex
-from pants.backend.python.util_rules.pex_requirements import (
-    LoadedLockfile,
-    LoadedLockfileRequest,
-    Lockfile,
-    Resolve,
-)
 from pants.core.goals.package import BuiltPackage, PackageFieldSet
-from pants.engine.fs import Digest, DigestContents, FileContent
+from pants.engine.fs import FileContent
 from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
 
 from image_explanation.subsystem import ImageExplanation
-from production_closure.lock_graph import LockGraph, read_lock
+from production_closure.lock_graph import LockGraph
+from production_closure.resolve_lock import ResolveLock, ResolveLockRequest
 from sandbox_script.rules import PexScriptRequest, ScriptRequest
 from sandbox_script.rules import rules as script_rules
 from sandbox_script.script import Script
@@ -88,10 +83,7 @@ async def read_layer(request: LayerContentRequest, python_setup: PythonSetup) ->
 async def explain_lock(
     request: LockExplanationRequest, python_setup: PythonSetup, tool: ImageExplanation
 ) -> LockExplanation:
-    lockfile = await Get(Lockfile, Resolve(request.resolve, use_entire_lockfile=True))
-    loaded = await Get(LoadedLockfile, LoadedLockfileRequest(lockfile))
-    (content,) = await Get(DigestContents, Digest, loaded.lockfile_digest)
-    graph = read_lock(content.content.decode())
+    graph = (await Get(ResolveLock, ResolveLockRequest(request.resolve))).graph
     asked = (*graph.roots, *(one for required in graph.requires.values() for one in required))
     markers = sorted({one.marker for one in asked if one.marker})
     packaging = await Get(
@@ -108,7 +100,7 @@ async def explain_lock(
         PexScriptRequest(
             _EVALUATE_MARKERS,
             ("markers.json",),
-            f"Evaluate the markers of {lockfile.url}",
+            f"Evaluate the markers of {graph.path}",
             packaging,
             files=(FileContent("markers.json", json.dumps(markers).encode()),),
         ),

@@ -6,27 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.backend.python.subsystems.setup import PythonSetup
-from pants.backend.python.util_rules import pex_requirements
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.backend.python.util_rules.pex_requirements import (
-    LoadedLockfile,
-    LoadedLockfileRequest,
-    Lockfile,
-    Resolve,
-)
-from pants.engine.fs import Digest, DigestContents
 from pants.engine.rules import Get, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 
-from image_layer.lockfile import (
-    Artifact,
-    LockedResolve,
-    LockfileError,
-    choose_wheel,
-    needed,
-    parse_lockfile,
-)
+from image_layer.lockfile import choose_wheel, needed
 from image_layer.target_platform import TargetPlatform
+from production_closure.errors import LockfileError
+from production_closure.lock_graph import Artifact, LockGraph
+from production_closure.resolve_lock import ResolveLock, ResolveLockRequest
+from production_closure.resolve_lock import rules as lock_rules
 
 
 @dataclass(frozen=True)
@@ -41,33 +30,30 @@ class ClosureRequest:
 class Closure:
     """`ways` has, by name, the shortest way by which a distribution is required."""
 
-    locked: LockedResolve
+    lock: LockGraph
     platform: TargetPlatform
     ways: FrozenDict[str, tuple[str, ...]]
 
     def wheel(self, name: str) -> Artifact:
         """The wheel to install. Raises `LockfileError` where none fits."""
-        return choose_wheel(self.locked, self.locked.distributions[name], self.platform)
+        return choose_wheel(self.lock, name, self.platform)
 
 
 @rule(desc="Read what a platform needs of a lockfile")
 async def read_closure(request: ClosureRequest, python_setup: PythonSetup) -> Closure:
-    lockfile = await Get(Lockfile, Resolve(request.resolve, use_entire_lockfile=True))
-    loaded = await Get(LoadedLockfile, LoadedLockfileRequest(lockfile))
+    lock = await Get(ResolveLock, ResolveLockRequest(request.resolve))
     major, minor = request.platform.python
     wanted = InterpreterConstraints([f"CPython=={major}.{minor}.*"])
-    if loaded.metadata:
-        valid = loaded.metadata.valid_for_interpreter_constraints
-        if not valid.contains(wanted, python_setup.interpreter_versions_universe):
-            raise LockfileError(
-                f"{loaded.lockfile_path} was made for {valid}, but a layer of it is wanted for "
-                f"{request.platform}. Correct the 'interpreter_constraints' field of the layer, "
-                "or [python.resolves_to_interpreter_constraints] and generate the lockfile again."
-            )
-    (content,) = await Get(DigestContents, Digest, loaded.lockfile_digest)
-    locked = parse_lockfile(loaded.lockfile_path, content.content)
-    return Closure(locked, request.platform, FrozenDict(needed(locked, request.platform)))
+    valid = lock.valid_for
+    if valid is not None and not valid.contains(wanted, python_setup.interpreter_versions_universe):
+        raise LockfileError(
+            f"{lock.graph.path} was made for {valid}, but a layer of it is wanted for "
+            f"{request.platform}. Correct the 'interpreter_constraints' field of the layer, "
+            "or [python.resolves_to_interpreter_constraints] and generate the lockfile again."
+        )
+    ways = needed(lock.graph, request.platform)
+    return Closure(lock.graph, request.platform, FrozenDict(ways))
 
 
 def rules() -> Iterable[object]:
-    return (*collect_rules(), *pex_requirements.rules())
+    return (*collect_rules(), *lock_rules())

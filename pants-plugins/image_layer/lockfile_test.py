@@ -5,14 +5,10 @@ from typing import Any
 
 import pytest
 
-from image_layer.lockfile import (
-    LockedResolve,
-    LockfileError,
-    choose_wheel,
-    needed,
-    parse_lockfile,
-)
+from image_layer.lockfile import choose_wheel, needed
 from image_layer.target_platform import TargetPlatform
+from production_closure.errors import LockfileError
+from production_closure.lock_graph import LockGraph, read_lock
 
 AMD64 = TargetPlatform("linux/amd64", (3, 12), (2, 36))
 ARM64 = TargetPlatform("linux/arm64", (3, 12), (2, 36))
@@ -31,14 +27,14 @@ def entry(name: str, *requires: str, files: tuple[str, ...] = ()) -> dict[str, A
     }
 
 
-def locked(requirements: list[str], *entries: dict[str, Any]) -> LockedResolve:
+def locked(requirements: list[str], *entries: dict[str, Any]) -> LockGraph:
     lock = {"requirements": requirements, "locked_resolves": [{"locked_requirements": entries}]}
-    return parse_lockfile("prod.lock", json.dumps(lock).encode())
+    return read_lock("prod.lock", json.dumps(lock))
 
 
 def chosen(*files: str, platform: TargetPlatform = AMD64) -> str:
     resolve = locked(["tiny"], entry("tiny", files=files))
-    return choose_wheel(resolve, resolve.distributions["tiny"], platform).filename
+    return choose_wheel(resolve, "tiny", platform).filename
 
 
 def test_needed() -> None:
@@ -137,34 +133,19 @@ def test_only_a_source_distribution() -> None:
     assert "Require a version that has wheels" in message
 
 
-def test_names_in_an_address() -> None:
-    resolve = locked(["tiny"], entry("tiny", files=("a/tiny-1.0%2Blocal-py3-none-any.whl#x=1",)))
-    artifact = resolve.distributions["tiny"].artifacts[0]
-    assert artifact.filename == "tiny-1.0+local-py3-none-any.whl"
+def test_spellings_of_an_extra() -> None:
+    resolve = locked(
+        ["app[Fast_One]"],
+        entry("app", 'speed; extra == "fast_one"', "wire; 'fast.one' == extra"),
+        entry("speed"),
+        entry("wire"),
+    )
+    assert set(needed(resolve, AMD64)) == {"app", "speed", "wire"}
 
 
-@pytest.mark.parametrize(
-    ("content", "found"),
-    [
-        (b"", "JSONDecodeError"),
-        (b"[]", "TypeError"),
-        (b"{}", "KeyError: 'locked_resolves'"),
-        (b'{"locked_resolves": []}', "holds 0 resolves instead of one"),
-        (b'{"locked_resolves": [{}, {}]}', "holds 2 resolves instead of one"),
-        (b'{"locked_resolves": [{}]}', "KeyError: 'locked_requirements'"),
-    ],
-)
-def test_no_lockfile_of_pex(content: bytes, found: str) -> None:
+def test_a_marker_that_says_nothing() -> None:
     with pytest.raises(LockfileError) as error:
-        parse_lockfile("prod.lock", content)
-    assert found in str(error.value)
-    assert "generate it again" in str(error.value)
-
-
-def test_another_hash() -> None:
-    tiny = entry("tiny")
-    tiny["artifacts"][0]["algorithm"] = "md5"
-    with pytest.raises(LockfileError) as error:
-        locked(["tiny"], tiny)
-    assert "prod.lock has a hash of the algorithm 'md5'" in str(error.value)
-    assert "Only sha256 is accepted" in str(error.value)
+        needed(locked(["app; python_version <"], entry("app")), AMD64)
+    message = str(error.value)
+    assert "prod.lock has a requirement whose marker says nothing" in message
+    assert "python_version <" in message

@@ -85,8 +85,8 @@ def check_forbidden(field_set: RequirementsLayerFieldSet, closure: Closure) -> N
         if name in closure.ways:
             raise InvalidFieldException(
                 f"The 'forbid' field in target {field_set.address} has {raw!r}, but "
-                f"{closure.locked.path} brings {name} "
-                f"{closure.locked.distributions[name].version} "
+                f"{closure.lock.path} brings {name} "
+                f"{closure.lock.versions[name]} "
                 f"({' -> '.join(closure.ways[name])}). Remove the requirement that asks for it "
                 "and run `pants generate-lockfiles`."
             )
@@ -152,7 +152,7 @@ async def build_requirements_layer(
             f"all of the resolve {field_set.resolve.value!r}. Remove the target."
         )
     fetched = await MultiGet(
-        Get(Wheel, WheelRequest(closure.wheel(name), closure.locked.path)) for name in names
+        Get(Wheel, WheelRequest(closure.wheel(name), closure.lock.path)) for name in names
     )
     installed = await MultiGet(
         Get(

@@ -44,7 +44,7 @@ class ImageLayerSubsystem(Subsystem):
         if "installer" not in closure.ways:
             raise OptionsError(
                 f"[{self.options_scope}].installer_resolve is {resolve!r}, but "
-                f"{closure.locked.path} has no `installer`. Add that requirement to the resolve "
+                f"{closure.lock.path} has no `installer`. Add that requirement to the resolve "
                 "and generate its lockfile."
             )
 

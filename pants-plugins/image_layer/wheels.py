@@ -18,10 +18,11 @@ from pants.engine.rules import Get, MultiGet, collect_rules, rule
 
 from image_layer.closure import Closure, ClosureRequest
 from image_layer.leave_out import STRIP, patterns
-from image_layer.lockfile import Artifact, LockfileError
 from image_layer.pack import ALWAYS_EXCLUDED
 from image_layer.subsystem import ImageLayerSubsystem
 from image_layer.target_platform import TargetPlatform
+from production_closure.errors import LockfileError
+from production_closure.lock_graph import Artifact
 from sandbox_script.rules import ScriptRequest
 from sandbox_script.script import Script
 from verified_download.rules import DOWNLOAD, DownloadRequest, VerifiedFile
@@ -132,7 +133,7 @@ async def get_installer(
     closure = await Get(Closure, ClosureRequest(resolve, platform))
     subsystem.check(resolve, closure)
     wheels = await MultiGet(
-        Get(Wheel, WheelRequest(closure.wheel(name), closure.locked.path)) for name in closure.ways
+        Get(Wheel, WheelRequest(closure.wheel(name), closure.lock.path)) for name in closure.ways
     )
     digest = await Get(Digest, MergeDigests(wheel.digest for wheel in wheels))
     return Installer(digest, tuple(wheel.filename for wheel in wheels))

@@ -1,7 +1,11 @@
-"""What a build ends with when something of development would ship."""
+"""What a build ends with when something of development would ship, or a lockfile is wrong."""
 
 from __future__ import annotations
 
 
 class DevelopmentLeakError(Exception):
     """What leaked, by which path, and the mend."""
+
+
+class LockfileError(Exception):
+    """What is wrong, where, with which value, and the mend."""

@@ -1,17 +1,26 @@
-"""Which requirement brings which project into a lockfile, by the lockfile's own account.
+"""What a lockfile of Pants says: what is locked, from which files, and what asks for it.
 
-Standard library only: Pants runs it, and `image_explanation` beside the layers, with a real
-evaluation of markers.
+Whatever builds or explains reads lockfiles here: `image_layer`, `production_closure`,
+`image_explanation`. Whatever checks what was built has a reading of its own, in which a mistake of
+this one does not come back: image_attest/scripts/locked_closure.py for the bill of materials, which
+is an error where the image is not what it says, and tests/image/lockfiles.py. Share nothing with
+these.
 """
 
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
+from urllib.parse import unquote, urlsplit
+
+from pants.util.frozendict import FrozenDict
+
+from production_closure.errors import LockfileError
 
 # A project, and the extra of it that is asked for: "" for the project itself.
 _Node = tuple[str, str]
@@ -79,48 +88,75 @@ Chain = tuple[Step, ...]
 
 
 @dataclass(frozen=True)
+class Artifact:
+    """A file of a distribution; `url` may have `${NAME}`s of `[python-repos].path_mappings`."""
+
+    url: str
+    sha256: str
+
+    @property
+    def filename(self) -> str:
+        return posixpath.basename(unquote(urlsplit(self.url).path))
+
+
+@dataclass(frozen=True)
 class LockGraph:
-    """A lockfile of one resolve.
+    """A lockfile of one resolve. Projects go by their normalised names.
 
     Attributes:
+        path: of the lockfile, for errors.
         roots: the requirements it was made from.
-        versions: the locked version of each project, by normalised name.
+        versions: the locked version of each project.
         requires: what each project asks for.
+        artifacts: what each project may be installed from.
     """
 
-    roots: Sequence[Asked]
-    versions: Mapping[str, str]
-    requires: Mapping[str, Sequence[Asked]]
+    path: str
+    roots: tuple[Asked, ...]
+    versions: FrozenDict[str, str]
+    requires: FrozenDict[str, tuple[Asked, ...]]
+    artifacts: FrozenDict[str, tuple[Artifact, ...]]
 
     def reached(self, holds: Holds = anywhere) -> dict[str, Chain]:
         """The shortest chain from a root to each project that is needed."""
-        return self._reached(self.roots, holds)
+        return self._walk(self.roots, holds)[0]
+
+    def lacking(self, holds: Holds) -> dict[str, Chain]:
+        """The same, of what is asked for and not locked: for another platform, or by mistake."""
+        return self._walk(self.roots, holds)[1]
 
     def chains_to(self, name: str, holds: Holds = anywhere) -> list[Chain]:
         """The shortest chain to a project from each root that needs it, shortest first."""
-        found = (self._reached((root,), holds).get(name) for root in self.roots)
+        found = (self._walk((root,), holds)[0].get(name) for root in self.roots)
         return sorted(
             (chain for chain in found if chain), key=lambda chain: (len(chain), str(chain))
         )
 
-    def _reached(self, roots: Sequence[Asked], holds: Holds) -> dict[str, Chain]:
+    def _walk(
+        self, roots: Sequence[Asked], holds: Holds
+    ) -> tuple[dict[str, Chain], dict[str, Chain]]:
         chains: dict[_Node, Chain] = {}
+        lacking: dict[str, Chain] = {}
         todo: deque[_Node] = deque()
 
         def ask(requirements: Sequence[Asked], extra: str, chain: Chain) -> None:
             for asked in requirements:
-                if asked.name not in self.versions or not _wanted(asked, extra, holds):
+                if not _wanted(asked, extra, holds):
+                    continue
+                longer = (*chain, Step(asked.name, asked.text))
+                if asked.name not in self.versions:
+                    lacking.setdefault(asked.name, longer)
                     continue
                 for wanted in ("", *asked.extras):
                     if (asked.name, wanted) not in chains:
-                        chains[asked.name, wanted] = (*chain, Step(asked.name, asked.text))
+                        chains[asked.name, wanted] = longer
                         todo.append((asked.name, wanted))
 
         ask(roots, "", ())
         while todo:
             name, extra = todo.popleft()
             ask(self.requires[name], extra, chains[name, extra])
-        return {name: chain for (name, extra), chain in chains.items() if not extra}
+        return {name: chain for (name, extra), chain in chains.items() if not extra}, lacking
 
 
 def _wanted(asked: Asked, extra: str, holds: Holds) -> bool:
@@ -130,16 +166,49 @@ def _wanted(asked: Asked, extra: str, holds: Holds) -> bool:
     return holds(asked.marker, extra) and (not extra or not holds(asked.marker, ""))
 
 
-def read_lock(text: str) -> LockGraph:
-    """Read a lockfile of Pants: JSON of pex, after a header of `//` lines."""
-    data: dict[str, Any] = json.loads(
-        "\n".join(line for line in text.splitlines() if not line.startswith("//"))
+def _artifact(path: str, entry: Mapping[str, Any]) -> Artifact:
+    if entry["algorithm"] != "sha256":
+        raise LockfileError(
+            f"{path} has a hash of the algorithm {entry['algorithm']!r} for {entry['url']}. Only "
+            "sha256 is accepted: generate the lockfile again from an index that gives it."
+        )
+    return Artifact(entry["url"], entry["hash"])
+
+
+def read_lock(path: str, text: str) -> LockGraph:
+    """Read the lockfile at `path`: JSON of Pex, with or without its header of `//` lines.
+
+    Raises `LockfileError` if it is not one that Pex wrote for any platform.
+    """
+    mend = (
+        "Only lockfiles that Pex wrote with `--style universal` can be read, which those of "
+        "`pants generate-lockfiles` are: generate it again."
     )
-    versions: dict[str, str] = {}
-    requires: dict[str, tuple[Asked, ...]] = {}
-    for resolve in data["locked_resolves"]:
-        for locked in resolve["locked_requirements"]:
-            name = normalised(locked["project_name"])
-            versions[name] = locked["version"]
-            requires[name] = tuple(map(parse, locked["requires_dists"]))
-    return LockGraph(tuple(map(parse, data["requirements"])), versions, requires)
+    try:
+        data = json.loads(
+            "\n".join(line for line in text.splitlines() if not line.startswith("//"))
+        )
+        resolves = data["locked_resolves"]
+        if len(resolves) != 1:
+            raise LockfileError(f"{path} holds {len(resolves)} resolves instead of one. {mend}")
+        locked: dict[str, Mapping[str, Any]] = {
+            normalised(entry["project_name"]): entry for entry in resolves[0]["locked_requirements"]
+        }
+        return LockGraph(
+            path,
+            tuple(map(parse, data["requirements"])),
+            FrozenDict({name: entry["version"] for name, entry in locked.items()}),
+            FrozenDict(
+                {name: tuple(map(parse, entry["requires_dists"])) for name, entry in locked.items()}
+            ),
+            FrozenDict(
+                {
+                    name: tuple(_artifact(path, artifact) for artifact in entry["artifacts"])
+                    for name, entry in locked.items()
+                }
+            ),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise LockfileError(
+            f"{path} is no lockfile of Pex ({type(error).__name__}: {error}). {mend}"
+        ) from error

@@ -6,12 +6,22 @@ import json
 
 import pytest
 
-from production_closure.lock_graph import Asked, LockGraph, Step, anywhere, parse, read_lock
+from production_closure.errors import LockfileError
+from production_closure.lock_graph import (
+    Artifact,
+    Asked,
+    LockGraph,
+    Step,
+    anywhere,
+    parse,
+    read_lock,
+)
 
 
 def lock(roots: list[str], projects: dict[str, list[str]]) -> LockGraph:
     """As `pants generate-lockfiles` writes it; each project has version 1.0."""
     return read_lock(
+        "prod.lock",
         "// A header: {\n"
         + json.dumps(
             {
@@ -19,13 +29,18 @@ def lock(roots: list[str], projects: dict[str, list[str]]) -> LockGraph:
                 "locked_resolves": [
                     {
                         "locked_requirements": [
-                            {"project_name": name, "version": "1.0", "requires_dists": requires}
+                            {
+                                "project_name": name,
+                                "version": "1.0",
+                                "requires_dists": requires,
+                                "artifacts": [],
+                            }
                             for name, requires in projects.items()
                         ]
                     }
                 ],
             }
-        )
+        ),
     )
 
 
@@ -87,3 +102,60 @@ def test_anywhere() -> None:
     assert not anywhere("python_version < '3'", "fast")
     assert anywhere("sys_platform == 'linux' and extra == 'Fast'", "fast")
     assert not anywhere("extra == 'fast'", "")
+
+
+def test_what_is_not_locked() -> None:
+    graph = lock(["web", "orm; never"], {"web": ["http", "winloop; windows"], "http": ["h2"]})
+    assert graph.lacking(lambda marker, extra: not marker) == {
+        "h2": (
+            Step("web", "web"),
+            Step("http", "http"),
+            Step("h2", "h2"),
+        )
+    }
+    assert set(graph.reached(lambda marker, extra: not marker)) == {"web", "http"}
+
+
+def with_file(algorithm: str, url: str) -> LockGraph:
+    """A lockfile of `tiny`, which has one file."""
+    artifact = {"algorithm": algorithm, "hash": "0" * 64, "url": url}
+    tiny = {
+        "project_name": "tiny",
+        "version": "1.0",
+        "requires_dists": [],
+        "artifacts": [artifact],
+    }
+    document = {"requirements": ["tiny"], "locked_resolves": [{"locked_requirements": [tiny]}]}
+    return read_lock("prod.lock", json.dumps(document))
+
+
+def test_names_in_an_address() -> None:
+    url = "https:${FILES}/a/tiny-1.0%2Blocal-py3-none-any.whl#x=1"
+    (artifact,) = with_file("sha256", url).artifacts["tiny"]
+    assert artifact == Artifact(url, "0" * 64)
+    assert artifact.filename == "tiny-1.0+local-py3-none-any.whl"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("", "JSONDecodeError"),
+        ("[]", "TypeError"),
+        ("{}", "KeyError: 'locked_resolves'"),
+        ('{"locked_resolves": []}', "holds 0 resolves instead of one"),
+        ('{"locked_resolves": [{}, {}]}', "holds 2 resolves instead of one"),
+        ('{"locked_resolves": [{}]}', "KeyError: 'locked_requirements'"),
+    ],
+)
+def test_no_lockfile_of_pex(content: str, found: str) -> None:
+    with pytest.raises(LockfileError) as error:
+        read_lock("prod.lock", content)
+    assert found in str(error.value)
+    assert "generate it again" in str(error.value)
+
+
+def test_another_hash() -> None:
+    with pytest.raises(LockfileError) as error:
+        with_file("md5", "https:${FILES}/tiny-1.0.tar.gz")
+    assert "prod.lock has a hash of the algorithm 'md5'" in str(error.value)
+    assert "Only sha256 is accepted" in str(error.value)

@@ -12,19 +12,13 @@ from dataclasses import dataclass
 
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import PythonRequirementResolveField, PythonRequirementsField
-from pants.backend.python.util_rules.pex_requirements import (
-    LoadedLockfile,
-    LoadedLockfileRequest,
-    Lockfile,
-    Resolve,
-)
 from pants.engine.addresses import Address
-from pants.engine.fs import Digest, DigestContents
 from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import AllTargets
 
 from production_closure.errors import DevelopmentLeakError
-from production_closure.lock_graph import Chain, LockGraph, normalised, read_lock
+from production_closure.lock_graph import Chain, LockGraph, normalised
+from production_closure.resolve_lock import ResolveLock, ResolveLockRequest
 from production_closure.subsystem import ProductionClosureSubsystem
 
 
@@ -105,18 +99,16 @@ async def check_lock(
             f"only {ships} may ship. Set its `resolve` field to one that may, or add "
             f"{request.resolve!r} to [production-closure].resolves."
         )
-    lockfile = await Get(Lockfile, Resolve(request.resolve, use_entire_lockfile=True))
-    loaded = await Get(LoadedLockfile, LoadedLockfileRequest(lockfile))
-    (content,) = await Get(DigestContents, Digest, loaded.lockfile_digest)
+    lock = await Get(ResolveLock, ResolveLockRequest(request.resolve))
     declarations = await Get(Declarations)
-    message = explain_lock(request, lockfile.url, read_lock(content.content.decode()), declarations)
+    message = explain_lock(request, lock.graph, declarations)
     if message:
         raise DevelopmentLeakError(message)
     return ProductionLock()
 
 
 def explain_lock(
-    request: ProductionLockRequest, url: str, lock: LockGraph, declarations: Declarations
+    request: ProductionLockRequest, lock: LockGraph, declarations: Declarations
 ) -> str:
     """One line for each project that leaked; "" if none did."""
     leaked = sorted(set(lock.versions) & set(declarations.development))
@@ -133,8 +125,8 @@ def explain_lock(
         )
     names = ", ".join(leaked)
     return (
-        f"{request.address} would ship what is declared for development: {names}. In {url} it "
-        "came by\n\n" + "\n".join(lines) + "\n\nIf it is needed at run time, move its line from "
+        f"{request.address} would ship what is declared for development: {names}. In {lock.path} "
+        "it came by\n\n" + "\n".join(lines) + "\n\nIf it is needed at run time, move its line from "
         f"the development requirements to those of {request.resolve!r}. If not, remove the first "
         "requirement of that path, or hold it to a release that does not ask for it. Then run "
         f"`pants generate-lockfiles --resolve={request.resolve}`, and the same for the resolves "

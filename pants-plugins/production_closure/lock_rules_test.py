@@ -28,7 +28,7 @@ LAYER = Address("deploy", target_name="layer")
 
 def lockfile(projects: dict[str, list[str]], roots: list[str]) -> str:
     locked = [
-        {"project_name": name, "version": "1.0", "requires_dists": requires}
+        {"project_name": name, "version": "1.0", "requires_dists": requires, "artifacts": []}
         for name, requires in projects.items()
     ]
     return json.dumps({"requirements": roots, "locked_resolves": [{"locked_requirements": locked}]})

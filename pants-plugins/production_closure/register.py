@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from production_closure import docker_images, graph, lock_rules, subsystem
+from production_closure import docker_images, graph, lock_rules, resolve_lock, subsystem
 
 
 def rules() -> Iterable[object]:
@@ -12,5 +12,6 @@ def rules() -> Iterable[object]:
         *docker_images.rules(),
         *graph.rules(),
         *lock_rules.rules(),
+        *resolve_lock.rules(),
         *subsystem.rules(),
     )

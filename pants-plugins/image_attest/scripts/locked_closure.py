@@ -1,4 +1,9 @@
-"""What a lockfile of Pants says is installed for one platform."""
+"""What a lockfile of Pants says is installed for one platform.
+
+The reading that checks: it has nothing in common with the one by which layers are built
+(production_closure/lock_graph.py), so that a mistake there makes the image and the bill differ,
+which is an error. Keep it so.
+"""
 
 from __future__ import annotations
 
