@@ -9,7 +9,7 @@ from pants.engine.addresses import Address
 from pants.engine.fs import DigestEntries, FileEntry
 from pants.engine.target import InvalidFieldException
 
-from image_layer.wheels import TREE
+from image_layer.tree_layer import TREE
 
 
 def check_disjoint(address: Address, installed: Mapping[str, DigestEntries]) -> None:

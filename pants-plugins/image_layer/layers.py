@@ -31,25 +31,18 @@ from image_layer.target_types import (
     FilesystemLayerDirectoriesField,
     FilesystemLayerFilesField,
     FilesystemLayerSymlinksField,
-    LayerBytecodeField,
-    LayerExcludeField,
     LayerPathField,
     SourcesLayerDependenciesField,
 )
+from image_layer.tree_layer import TREE, TreeLayerFieldSet
 from production_closure.graph import ProductionClosure, ProductionClosureRequest
-
-_TREE = "tree"
 
 
 @dataclass(frozen=True)
-class SourcesLayerFieldSet(PackageFieldSet):
+class SourcesLayerFieldSet(TreeLayerFieldSet):
     required_fields = (SourcesLayerDependenciesField, LayerPathField)
 
     dependencies: SourcesLayerDependenciesField
-    path: LayerPathField
-    exclude: LayerExcludeField
-    bytecode: LayerBytecodeField
-    output_path: OutputPathField
 
 
 @dataclass(frozen=True)
@@ -73,20 +66,14 @@ async def package_sources_layer(
         StrippedPythonSourceFiles,
         PythonSourceFilesRequest(closure.closure, include_resources=True, include_files=False),
     )
-    tree = await Get(Digest, AddPrefix(sources.stripped_source_files.snapshot.digest, _TREE))
+    tree = await Get(Digest, AddPrefix(sources.stripped_source_files.snapshot.digest, TREE))
     return await Get(
         BuiltPackage,
-        PackTreeRequest(
+        PackTreeRequest,
+        field_set.packed(
             tree,
-            LayerSpec(
-                target=field_set.address.spec,
-                output=field_set.output_path.value_or_default(file_ending="tar"),
-                tree=_TREE,
-                path=field_set.path.value.strip("/"),
-                exclude=field_set.exclude.value or (),
-            ),
-            field_set.bytecode.value,
             InterpreterConstraints(python_setup.interpreter_constraints),
+            exclude=field_set.exclude.value or (),
         ),
     )
 

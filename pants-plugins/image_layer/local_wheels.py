@@ -11,7 +11,7 @@ from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.subsystems.setuptools import PythonDistributionFieldSet
 from pants.backend.python.target_types import InterpreterConstraintsField
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.core.goals.package import BuiltPackage, OutputPathField, PackageFieldSet
+from pants.core.goals.package import BuiltPackage, PackageFieldSet
 from pants.engine.addresses import Address
 from pants.engine.fs import (
     CreateDigest,
@@ -26,35 +26,29 @@ from pants.engine.unions import UnionRule
 
 from image_layer.bytecode import PackTreeRequest
 from image_layer.disjoint import check_disjoint
-from image_layer.pack import LayerSpec
 from image_layer.platform_fields import target_platform
 from image_layer.target_platform import TargetPlatform
 from image_layer.target_types import (
-    LayerBytecodeField,
-    LayerExcludeField,
     LayerGlibcField,
     LayerPathField,
     LayerPlatformField,
     WheelsLayerDependenciesField,
 )
-from image_layer.wheels import TREE, InstalledWheel, InstalledWheelRequest, Wheel
+from image_layer.tree_layer import TreeLayerFieldSet
+from image_layer.wheels import InstalledWheel, InstalledWheelRequest, Wheel
 from image_layout.platform_layer import PlatformLayerRequest
 from native_wheel.target_types import NativeWheelPlatformField
 from production_closure.graph import ProductionClosure, ProductionClosureRequest
 
 
 @dataclass(frozen=True)
-class WheelsLayerFieldSet(PackageFieldSet):
+class WheelsLayerFieldSet(TreeLayerFieldSet):
     required_fields = (WheelsLayerDependenciesField, LayerPathField)
 
     dependencies: WheelsLayerDependenciesField
     platform: LayerPlatformField
     glibc: LayerGlibcField
-    path: LayerPathField
-    exclude: LayerExcludeField
-    bytecode: LayerBytecodeField
     interpreter_constraints: InterpreterConstraintsField
-    output_path: OutputPathField
 
 
 @dataclass(frozen=True)
@@ -179,15 +173,9 @@ async def build_wheels_layer(
     check_disjoint(field_set.address, dict(zip((each.project for each in chosen), trees)))
     return await Get(
         BuiltPackage,
-        PackTreeRequest(
+        PackTreeRequest,
+        field_set.packed(
             await Get(Digest, MergeDigests(each.digest for each in installed)),
-            LayerSpec(
-                target=field_set.address.spec,
-                output=field_set.output_path.value_or_default(file_ending="tar"),
-                tree=TREE,
-                path=field_set.path.value.strip("/"),
-            ),
-            field_set.bytecode.value,
             InterpreterConstraints(
                 field_set.interpreter_constraints.value_or_global_default(python_setup)
             ),

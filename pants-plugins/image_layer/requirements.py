@@ -11,7 +11,7 @@ from pants.backend.python.target_types import InterpreterConstraintsField
 from pants.backend.python.util_rules import pex_environment
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.base.specs import DirGlobSpec, RawSpecs
-from pants.core.goals.package import BuiltPackage, OutputPathField, PackageFieldSet
+from pants.core.goals.package import BuiltPackage, PackageFieldSet
 from pants.engine.fs import Digest, DigestEntries, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import InvalidFieldException, Target, Targets
@@ -22,11 +22,8 @@ from image_layer.bytecode import PackTreeRequest
 from image_layer.closure import Closure, ClosureRequest
 from image_layer.disjoint import check_disjoint
 from image_layer.groups import assign
-from image_layer.pack import LayerSpec
 from image_layer.platform_fields import target_platform
 from image_layer.target_types import (
-    LayerBytecodeField,
-    LayerExcludeField,
     LayerGlibcField,
     LayerPathField,
     LayerPlatformField,
@@ -35,13 +32,14 @@ from image_layer.target_types import (
     RequirementsLayerLeaveOutField,
     RequirementsLayerResolveField,
 )
-from image_layer.wheels import TREE, InstalledWheel, InstalledWheelRequest, Wheel, WheelRequest
+from image_layer.tree_layer import TreeLayerFieldSet
+from image_layer.wheels import InstalledWheel, InstalledWheelRequest, Wheel, WheelRequest
 from image_layout.platform_layer import PlatformLayerRequest
 from production_closure.lock_rules import ProductionLock, ProductionLockRequest
 
 
 @dataclass(frozen=True)
-class RequirementsLayerFieldSet(PackageFieldSet):
+class RequirementsLayerFieldSet(TreeLayerFieldSet):
     required_fields = (RequirementsLayerResolveField, LayerPathField)
 
     resolve: RequirementsLayerResolveField
@@ -49,12 +47,8 @@ class RequirementsLayerFieldSet(PackageFieldSet):
     platform: LayerPlatformField
     glibc: LayerGlibcField
     forbid: RequirementsLayerForbidField
-    path: LayerPathField
     leave_out: RequirementsLayerLeaveOutField
-    exclude: LayerExcludeField
-    bytecode: LayerBytecodeField
     interpreter_constraints: InterpreterConstraintsField
-    output_path: OutputPathField
 
 
 def check_resolve(field_set: RequirementsLayerFieldSet, python_setup: PythonSetup) -> None:
@@ -170,19 +164,13 @@ async def build_requirements_layer(
     tree = await Get(Digest, MergeDigests(x.digest for x in installed))
     return await Get(
         BuiltPackage,
-        PackTreeRequest(
+        PackTreeRequest,
+        field_set.packed(
             tree,
-            LayerSpec(
-                target=field_set.address.spec,
-                output=field_set.output_path.value_or_default(file_ending="tar"),
-                tree=TREE,
-                path=field_set.path.value.strip("/"),
-                forbid=field_set.forbid.value or (),
-            ),
-            field_set.bytecode.value,
             InterpreterConstraints(
                 field_set.interpreter_constraints.value_or_global_default(python_setup)
             ),
+            forbid=field_set.forbid.value or (),
         ),
     )
 

@@ -9,10 +9,10 @@ from pants.engine.target import (
 )
 
 from image_layer.target_types import (
-    LayerPathField,
     LayerGlibcField,
-    RequirementsLayerLeaveOutField,
+    LayerPathField,
     LayerPlatformField,
+    RequirementsLayerLeaveOutField,
 )
 
 ADDRESS = Address("deploy", target_name="layer")

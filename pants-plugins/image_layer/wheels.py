@@ -21,6 +21,7 @@ from image_layer.leave_out import STRIP, patterns
 from image_layer.pack import ALWAYS_EXCLUDED
 from image_layer.subsystem import ImageLayerSubsystem
 from image_layer.target_platform import TargetPlatform
+from image_layer.tree_layer import TREE
 from production_closure.errors import LockfileError
 from production_closure.lock_graph import Artifact
 from sandbox_script.rules import ScriptRequest
@@ -30,7 +31,6 @@ from verified_download.rules import rules as download_rules
 
 _FETCH = Script("image_layer", "fetch_wheel", uses=(DOWNLOAD,))
 _INSTALL = Script("image_layer", "install_wheel", ("strip_elf",))
-TREE = "tree"
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from image_layer import register as image_layer
-from image_layer.layers import SourcesLayerFieldSet, WheelsLayerFieldSet
+from image_layer.layers import SourcesLayerFieldSet
+from image_layer.local_wheels import WheelsLayerFieldSet
 from production_closure.docker_images import CheckedImageTagsRequest
 from production_closure.graph import ProductionClosure, ProductionClosureRequest, shortest_path
 

@@ -14,7 +14,7 @@ import os
 import sys
 from typing import Any
 
-from read_base import _BLOBS, BaseError, choose, compress, plain_descriptor
+from read_base import _BLOBS, BaseError, choose, compress, plain_descriptor, save
 from registry import Registry, RegistryError, parse_reference
 
 
@@ -73,8 +73,7 @@ def main(argv: list[str]) -> int:
     except (RegistryError, BaseError) as error:
         print(f"oci_image: the base {options.reference}: {error}", file=sys.stderr)
         return 1
-    with open(os.path.join("base", "base.json"), "w", encoding="utf-8") as target:
-        json.dump(base, target, sort_keys=True)
+    save(base)
     return 0
 
 

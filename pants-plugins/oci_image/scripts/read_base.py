@@ -184,6 +184,12 @@ def choose(manifests: list[dict[str, Any]], architecture: str) -> dict[str, Any]
     raise BaseError(f"the base is not there for linux/{architecture}, only for: {', '.join(there)}")
 
 
+def save(base: Mapping[str, Any]) -> None:
+    """Write the configuration and the descriptors, beside the blobs that they are of."""
+    with open(os.path.join("base", "base.json"), "w", encoding="utf-8") as target:
+        json.dump(base, target, sort_keys=True)
+
+
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--engine")
@@ -208,8 +214,7 @@ def main(argv: list[str]) -> int:
     except FileNotFoundError as error:
         print(f"oci_image: the base {error.filename} is not there", file=sys.stderr)
         return 1
-    with open(os.path.join("base", "base.json"), "w", encoding="utf-8") as target:
-        json.dump(base, target, sort_keys=True)
+    save(base)
     return 0
 
 

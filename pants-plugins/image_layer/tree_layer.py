@@ -1,0 +1,48 @@
+"""What layers that hold a tree of Python files have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.core.goals.package import OutputPathField, PackageFieldSet
+from pants.engine.fs import Digest
+
+from image_layer.bytecode import PackTreeRequest
+from image_layer.pack import LayerSpec
+from image_layer.target_types import LayerBytecodeField, LayerExcludeField, LayerPathField
+
+# Below which directory of its digest a tree is.
+TREE = "tree"
+
+
+@dataclass(frozen=True)
+class TreeLayerFieldSet(PackageFieldSet):
+    path: LayerPathField
+    exclude: LayerExcludeField
+    bytecode: LayerBytecodeField
+    output_path: OutputPathField
+
+    def packed(
+        self,
+        tree: Digest,
+        python: InterpreterConstraints,
+        *,
+        exclude: Iterable[str] = (),
+        forbid: Iterable[str] = (),
+    ) -> PackTreeRequest:
+        """How to pack what `tree` has below `TREE`, for an image with the interpreter `python`."""
+        return PackTreeRequest(
+            tree,
+            LayerSpec(
+                target=self.address.spec,
+                output=self.output_path.value_or_default(file_ending="tar"),
+                tree=TREE,
+                path=self.path.value.strip("/"),
+                exclude=tuple(exclude),
+                forbid=tuple(forbid),
+            ),
+            self.bytecode.value,
+            python,
+        )
