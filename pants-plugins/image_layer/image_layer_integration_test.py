@@ -125,6 +125,54 @@ def test_sources_layer(repository: RuleRunner) -> None:
     ]
 
 
+def test_bytecode_where_it_is_chosen(repository: RuleRunner) -> None:
+    """Of what is packed, and nothing else; the sources are what they are without it."""
+    (_, plain), (_, layer) = (
+        pack(
+            repository,
+            SourcesLayerFieldSet,
+            "sources_layer",
+            dependencies=["src/main.py"],
+            path="/app",
+            exclude=["*/secret.html", "*/__init__.py"],
+            **fields,
+        )
+        for fields in ({"bytecode": "none"}, {"bytecode": "unchecked-hash"})
+    )
+    lines = listing(layer)
+    assert [line.split()[-1] for line in lines if "__pycache__" in line] == [
+        "app/__pycache__",
+        "app/__pycache__/main.cpython-312.pyc",
+        "app/pkg/__pycache__",
+        "app/pkg/__pycache__/used.cpython-312.pyc",
+    ]
+    assert [line for line in lines if "__pycache__" not in line] == listing(plain)
+    with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
+        file = tar.extractfile("app/pkg/__pycache__/used.cpython-312.pyc")
+        assert file is not None
+        # PEP 552: by hash, and not to be checked.
+        assert file.read()[4:8] == b"\1\0\0\0"
+
+
+def test_bytecode_is_for_one_python(repository: RuleRunner) -> None:
+    set_options(repository, "CPython>=3.9,<3.13")
+    try:
+        with pytest.raises(ExecutionError) as error:
+            pack(
+                repository,
+                SourcesLayerFieldSet,
+                "sources_layer",
+                dependencies=["src/main.py"],
+                path="/app",
+                bytecode="unchecked-hash",
+            )
+    finally:
+        set_options(repository, "CPython==3.12.*")
+    message = str(error.value)
+    assert "The 'bytecode' field in target deploy:layer is 'unchecked-hash'" in message
+    assert "3.9, 3.10, 3.11, 3.12" in message
+
+
 def filesystem_layer(runner: RuleRunner) -> tuple[str, bytes]:
     return pack(
         runner,

@@ -10,6 +10,7 @@ from pants.engine.target import (
 
 from image_layer.target_types import (
     LayerGlibcField,
+    LayerBytecodeField,
     LayerPathField,
     LayerPlatformField,
     RequirementsLayerLeaveOutField,
@@ -31,6 +32,14 @@ def test_path_that_leaves_the_image(path: str) -> None:
     assert "'path' field in target deploy:layer must be an absolute path" in message
     assert f"but was {path!r}" in message
     assert "'/app'" in message
+
+
+def test_no_bytecode_unless_it_is_chosen() -> None:
+    assert LayerBytecodeField(None, ADDRESS).value == "none"
+    with pytest.raises(InvalidFieldChoiceException) as error:
+        LayerBytecodeField("timestamp", ADDRESS)
+    assert "'bytecode' field in target deploy:layer" in str(error.value)
+    assert "'unchecked-hash'" in str(error.value)
 
 
 def test_path_is_required() -> None:

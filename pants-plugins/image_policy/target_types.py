@@ -40,7 +40,7 @@ class ImagePolicyWaiversField(DictStringToStringField):
     help = help_text(
         """
         What is let pass, with the reason, e.g.
-        `{"QK-IMG-013": "Bytecode is shipped unchecked, it starts 0.3 s faster."}`, or of some
+        `{"QK-IMG-010": "Our supervisor ends the server by SIGINT, which it knows."}`, or of some
         files only: `"QK-IMG-007:app/shop/example_*"`, where `*` matches `/` too. A reason of a word
         or two is refused, and so is a waiver that nothing needs.
         """

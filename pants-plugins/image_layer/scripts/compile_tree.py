@@ -33,12 +33,11 @@ class CompileError(Exception):
 def parts(code: CodeType) -> Iterator[object]:
     """All that is written of a code object, at any depth."""
     yield code
-    yield from (code.co_code, code.co_names, code.co_filename, code.co_name, code.co_consts)
+    yield from (code.co_code, code.co_consts, code.co_names, code.co_filename, code.co_name)
     for names in (code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars):
         yield from names
-    for name in ("co_qualname", "co_linetable", "co_exceptiontable", "co_lnotab"):
-        if name == "co_lnotab" and hasattr(code, "co_linetable"):
-            continue
+    # Not all versions of Python have all of these.
+    for name in ("co_qualname", "co_linetable", "co_exceptiontable"):
         yield getattr(code, name, None)
     yield from constants(code.co_consts)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
+from importlib.util import MAGIC_NUMBER, source_hash
 
+from image_view import Entry
 from policy_rule import Finding, Subject, rule
 
 _LEFTOVERS = (
@@ -28,6 +31,8 @@ _COMPILER = re.compile(
     r"|(.+/)?(cc1|cc1plus|collect2|lto1)"
 )
 _BYTECODE = re.compile(r"(.+/)?__pycache__(/.*)?|.+\.py[co]")
+_CACHED = re.compile(r"((?:.+/)?)__pycache__/([^/]+?)\.[^/.]+\.pyc")
+_UNCHECKED_HASH = (0b01).to_bytes(4, "little")
 _OF_AN_ENGINE = re.compile(
     r"\.dockerenv|\.dockerinit|run/\.containerenv|(.+/)?\.wh\.\.wh\.(?!\.opq).*"
 )
@@ -65,15 +70,38 @@ def no_leftovers(subject: Subject) -> Iterator[Finding]:
 
 @rule(
     "QK-IMG-013",
-    title="We add no bytecode",
+    title="We add no bytecode that a clock is in",
     reason="Bytecode with the time of its source in it makes another layer for each build, and "
-    "a read-only image can not renew it. Ship it only as unchecked-hash files (PEP 552), with a "
-    "waiver that says so.",
+    "a read-only image can not renew it. Unchecked-hash files (PEP 552) of the sources beside them "
+    "are let pass: nothing writes those unless it is told to.",
 )
 def no_bytecode(subject: Subject) -> Iterator[Finding]:
+    good: set[str] = set()
+    left: list[str] = []
     for entry in subject.image.added:
         if _BYTECODE.fullmatch(entry.path):
-            yield Finding("is bytecode. Leave `__pycache__` and `*.pyc` out.", entry.path)
+            if entry.kind == "file" and not (wrong := _wrong_bytecode(subject, entry)):
+                good.add(os.path.dirname(entry.path))
+            elif entry.kind == "file" and wrong:
+                yield Finding(wrong, entry.path)
+            else:
+                left.append(entry.path)
+    for path in left:
+        if path not in good:
+            yield Finding("is for bytecode, and has none that may be there. Leave it out.", path)
+
+
+def _wrong_bytecode(subject: Subject, entry: Entry) -> str:
+    """Why bytecode may not be there; empty where it may."""
+    match = _CACHED.fullmatch(entry.path)
+    source = subject.image.files.get(f"{match[1]}{match[2]}.py") if match else None
+    content = entry.read()
+    if source is None or content[4:8] != _UNCHECKED_HASH:
+        return "is bytecode, and no unchecked-hash file of a source. Leave it out."
+    # Of another version of Python, the hash has another key.
+    if content[:4] == MAGIC_NUMBER and content[8:16] != source_hash(source.read()):
+        return f"is the bytecode of another /{source.path}. Compile it again, or leave it out."
+    return ""
 
 
 @rule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,13 @@ MACHINE = Machine(("mirror.example.test/simple", "hunter2hunter2"), ("mirror.exa
 # Put together here, so that no scanner takes this file for one that has secrets.
 TOKEN = "ghp_" + "a1B2" * 9
 ADDRESS = "mysql://shop:" + "s3cr3t" + "@db/shop"
+
+
+def pyc(source: str, *, checked: bool = False) -> Node:
+    """A hash-based file of bytecode; the rules do not look at the code itself."""
+    flags = (0b11 if checked else 0b01).to_bytes(4, "little")
+    content = source_hash(source.encode())
+    return Node(MAGIC_NUMBER + flags + content)
 
 
 @dataclass(frozen=True)
@@ -177,7 +185,23 @@ CASES = [
     Case("QK-IMG-012", "port '80000/tcp' is not from", {"ExposedPorts": {"80000/tcp": {}}}),
     Case("QK-IMG-012", "port 'http' is not written", {"ExposedPorts": {"http": {}}}),
     Case("QK-IMG-013", "is bytecode", ours={"app/__pycache__/main.cpython-312.pyc": ""}),
-    Case("QK-IMG-013", "is bytecode", ours={"app/__pycache__": directory()}),
+    Case("QK-IMG-013", "is for bytecode", ours={"app/__pycache__": directory()}),
+    Case("QK-IMG-013", "is bytecode", ours={"app/main.pyc": ""}),
+    Case(
+        "QK-IMG-013",
+        "is the bytecode of another /app/main.py",
+        ours={"app/__pycache__/main.cpython-312.pyc": pyc("print('bye')\n")},
+    ),
+    Case(
+        "QK-IMG-013",
+        "no unchecked-hash file of a source",
+        ours={"app/__pycache__/gone.cpython-312.pyc": pyc("print('hello')\n")},
+    ),
+    Case(
+        "QK-IMG-013",
+        "no unchecked-hash file of a source",
+        ours={"app/__pycache__/main.cpython-312.pyc": pyc("print('hello')\n", checked=True)},
+    ),
     Case("QK-IMG-014", "pytest is locked", ours={f"{SITE}/PyTest-8.dist-info/METADATA": ""}),
     Case("QK-IMG-015", "is a compiler", base={"usr/bin/x86_64-linux-gnu-gcc-12": ""}),
     Case("QK-IMG-015", "is a compiler", base={"usr/lib/gcc/x86_64-linux-gnu/12/cc1": ""}),
@@ -208,6 +232,16 @@ def test_a_good_image(tmp_path: Path) -> None:
     subject = Case("", "").subject(tmp_path)
     findings = [str(x) for verdict in judge(subject, OWN_RULES, ()) for x in verdict.findings]
     assert findings == []
+
+
+def test_bytecode_that_was_chosen(tmp_path: Path) -> None:
+    """Unchecked, and of the source beside it."""
+    cached: Tree = {
+        "app/__pycache__": directory(),
+        "app/__pycache__/main.cpython-312.pyc": pyc("print('hello')\n"),
+    }
+    verdicts = judge(Case("", "", ours=cached).subject(tmp_path), OWN_RULES, ())
+    assert [verdict.rule.id for verdict in verdicts if verdict.findings] == []
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.rule} {case.says}")
