@@ -62,6 +62,10 @@ def bytecode(source: bytes, path: str) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         code: Any = SourceFileLoader("", path).source_to_code(source, path)
+    # Plainly written, it tells of what else the process knows: equal constants are one object or
+    # two by what was interned before. Format 2 has no objects that come again; read from it, there
+    # is one of each name, and each constant stands alone.
+    code = marshal.loads(marshal.dumps(code, 2))
     # An object is marked as one that may come again unless nothing else refers to it. What else
     # does so differs from process to process; held here, every object has another reference.
     held = list(parts(code))
