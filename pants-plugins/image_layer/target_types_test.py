@@ -9,8 +9,8 @@ from pants.engine.target import (
 )
 
 from image_layer.target_types import (
-    LayerGlibcField,
     LayerBytecodeField,
+    LayerGlibcField,
     LayerPathField,
     LayerPlatformField,
     RequirementsLayerLeaveOutField,
