@@ -15,7 +15,7 @@ import pytest
 from docker.models.containers import Container
 from docker.models.images import Image
 from image.engine import FRAMEWORK, Engine, wait_until
-from image.serving import HARDENED, PUBLISH, SERVER_SETTINGS, open_client, published_url
+from image.serving import HARDENED, PUBLISH, open_client, published_url
 from integration.browser import browser
 from integration.swagger import assert_in_order, open_docs, try_it_out
 
@@ -69,14 +69,21 @@ def image(engine: Engine, project: tuple[Path, int]) -> Iterator[Image]:
 
 
 @pytest.fixture(scope="module")
-def services(engine: Engine, image: Image) -> Iterator[Container]:
+def environment(project: tuple[Path, int]) -> dict[str, str]:
+    """As ``--env-file .env`` reads what ``startproject`` made."""
+    lines = (project[0] / ".env").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+@pytest.fixture(scope="module")
+def services(engine: Engine, image: Image, environment: dict[str, str]) -> Iterator[Container]:
     """``runserver`` on a migrated database, with the gateway's port."""
     with engine.volume() as volume:
         volumes = {volume.name: {"bind": DATA, "mode": "rw"}}
         migrated = engine.run(
             image,
             *("python", "manage.py", "migrate"),
-            environment=SERVER_SETTINGS,
+            environment=environment,
             volumes=volumes,
             **HARDENED,
         )
@@ -84,7 +91,7 @@ def services(engine: Engine, image: Image) -> Iterator[Container]:
         with engine.container(
             image,
             ("python", "manage.py", "runserver"),
-            environment=SERVER_SETTINGS,
+            environment=environment,
             ports=PUBLISH,
             volumes=volumes,
             **HARDENED,
@@ -93,13 +100,15 @@ def services(engine: Engine, image: Image) -> Iterator[Container]:
 
 
 @pytest.fixture(scope="module")
-def gateway(engine: Engine, image: Image, services: Container) -> Iterator[httpx.Client]:
+def gateway(
+    engine: Engine, image: Image, environment: dict[str, str], services: Container
+) -> Iterator[httpx.Client]:
     """A client of the gateway, from when it finds every app."""
     with (
         engine.container(
             image,
             ("python", "manage.py", "gateway"),
-            environment=SERVER_SETTINGS,
+            environment=environment,
             network_mode=f"container:{services.id}",
             **HARDENED,
         ),
