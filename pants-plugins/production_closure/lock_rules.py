@@ -37,11 +37,10 @@ class ProductionLock:
 
 @dataclass(frozen=True)
 class Declaration:
-    """Where a project is declared: `3rdparty/dev#pytest` asks for `pytest>=8.4`."""
+    """Where a project is declared: `3rdparty/dev#pytest`, of `dev`."""
 
     address: Address
     resolve: str
-    requirement: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ async def find_declarations(
         for requirement in target[PythonRequirementsField].value:
             project = normalised(requirement.project_name)
             place = (address.spec_path, address.target_name, project)
-            places[place].append(Declaration(address, resolve, str(requirement)))
+            places[place].append(Declaration(address, resolve))
     development: dict[str, Declaration] = {}
     others: dict[str, Declaration] = {}
     for (_, _, project), found in sorted(places.items()):

@@ -53,11 +53,10 @@ class DebianPackage:
 
 @dataclass(frozen=True)
 class System:
-    """`/etc/os-release`: `debian`, `12`, `bookworm`; empty texts where nothing says it."""
+    """`/etc/os-release`: `debian`, `12`; empty texts where nothing says it."""
 
     id: str
     version: str
-    codename: str
 
 
 def distributions(image: ImageView) -> list[Distribution]:
@@ -142,9 +141,7 @@ def system(image: ImageView) -> System:
     entry: Entry | None = image.resolve("etc/os-release")
     lines = entry.read().decode().splitlines() if entry else []
     fields = {key: value.strip("\"'") for key, _, value in (line.partition("=") for line in lines)}
-    return System(
-        fields.get("ID", ""), fields.get("VERSION_ID", ""), fields.get("VERSION_CODENAME", "")
-    )
+    return System(fields.get("ID", ""), fields.get("VERSION_ID", ""))
 
 
 def python_version(image: ImageView) -> str:

@@ -33,7 +33,6 @@ class Hunk:
 
     number: int
     start: int
-    new_start: int
     header: str
     old: list[bytes] = field(default_factory=list)
     new: list[bytes] = field(default_factory=list)
@@ -112,10 +111,10 @@ def _hunk(lines: list[bytes], position: int, number: int) -> tuple[Hunk, int]:
     match = _HUNK.match(header)
     if match is None:
         raise PatchError(f"hunk {number} has a malformed header {_text(header)!r}")
-    start, old_count, new_start, new_count = (
+    start, old_count, _, new_count = (
         1 if group is None else int(group) for group in match.groups()
     )
-    hunk = Hunk(number, start, new_start, _text(match.group()))
+    hunk = Hunk(number, start, _text(match.group()))
     position += 1
     last: list[list[bytes]] = []
     while position < len(lines):
