@@ -186,3 +186,15 @@ def test_the_image_is_a_dependency(repository: RuleRunner) -> None:
     target = repository.get_target(Address("deploy", target_name="attested"))
     found = repository.request(Addresses, [DependenciesRequest(target.get(Dependencies))])
     assert list(found) == [Address("deploy", target_name="oci")]
+
+
+def test_the_wheels_are_dependencies(repository: RuleRunner) -> None:
+    repository.write_files(
+        {
+            "wheels/BUILD": "layout(name='oci', sources=[])\nlayout(name='fast', sources=[])\n"
+            "image_attestations(name='attested', image=':oci', wheels=[':fast'])\n"
+        }
+    )
+    target = repository.get_target(Address("wheels", target_name="attested"))
+    found = repository.request(Addresses, [DependenciesRequest(target.get(Dependencies))])
+    assert sorted(found) == [Address("wheels", target_name=name) for name in ("fast", "oci")]

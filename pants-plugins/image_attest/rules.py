@@ -20,7 +20,7 @@ from pants.core.goals.package import (
 )
 from pants.core.util_rules import source_files
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
-from pants.engine.addresses import Address, Addresses, UnparsedAddressInputs
+from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import (
     AddPrefix,
     Digest,
@@ -36,11 +36,8 @@ from pants.engine.fs import (
 from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
-    FieldSet,
     FieldSetsPerTarget,
     FieldSetsPerTargetRequest,
-    InferDependenciesRequest,
-    InferredDependencies,
     InvalidFieldException,
     SourcesField,
     Targets,
@@ -62,6 +59,7 @@ from image_layout.rules import (
     IMAGE_VIEW,
     OciLayout,
     OciLayoutRequest,
+    addresses_in,
     lockfile_globs,
     lockfile_paths,
 )
@@ -124,14 +122,6 @@ class BuiltWheelsRequest:
     field: str
     values: tuple[str, ...]
 
-    @property
-    def addresses(self) -> UnparsedAddressInputs:
-        return UnparsedAddressInputs(
-            self.values,
-            owning_address=self.owner,
-            description_of_origin=f"the {self.field!r} field in target {self.owner}",
-        )
-
 
 @rule(desc="Hash the sources of an image", level=LogLevel.DEBUG)
 async def hash_sources(request: SourcesHashRequest) -> SourcesHash:
@@ -163,7 +153,11 @@ async def hash_sources(request: SourcesHashRequest) -> SourcesHash:
 
 @rule(desc="Build the wheels of an image", level=LogLevel.DEBUG)
 async def build_wheels(request: BuiltWheelsRequest) -> BuiltWheels:
-    targets = await Get(Targets, UnparsedAddressInputs, request.addresses)
+    targets = await Get(
+        Targets,
+        UnparsedAddressInputs,
+        addresses_in(request.owner, request.field, request.values),
+    )
     field_sets = await Get(FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, targets))
     packages = await MultiGet(
         Get(BuiltPackage, EnvironmentAwarePackageRequest(field_set))
@@ -244,29 +238,10 @@ async def attest_image(
     )
 
 
-@dataclass(frozen=True)
-class AttestedWheelsFieldSet(FieldSet):
-    required_fields = (AttestedWheelsField,)
-
-    wheels: AttestedWheelsField
-
-
-class InferAttestedWheels(InferDependenciesRequest[AttestedWheelsFieldSet]):
-    infer_from = AttestedWheelsFieldSet
-
-
-@rule(desc="The wheels that are described", level=LogLevel.DEBUG)
-async def infer_wheels(request: InferAttestedWheels) -> InferredDependencies:
-    wheels = request.field_set.wheels
-    wanted = BuiltWheelsRequest(request.field_set.address, wheels.alias, wheels.value or ())
-    return InferredDependencies(await Get(Addresses, UnparsedAddressInputs, wanted.addresses))
-
-
 def rules() -> Iterable[object]:
     return (
         *collect_rules(),
         *script_rules(),
         *source_files.rules(),
         UnionRule(PackageFieldSet, ImageAttestationsFieldSet),
-        UnionRule(InferDependenciesRequest, InferAttestedWheels),
     )

@@ -13,7 +13,7 @@ from pants.engine.target import (
 )
 from pants.util.strutil import help_text
 
-from image_layout.rules import ImageField
+from image_layout.rules import ImageField, MoreTargetsField
 
 
 class AttestedImageField(ImageField):
@@ -26,7 +26,7 @@ class AttestedResolvesField(StringSequenceField):
     help = help_text("The resolves whose lockfiles say what is in the image.")
 
 
-class AttestedWheelsField(StringSequenceField):
+class AttestedWheelsField(MoreTargetsField):
     alias = "wheels"
     default = ()
     help = help_text(

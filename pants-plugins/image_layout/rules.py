@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.core.goals.package import (
@@ -49,6 +50,22 @@ class ImageField(StringField):
     )
 
 
+class MoreTargetsField(StringSequenceField):
+    """Targets that are looked at beside the image; a plugin gives it a name of its own."""
+
+    alias = "more"
+    default = ()
+
+
+def addresses_in(owner: Address, field: str, values: Iterable[str]) -> UnparsedAddressInputs:
+    """The addresses that `field` of the target at `owner` names."""
+    return UnparsedAddressInputs(
+        values,
+        owning_address=owner,
+        description_of_origin=f"the {field!r} field in target {owner}",
+    )
+
+
 @dataclass(frozen=True)
 class OciLayoutRequest:
     """The layout of the target that `field` names in the target at `owner`."""
@@ -59,11 +76,7 @@ class OciLayoutRequest:
 
     @property
     def addresses(self) -> UnparsedAddressInputs:
-        return UnparsedAddressInputs(
-            (self.value,),
-            owning_address=self.owner,
-            description_of_origin=f"the {self.field!r} field in target {self.owner}",
-        )
+        return addresses_in(self.owner, self.field, (self.value,))
 
 
 @dataclass(frozen=True)
@@ -109,17 +122,25 @@ class ImageFieldSet(FieldSet):
     required_fields = (ImageField,)
 
     image: ImageField
+    more: MoreTargetsField
 
 
 class InferImage(InferDependenciesRequest[ImageFieldSet]):
     infer_from = ImageFieldSet
 
 
-@rule(desc="The image that a target names", level=LogLevel.DEBUG)
+@rule(desc="What a target looks at", level=LogLevel.DEBUG)
 async def infer_image(request: InferImage) -> InferredDependencies:
-    image = request.field_set.image
-    wanted = OciLayoutRequest(request.field_set.address, image.alias, image.value)
-    return InferredDependencies(await Get(Addresses, UnparsedAddressInputs, wanted.addresses))
+    address, image, more = (
+        request.field_set.address,
+        request.field_set.image,
+        request.field_set.more,
+    )
+    named = await MultiGet(
+        Get(Addresses, UnparsedAddressInputs, addresses_in(address, image.alias, (image.value,))),
+        Get(Addresses, UnparsedAddressInputs, addresses_in(address, more.alias, more.value or ())),
+    )
+    return InferredDependencies(chain.from_iterable(named))
 
 
 def lockfile_paths(
