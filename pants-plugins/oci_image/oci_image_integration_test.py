@@ -12,6 +12,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import push_layout
 import pytest
 from loopback_registry import registry as loopback_registry
 from pants.backend.python import target_types_rules
@@ -42,8 +43,12 @@ oci_image(name="oci", image=":image")
 """
 
 
-def base_layout(folder: Path) -> Path:
-    """A base of one layer, as an OCI layout."""
+def build_for(architectures: list[str]) -> str:
+    return BUILD.replace('image=":image"', f'image=":image", architectures={architectures!r}')
+
+
+def base_layout(folder: Path, *architectures: str) -> Path:
+    """A base of one layer for each processor, as an OCI layout."""
     blobs = folder / "blobs" / "sha256"
     blobs.mkdir(parents=True)
 
@@ -52,31 +57,40 @@ def base_layout(folder: Path) -> Path:
         (blobs / digest).write_bytes(content)
         return {"mediaType": kind, "digest": f"sha256:{digest}", "size": len(content)}
 
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w") as archive:
-        archive.addfile(tarfile.TarInfo("base"))
-    config = {
-        "architecture": "amd64",
-        "os": "linux",
-        "created": "2026-01-02T03:04:05Z",
-        "config": {"Env": ["PATH=/bin"]},
-        "rootfs": {
-            "type": "layers",
-            "diff_ids": [f"sha256:{hashlib.sha256(file.getvalue()).hexdigest()}"],
-        },
-    }
     kind = "application/vnd.oci.image"
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": f"{kind}.manifest.v1+json",
-        "config": blob(json.dumps(config).encode(), f"{kind}.config.v1+json"),
-        "layers": [blob(gzip.compress(file.getvalue(), mtime=0), f"{kind}.layer.v1.tar+gzip")],
-    }
-    described = {
-        **blob(json.dumps(manifest).encode(), f"{kind}.manifest.v1+json"),
-        "annotations": {"org.opencontainers.image.ref.name": "base"},
-    }
-    index = {"schemaVersion": 2, "manifests": [described]}
+    manifests = []
+    for architecture in architectures:
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w") as archive:
+            archive.addfile(tarfile.TarInfo(f"base-{architecture}"))
+        config = {
+            "architecture": architecture,
+            "os": "linux",
+            **({"variant": "v8"} if architecture == "arm64" else {}),
+            "created": "2026-01-02T03:04:05Z",
+            "config": {"Env": ["PATH=/bin"]},
+            "rootfs": {
+                "type": "layers",
+                "diff_ids": [f"sha256:{hashlib.sha256(file.getvalue()).hexdigest()}"],
+            },
+        }
+        layer = blob(gzip.compress(file.getvalue(), mtime=0), f"{kind}.layer.v1.tar+gzip")
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": f"{kind}.manifest.v1+json",
+            "config": blob(json.dumps(config).encode(), f"{kind}.config.v1+json"),
+            "layers": [layer],
+        }
+        platform = {name: config[name] for name in ("architecture", "os")}
+        described = blob(json.dumps(manifest).encode(), f"{kind}.manifest.v1+json")
+        manifests.append({**described, "platform": platform})
+    named = {"annotations": {"org.opencontainers.image.ref.name": "base"}}
+    if len(manifests) == 1:
+        top = {**manifests[0], **named}
+    else:
+        index = {"schemaVersion": 2, "mediaType": f"{kind}.index.v1+json", "manifests": manifests}
+        top = {**blob(json.dumps(index).encode(), f"{kind}.index.v1+json"), **named}
+    index = {"schemaVersion": 2, "manifests": [top]}
     (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
     (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}', encoding="utf-8")
     return folder
@@ -84,7 +98,12 @@ def base_layout(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return base_layout(tmp_path_factory.mktemp("base") / "layout")
+    return base_layout(tmp_path_factory.mktemp("base") / "layout", "amd64")
+
+
+@pytest.fixture(scope="module")
+def base_for_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return base_layout(tmp_path_factory.mktemp("base_for_two") / "layout", "amd64", "arm64")
 
 
 @pytest.fixture
@@ -110,8 +129,12 @@ def repository() -> RuleRunner:
     return runner
 
 
-def package(runner: RuleRunner, reference: str, *options: str) -> dict[str, bytes]:
+def package(
+    runner: RuleRunner, reference: str, *options: str, build: str | None = None
+) -> dict[str, bytes]:
     """The files of the image on a base of this name."""
+    if build is not None:
+        runner.write_files({"app/BUILD": build})
     machine.set_options(
         runner,
         [
@@ -170,6 +193,70 @@ def test_the_source_of_the_base_makes_no_difference(
     assert by_default == from_layout
 
 
+def inspected(reference: str, architecture: str) -> dict[str, Any]:
+    """What skopeo says of an image for a processor: it reads the index."""
+    words = ["skopeo", f"--override-arch={architecture}", "--override-os=linux", "inspect"]
+    done = subprocess.run(
+        [*words, "--tls-verify=false", reference], check=True, stdout=subprocess.PIPE
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_an_index_for_two_processors(
+    repository: RuleRunner, base: Path, base_for_two: Path, tmp_path: Path
+) -> None:
+    alone = package(repository, f"oci:{base_for_two}")
+    files = package(repository, f"oci:{base_for_two}", build=build_for(["amd64", "arm64"]))
+    repository.write_files({"app/BUILD": BUILD})
+    # Of one processor nothing else is said than without the field, which has no index.
+    assert image_id(package(repository, f"oci:{base}")) == image_id(alone)
+    (top,) = json.loads(files["app/oci/index.json"])["manifests"]
+    assert top["mediaType"] == "application/vnd.oci.image.index.v1+json"
+    index = json.loads(files[f"app/oci/blobs/{top['digest'].replace(':', '/')}"])
+    assert [each["platform"] for each in index["manifests"]] == [
+        {"architecture": "amd64", "os": "linux"},
+        {"architecture": "arm64", "os": "linux", "variant": "v8"},
+    ]
+    for path, content in files.items():
+        if path.startswith("app/oci/"):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_bytes(content)
+    (tmp_path / "oci.tar").write_bytes(files["app/oci.tar"])
+    images = [
+        {
+            architecture: inspected(f"{kind}:{tmp_path / path}", architecture)
+            for architecture in ("amd64", "arm64")
+        }
+        for kind, path in (("oci", "app/oci"), ("oci-archive", "oci.tar"))
+    ]
+    assert images[0] == images[1]
+    assert [each["Architecture"] for each in images[0].values()] == ["amd64", "arm64"]
+    lower, upper = zip(*(each["Layers"] for each in images[0].values()))
+    # Each is on its own base; the layer of files is for both.
+    assert lower[0] != lower[1]
+    assert upper[0] == upper[1]
+    with tarfile.open(tmp_path / "oci.tar") as archive:
+        loaded = json.load(archive.extractfile("manifest.json"))  # type: ignore[arg-type]
+    # An engine that knows no index gets the first.
+    (engine,) = loaded
+    assert engine["Config"].rpartition("/")[2] == image_id(alone).partition(":")[2]
+
+
+def test_both_are_pushed(repository: RuleRunner, base_for_two: Path, tmp_path: Path) -> None:
+    files = package(repository, f"oci:{base_for_two}", build=build_for(["amd64", "arm64"]))
+    for path, content in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+    with loopback_registry(tmp_path) as host:
+        reference = f"{host}/team/app:1"
+        assert push_layout.main([str(tmp_path / "app/oci"), reference]) == 0
+        (top,) = json.loads(files["app/oci/index.json"])["manifests"]
+        images = [inspected(f"docker://{reference}", each) for each in ("amd64", "arm64")]
+        assert [each["Architecture"] for each in images] == ["amd64", "arm64"]
+        assert {each["Digest"] for each in images} == {top["digest"]}
+
+
 @pytest.mark.parametrize(
     ("changes", "reference", "options", "message"),
     [
@@ -200,6 +287,15 @@ def test_the_source_of_the_base_makes_no_difference(
             f"no-such-image:{os.getpid()}",
             ("--image-assembly-base-source=engine",),
             "is not in the container engine of this machine. Pull it, or set",
+        ),
+        (
+            {"app/BUILD": build_for(["arm64", "arm64"])},
+            "oci:/nothing",
+            (),
+            (
+                "The 'architectures' field in target app:oci is ['arm64', 'arm64']: each may be "
+                "there once"
+            ),
         ),
         (
             {"app/BUILD": BUILD.replace('":image"', '":none"')},
