@@ -16,12 +16,10 @@ from docker.models.containers import Container
 from docker.models.images import Image
 from image.engine import FRAMEWORK, Engine, wait_until
 from image.serving import HARDENED, PUBLISH, open_client, published_url
-from integration.browser import browser
-from integration.swagger import assert_in_order, open_docs, try_it_out
+from integration.first_project import APPS, missing_apps, try_every_app
 
 pytestmark = pytest.mark.timeout(400)
 
-APPS = ("shop", "crm", "blog")
 DOCKERFILE = f"""\
 FROM {FRAMEWORK}
 COPY common /app/common
@@ -114,11 +112,7 @@ def gateway(
         ),
         open_client(published_url(services)) as client,
     ):
-
-        def missing() -> list[str]:
-            return [app for app in APPS if client.get(f"/{app}/items").status_code != 200]
-
-        wait_until(lambda: not missing(), "every app is up")
+        wait_until(lambda: not missing_apps(client), "every app is up")
         yield client
 
 
@@ -153,19 +147,4 @@ def test_each_app_has_a_process_of_its_own(
 def test_the_page_shows_every_app_and_runs_an_operation(
     gateway: httpx.Client, tmp_path: Path
 ) -> None:
-    url = str(gateway.base_url).rstrip("/")
-    with browser(tmp_path) as page:
-        expected = {
-            operation.format(app)
-            for app in APPS
-            for operation in ("GET /{}/items", "POST /{}/items", "GET /{}/items/{{id}}")
-        }
-        assert open_docs(page, url, len(expected)) == expected
-        for app in APPS:
-            name = f"from a browser, for {app} 🚀"
-            answer = try_it_out(page, "POST", f"/{app}/items", {"name": name})
-            assert (answer.status, answer.body["name"]) == (201, name)
-            # It is really there.
-            assert gateway.get(f"/{app}/items").json()["results"] == [answer.body]
-            assert gateway.get(f"/{app}/items/{answer.body['id']}").json() == answer.body
-        assert_in_order(page, url)
+    try_every_app(gateway, tmp_path)
