@@ -11,6 +11,14 @@ packages_for() {
     # The programs without the service.
     apt-get:mariadb) echo mariadb-server-core mariadb-client-core ;;
     apt-get:mariadb-headers) echo libmariadb-dev ;;
+    # For the other of the two processors that wheels and images are made for.
+    apt-get:cross-compiler)
+      if [[ $(uname -m) == x86_64 ]]; then
+        echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+      else
+        echo gcc-x86-64-linux-gnu libc6-dev-amd64-cross
+      fi
+      ;;
     apt-get:nginx) echo nginx-light ;;
     # The one without windows, where there is one: a quarter smaller.
     apt-get:chromium)

@@ -29,7 +29,7 @@ needs() {
     image) echo engine compiler python3.9 python3.12 ;;
     test)
       echo engine compiler python3.9 python3.12 mariadb mariadb-headers registry openssl nginx \
-        chromium load
+        chromium load cross-compiler
       ;;
     bench) echo compiler python3.9 python3.12 nginx load ;;
     debootstrap) echo debootstrap ;;
@@ -37,14 +37,25 @@ needs() {
   esac
 }
 
+# The processor that this machine's compiler makes nothing for.
+other_machine() {
+  if [[ $(uname -m) == x86_64 ]]; then echo aarch64; else echo x86_64; fi
+}
+
+# Is there a compiler, and its C library's headers?
+preprocesses() {
+  "$1" -E -include stdio.h -x c /dev/null >/dev/null 2>&1
+}
+
 # A cheap proof that a thing is there and works.
 is_here() {
   case $1 in
     engine) engine_is_here ;;
-    compiler) has strip && gcc -E -include stdio.h -x c /dev/null >/dev/null 2>&1 ;;
+    compiler) has strip && preprocesses gcc ;;
     debootstrap) [[ -x /usr/sbin/debootstrap ]] || has debootstrap ;;
     registry) has docker-registry && has skopeo ;;
     mariadb) (PATH=$PATH:/usr/sbin && has mariadbd && has mariadb-install-db) ;;
+    cross-compiler) preprocesses "$(other_machine)-linux-gnu-gcc" ;;
     # What signatures of images are verified with.
     openssl) has openssl ;;
     # For the driver that benchmarks/driver compares with and that is built here.

@@ -7,12 +7,14 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 import subprocess
 import zipfile
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex_environment import PythonExecutable
 from pants.testutil.rule_runner import RuleRunner
@@ -72,6 +74,25 @@ def test_it_works_and_leaves_arithmetic_alone(
 def test_the_same_bytes_again(repository: RuleRunner, wheel: tuple[str, bytes]) -> None:
     """Another target is another process: nothing of the first build is in a cache for it."""
     assert build(repository, "tiny-ext", "native/two") == wheel
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_for_each_processor(repository: RuleRunner, machine: str) -> None:
+    """One of the two is this machine's; the other takes the cross compiler."""
+    platform = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[machine]
+    name, content = build(repository, "tiny-ext", f"native/{machine}", platform=platform)
+    assert name == f"tiny_ext-1.0-cp312-cp312-linux_{machine}.whl"
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        (library,) = (each for each in archive.namelist() if each.endswith(".so"))
+        assert library.endswith(f".cpython-312-{machine}-linux-gnu.so")
+        # `e_machine` of the ELF header.
+        assert archive.read(library)[18] == {"x86_64": 62, "aarch64": 183}[machine]
+        record = json.loads(archive.read("tiny_ext-1.0.dist-info/native_wheel.json"))
+        tags = archive.read("tiny_ext-1.0.dist-info/WHEEL").decode()
+    assert f"Tag: cp312-cp312-linux_{machine}\n" in tags
+    cross = machine != os.uname().machine
+    assert record.get("machine") == (machine if cross else None)
+    assert record["compile_args"] == ["-Os", "-flto", "-ffast-math"]
 
 
 def test_patches_macros_variables_and_local_version(repository: RuleRunner, tmp_path: Path) -> None:

@@ -27,7 +27,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         run(
             [
                 *("skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false"),
-                *("--preserve-digests", f"oci:{folder / 'layout'}", f"docker://{name}:small"),
+                *(
+                    "--preserve-digests",
+                    "--all",
+                    f"oci:{folder / 'layout'}",
+                    f"docker://{name}:small",
+                ),
             ],
             folder,
         )

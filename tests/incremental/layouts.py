@@ -15,8 +15,15 @@ from typing import Any
 _IMAGE = "application/vnd.oci.image"
 
 
+#: What the base is for.
+ARCHITECTURES = ("amd64", "arm64")
+
+
 def small_base(folder: Path) -> str:
-    """Write a layout with a base of one file, the same bytes everywhere; the manifest's digest."""
+    """Write a layout with a base of one file for each processor; the digest of its index.
+
+    It is the same bytes everywhere.
+    """
     blobs = folder / "blobs" / "sha256"
     blobs.mkdir(parents=True)
 
@@ -28,37 +35,45 @@ def small_base(folder: Path) -> str:
     def document(content: object, kind: str) -> dict[str, Any]:
         return blob(json.dumps(content, sort_keys=True).encode(), kind)
 
-    plain = io.BytesIO()
-    with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        archive.addfile(tarfile.TarInfo("etc/base"))
-    config = document(
-        {
-            "architecture": "amd64",
-            "os": "linux",
-            "created": "2023-11-14T22:13:20Z",
-            "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},
-            "rootfs": {
-                "type": "layers",
-                "diff_ids": [f"sha256:{hashlib.sha256(plain.getvalue()).hexdigest()}"],
+    def image(architecture: str) -> dict[str, Any]:
+        plain = io.BytesIO()
+        with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+            archive.addfile(tarfile.TarInfo(f"etc/base-{architecture}"))
+        platform = {"architecture": architecture, "os": "linux"}
+        config = document(
+            {
+                **platform,
+                "created": "2023-11-14T22:13:20Z",
+                "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},
+                "rootfs": {
+                    "type": "layers",
+                    "diff_ids": [f"sha256:{hashlib.sha256(plain.getvalue()).hexdigest()}"],
+                },
             },
-        },
-        f"{_IMAGE}.config.v1+json",
-    )
-    # Stored, so that no version of zlib has a say in it.
-    layer = blob(gzip.compress(plain.getvalue(), 0, mtime=0), f"{_IMAGE}.layer.v1.tar+gzip")
-    manifest = document(
-        {
+            f"{_IMAGE}.config.v1+json",
+        )
+        # Stored, so that no version of zlib has a say in it.
+        layer = blob(gzip.compress(plain.getvalue(), 0, mtime=0), f"{_IMAGE}.layer.v1.tar+gzip")
+        manifest = {
             "schemaVersion": 2,
             "mediaType": f"{_IMAGE}.manifest.v1+json",
             "config": config,
             "layers": [layer],
+        }
+        return {**document(manifest, f"{_IMAGE}.manifest.v1+json"), "platform": platform}
+
+    both = document(
+        {
+            "schemaVersion": 2,
+            "mediaType": f"{_IMAGE}.index.v1+json",
+            "manifests": [image(each) for each in ARCHITECTURES],
         },
-        f"{_IMAGE}.manifest.v1+json",
+        f"{_IMAGE}.index.v1+json",
     )
-    index = {"schemaVersion": 2, "manifests": [manifest]}
+    index = {"schemaVersion": 2, "manifests": [both]}
     (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
     (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}', encoding="utf-8")
-    return str(manifest["digest"])
+    return str(both["digest"])
 
 
 @dataclass(frozen=True)
@@ -73,11 +88,35 @@ class Layout:
     def read(cls, root: Path) -> Layout:
         """What `pants package deploy:oci` wrote below `root`."""
         folder = root / "dist" / "deploy" / "oci"
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        (digest,) = {each["digest"] for each in index["manifests"]}
-        document = json.loads((folder / "blobs" / digest.replace(":", "/")).read_text())
+        (digest,) = {each["digest"] for each in _document(folder / "index.json")["manifests"]}
+        return cls._image(folder, digest)
+
+    @classmethod
+    def read_index(cls, root: Path) -> dict[str, Layout]:
+        """What `pants package deploy:multi` wrote below `root`, by processor."""
+        folder = root / "dist" / "deploy" / "multi"
+        (digest,) = {each["digest"] for each in _document(folder / "index.json")["manifests"]}
+        index = _document(folder / "blobs" / digest.replace(":", "/"))
+        return {
+            each["platform"]["architecture"]: cls._image(folder, each["digest"])
+            for each in index["manifests"]
+        }
+
+    @classmethod
+    def _image(cls, folder: Path, digest: str) -> Layout:
+        document = _document(folder / "blobs" / digest.replace(":", "/"))
         layers = {each["digest"]: each["size"] for each in document["layers"]}
         return cls(folder, digest, layers)
+
+    def files(self) -> dict[str, bytes]:
+        """The content of each file of all layers."""
+        found = {}
+        for digest in self.layers:
+            with tarfile.open(self.folder / "blobs" / digest.replace(":", "/")) as archive:
+                for member in archive:
+                    if member.isfile() and (file := archive.extractfile(member)) is not None:
+                        found[member.name] = file.read()
+        return found
 
     def members(self, digest: str) -> Iterator[tuple[str, str]]:
         """Each entry of a layer: its path, and everything else about it."""
@@ -89,6 +128,11 @@ class Layout:
                     member.name,
                     f"{member.mode:o} {member.uid}:{member.gid} {member.mtime:.0f} {content}",
                 )
+
+
+def _document(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
 
 
 def differences(one: Layout, other: Layout) -> str:

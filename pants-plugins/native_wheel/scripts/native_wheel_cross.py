@@ -73,9 +73,10 @@ def check_machine(spec: dict[str, Any], tree: Path) -> None:
         found = struct.unpack_from("<H", header, 18)[0] if header[:4] == b"\x7fELF" else None
         if found != _ELF_MACHINES[spec["machine"]]:
             names = {number: name for name, number in _ELF_MACHINES.items()}
+            other = "no library" if found is None else f"for ELF machine {found}"
             raise NativeWheelError(
                 spec,
                 f"'platform' is one of {spec['machine']}, but {path.relative_to(tree).as_posix()} "
-                f"is for {names.get(found or 0, f'ELF machine {found}')}. The package's build "
+                f"is {f'for {names[found]}' if found in names else other}. The package's build "
                 "script does not follow CC: correct it by 'patches', or build on such a machine.",
             )
