@@ -8,9 +8,8 @@ export MIRROR BASE_IMAGE
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p; s/^#   /  /p' Makefile
 
-image: ## build the image and run `about` from it
-	$(SETUP) image ./pants package deploy:image
-	$(SETUP) engine docker run --rm fastapp:latest-py3.12
+image: ## build the image and run `about` from it; without an engine, an archive of it
+	build-support/setup/image.sh
 
 test: ## run every test
 	$(SETUP) test ./pants test ::

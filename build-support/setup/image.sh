@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# The image, and `about` run from it. Where no container engine is to be had, the same image as an
+# archive, assembled without one: it can be loaded and run elsewhere.
+#
+# Without an engine the base comes from a registry that its name says, or from a file:
+#   BASE_IMAGE=registry.example/python:3.12-slim-bookworm
+#   BASE_IMAGE=docker-archive:/path/to/base.tar    of `docker save`
+#   BASE_IMAGE=oci:/path/to/layout
+
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$here/../.."
+# shellcheck source=/dev/null
+source "$here/common.sh"
+setup=$here/setup.sh
+
+if "$setup" engine; then
+  "$setup" image ./pants package deploy:image
+  exec "$setup" engine docker run --rm fastapp:latest-py3.12
+fi
+
+say "without a container engine (what it lacks is said above) the image becomes an archive"
+case ${BASE_IMAGE:-} in
+  stand-in) fail "BASE_IMAGE=stand-in is made in a container engine, and there is none. Give a" \
+    "registry's BASE_IMAGE=<host>/python:3.12-slim-bookworm, or oci:/path, or docker-archive:/path." ;;
+  oci:* | docker-archive:*) export PANTS_IMAGE_ASSEMBLY_BASE=$BASE_IMAGE ;;
+  *) export PANTS_DOCKER_BUILD_ARGS="+[\"BASE_IMAGE=${BASE_IMAGE:-python:3.12-slim-bookworm}\"]" ;;
+esac
+"$setup" code ./pants package deploy:oci
+say "the image is dist/deploy/oci.tar: 'docker load', 'podman load' and 'skopeo copy' take it"
