@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
 
-from packaging.markers import Marker
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from pants.backend.python.pip_requirement import PipRequirement
 
 from image_layer.target_platform import TargetPlatform
 from production_closure.errors import LockfileError
@@ -24,11 +26,17 @@ def holds_on(platform: TargetPlatform) -> Holds:
     """Whether a marker holds on `platform`."""
     environment = platform.marker_environment()
 
+    # Not by `packaging.markers`: with what Pants 2.17 is installed with, importing that warns of
+    # its own requirements, on each start.
+    @cache
+    def parsed(marker: str) -> Any:
+        return PipRequirement.parse(f"any; {marker}").as_pkg_resources_requirement().marker
+
     def holds(marker: str, extra: str) -> bool:
         # The extra as it is asked for is normalised; in the marker it is as the project wrote it.
         spellings = {text for text in _LITERAL.findall(marker) if normalised(text) == extra}
         return any(
-            Marker(marker).evaluate({**environment, "extra": spelling})
+            parsed(marker).evaluate({**environment, "extra": spelling})
             for spelling in sorted(spellings | {extra})
         )
 
