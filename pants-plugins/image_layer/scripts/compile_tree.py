@@ -32,7 +32,6 @@ class CompileError(Exception):
 
 def parts(code: CodeType) -> Iterator[object]:
     """All that is written of a code object, at any depth."""
-    yield code
     yield from (code.co_code, code.co_consts, code.co_names, code.co_filename, code.co_name)
     for names in (code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars):
         yield from names
@@ -45,11 +44,10 @@ def parts(code: CodeType) -> Iterator[object]:
 def constants(values: Iterable[object]) -> Iterator[object]:
     """Constants, what is in them, and what is written of code objects among them."""
     for value in values:
+        yield value
         if isinstance(value, CodeType):
             yield from parts(value)
-            continue
-        yield value
-        if isinstance(value, (tuple, frozenset)):
+        elif isinstance(value, (tuple, frozenset)):
             yield from constants(value)
 
 
@@ -62,12 +60,16 @@ def bytecode(source: bytes, path: str) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         code: Any = SourceFileLoader("", path).source_to_code(source, path)
-    # Plainly written, it tells of what else the process knows: equal constants are one object or
-    # two by what was interned before. Format 2 has no objects that come again; read from it, there
-    # is one of each name, and each constant stands alone.
+    # Plainly written, it tells of what else the process knows. Equal constants are one object or
+    # two by what was interned before: format 2 has no objects that come again, and in what is read
+    # from it there is one of each name, and each constant stands alone.
     code = marshal.loads(marshal.dumps(code, 2))
-    # An object is marked as one that may come again unless nothing else refers to it. What else
-    # does so differs from process to process; held here, every object has another reference.
+    # Strings of one character are there once for the process, interned or not, as it is written:
+    # here they always are.
+    for character in map(chr, range(256)):
+        sys.intern(character)
+    # An object is marked as one that may come again unless nothing else refers to it: held here,
+    # each has another reference, whoever else has one.
     held = list(parts(code))
     written = marshal.dumps(code)
     del held
