@@ -19,7 +19,6 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from importlib.machinery import SourceFileLoader
-from types import CodeType
 from typing import Any
 
 # PEP 552: based on a hash, and not to be checked.
@@ -30,27 +29,6 @@ class CompileError(Exception):
     """What went wrong, where, with which value, and the mend."""
 
 
-def parts(code: CodeType) -> Iterator[object]:
-    """All that is written of a code object, at any depth."""
-    yield from (code.co_code, code.co_consts, code.co_names, code.co_filename, code.co_name)
-    for names in (code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars):
-        yield from names
-    # Not all versions of Python have all of these.
-    for name in ("co_qualname", "co_linetable", "co_exceptiontable"):
-        yield getattr(code, name, None)
-    yield from constants(code.co_consts)
-
-
-def constants(values: Iterable[object]) -> Iterator[object]:
-    """Constants, what is in them, and what is written of code objects among them."""
-    for value in values:
-        yield value
-        if isinstance(value, CodeType):
-            yield from parts(value)
-        elif isinstance(value, (tuple, frozenset)):
-            yield from constants(value)
-
-
 def bytecode(source: bytes, path: str) -> bytes:
     """The content of the `.pyc` of a source that the image has at `path`.
 
@@ -59,7 +37,7 @@ def bytecode(source: bytes, path: str) -> bytes:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        code: Any = SourceFileLoader("", path).source_to_code(source, path)
+        code = SourceFileLoader("", path).source_to_code(source, path)
     # Plainly written, it tells of what else the process knows. Equal constants are one object or
     # two by what was interned before: format 2 has no objects that come again, and in what is read
     # from it there is one of each name, and each constant stands alone.
@@ -68,11 +46,7 @@ def bytecode(source: bytes, path: str) -> bytes:
     # here they always are.
     for character in map(chr, range(256)):
         sys.intern(character)
-    # An object is marked as one that may come again unless nothing else refers to it: held here,
-    # each has another reference, whoever else has one.
-    held = list(parts(code))
     written = marshal.dumps(code)
-    del held
     header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
     return header + written
 
