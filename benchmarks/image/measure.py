@@ -13,14 +13,13 @@ from image.profile import phases
 from image.recipes import PantsRecipe, Recipe
 from image.registry import Stored
 from image.requirement import RELEASES, Release, fetch
-from image.setup import ARCHIVE, IMAGE, Setup
+from image.setup import ARCHIVE, BYTECODE, IMAGE, Setup
 from image.start import READ_ONLY, Server
 from image.starts import Starts, measure_starts
 from measuring.rounds import Measurements, Turn, interleaved
 
-READ_ONLY_IMAGE = f"{IMAGE}, read-only"
 # Of whose starts more is looked at.
-PROFILED = (IMAGE,)
+PROFILED = (IMAGE, BYTECODE)
 
 
 @dataclass(frozen=True)
@@ -82,10 +81,12 @@ def measure(setup: Setup, plan: Plan, progress: Callable[[str], None]) -> Result
 
     cold = Measurements()
     digests: dict[str, list[str]] = {name: [] for name in setup.recipes}
+    # From nothing, bytecode is a choice of the same recipe and not another.
+    counted = [name for name in setup.recipes if plan.cold_rounds and name != BYTECODE]
     for name, recipe in setup.recipes.items():
         progress(f"first build: {name}")
-        taken = first_build(setup, recipe, digests[name], cached=not plan.cold_rounds)
-        if plan.cold_rounds:
+        taken = first_build(setup, recipe, digests[name], cached=name not in counted)
+        if name in counted:
             cold.add(name, taken)
     sizes = measure_sizes(setup, progress)
     profiles: dict[str, list[dict[str, float]]] = {name: [] for name in setup.recipes}
@@ -118,9 +119,9 @@ def measure(setup: Setup, plan: Plan, progress: Callable[[str], None]) -> Result
             progress=note("requirement"),
         )
     # The first builds were the first round.
-    if plan.cold_rounds > 1:
+    if counted and plan.cold_rounds > 1:
         more = interleaved(
-            {name: partial(cold_turn, setup, name, digests[name]) for name in setup.recipes},
+            {name: partial(cold_turn, setup, name, digests[name]) for name in counted},
             plan.cold_rounds - 1,
             warmups=0,
             progress=note("from nothing"),
@@ -136,8 +137,8 @@ def servers_of(recipes: Mapping[str, Recipe]) -> dict[str, Server]:
     for name, recipe in recipes.items():
         if image := recipe.image():
             servers[name] = Server(image, recipe.serve)
-            if name == IMAGE:
-                servers[READ_ONLY_IMAGE] = Server(image, recipe.serve, READ_ONLY)
+            if name in PROFILED:
+                servers[f"{name}, read-only"] = Server(image, recipe.serve, READ_ONLY)
     return servers
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from image.measure import Results
 from image.profile import AFTER, BETWEEN
-from image.setup import ARCHIVE, IMAGE
+from image.setup import ARCHIVE, BYTECODE, IMAGE
 from image.start import TOTAL
 from image.starts import Starts, imports_table, phases_table
 from measuring.estimates import Estimate, median
@@ -161,7 +161,7 @@ def write(directory: Path, results: Results, record: Mapping[str, str]) -> None:
         *(
             f"**Where the time of a one-line change goes: {name}**\n\n"
             f"{profile_table(results, name)}"
-            for name in (ARCHIVE, IMAGE)
+            for name in (ARCHIVE, IMAGE, BYTECODE)
             if results.profiles.get(name)
         ),
         *start_parts(results.starts),

@@ -19,11 +19,18 @@ from image.settings import package_settings
 from image.start import SERVE
 
 ARCHIVE, IMAGE, PLAIN, OLD, UV = "deploy:oci", "deploy:image", "plain docker_image", "old", "uv"
-RECIPES = (ARCHIVE, IMAGE, PLAIN, OLD, UV)
+BYTECODE = f"{IMAGE}, bytecode"
+RECIPES = (ARCHIVE, IMAGE, BYTECODE, PLAIN, OLD, UV)
 _OFFICIAL = "python:3.12-slim-bookworm"
 _PLAIN_TARGET = "benchmarks/image/plain"
 # Those that build in a clone with the layers of deploy/.
-_OURS = (ARCHIVE, IMAGE)
+_OURS = (ARCHIVE, IMAGE, BYTECODE)
+# The one line by which a team chooses bytecode, above the first line of deploy/BUILD.
+_FIRST = "SITE_PACKAGES = "
+_CHOICE = (
+    "__defaults__("
+    '{(requirements_layer, sources_layer, wheels_layer): dict(bytecode="unchecked-hash")})\n'
+)
 
 
 @dataclass
@@ -110,9 +117,11 @@ def prepared(
 
         def ours(name: str, tree: Clone, mark: str) -> Recipe:
             renamed = rename(tree, mark, there.address)
-            if name == IMAGE:
-                return PantsRecipe(name, tree, name, engine, renamed)
-            return PantsRecipe(name, tree, name)
+            if name == ARCHIVE:
+                return PantsRecipe(name, tree, name)
+            if name == BYTECODE:
+                tree.replace("deploy/BUILD", _FIRST, f"{_CHOICE}\n{_FIRST}")
+            return PantsRecipe(name, tree, IMAGE, engine, renamed)
 
         def plain(tree: Clone, mark: str) -> Recipe:
             tree.options.append("--no-image-assembly-assemble")
