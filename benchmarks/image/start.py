@@ -88,6 +88,8 @@ def first_byte(address: str) -> float:
     Raises:
         StartError: none came.
     """
+    if not address:
+        raise StartError("the container has ended, or has no address of its own")
     deadline = time.monotonic() + _SECONDS
     request = f"GET {_PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     while time.monotonic() < deadline:
