@@ -11,6 +11,9 @@ packages_for() {
     # The programs without the service.
     apt-get:mariadb) echo mariadb-server-core mariadb-client-core ;;
     apt-get:mariadb-headers) echo libmariadb-dev ;;
+    # Another clock for a build, and what tells two files apart.
+    apt-get:faketime) echo faketime ;;
+    apt-get:diffoscope) echo diffoscope-minimal ;;
     # For the other of the two processors that wheels and images are made for.
     apt-get:cross-compiler)
       if [[ $(uname -m) == x86_64 ]]; then

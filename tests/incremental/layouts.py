@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -135,6 +136,23 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
+def diffoscope(one: Path, other: Path) -> str:
+    """What differs between two files, at any depth in them."""
+    words = ["diffoscope", "--no-progress", "--exclude-directory-metadata=yes"]
+    limits = ["--max-text-report-size=20000", "--max-page-diff-block-lines=50"]
+    try:
+        done = subprocess.run(
+            [*words, *limits, "--text=-", one, other],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    except FileNotFoundError:
+        return "  (diffoscope is not installed: `make test` installs it, and it says more)"
+    return done.stdout
+
+
 def differences(one: Layout, other: Layout) -> str:
     """What differs, by layer and entry: empty where nothing does."""
     lines = []
@@ -151,6 +169,14 @@ def differences(one: Layout, other: Layout) -> str:
         ]
         same = "the entries are the same: their order or the compression differs"
         lines += [f"layer {left} and {right}", *(entries or [f"  {same}"])]
+        lines.append(
+            diffoscope(
+                *(
+                    each.folder / "blobs" / name.replace(":", "/")
+                    for each, name in ((one, left), (other, right))
+                )
+            )
+        )
     if not lines and one.manifest != other.manifest:
         lines.append("the layers are the same, the configuration differs")
     return "\n".join(lines)

@@ -11,6 +11,7 @@ import pytest
 from image.clone import Clone, clone
 from image.commands import run
 from incremental.conftest import TARGET, on_base
+from incremental.elsewhere import TELL, assert_elsewhere, elsewhere
 from incremental.layouts import Layout, differences
 
 # Long before any of our files, and after what zip files can carry.
@@ -41,15 +42,6 @@ def rewrite(root: Path) -> None:
         os.utime(path, (_OTHER_DAY, _OTHER_DAY))
 
 
-def elsewhere(tree: Clone, script: Path) -> list[str]:
-    """What starts Pants with another umask, and on a machine of another name where root may."""
-    script.write_text('umask 077\nexec "$@"\n', encoding="utf-8")
-    if os.geteuid() == 0:
-        script.write_text('umask 077\nhostname elsewhere\nexec "$@"\n', encoding="utf-8")
-        return ["unshare", "--uts", "sh", str(script)]
-    return ["sh", str(script)]
-
-
 @pytest.fixture
 def other(tmp_path: Path, base: str) -> Iterator[Clone]:
     """A clone in another place with other settings, for another home."""
@@ -74,7 +66,9 @@ def test_another_place_time_and_user_make_the_same_image(
     built: Layout, other: Clone, tmp_path: Path
 ) -> None:
     words = ["./pants", "--no-dynamic-ui", "--no-local-cache", "package", TARGET]
-    run([*elsewhere(other, tmp_path / "start.sh"), *words], other.root, other.variables)
+    started = elsewhere(tmp_path)
+    assert_elsewhere(run([*started, "sh", "-c", TELL], other.root, other.variables).output)
+    run([*started, *words], other.root, other.variables)
     assert differences(built, Layout.read(other.root)) == ""
     assert built.manifest == Layout.read(other.root).manifest
 
