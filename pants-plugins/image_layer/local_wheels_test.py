@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+from pants.engine.addresses import Address
+from pants.engine.fs import EMPTY_DIGEST
+from pants.engine.target import InvalidFieldException, Target
+
+from image_layer.local_wheels import BuiltWheel, choose, for_another_platform
+from image_layer.target_platform import TargetPlatform
+from image_layer.target_types import FilesystemLayerTarget
+from image_layer.wheels import Wheel
+from native_wheel.target_types import NativeWheelTarget
+
+LAYER = Address("deploy", target_name="driver")
+ARM = TargetPlatform("linux/arm64", (3, 12), (2, 36))
+INTEL = TargetPlatform("linux/amd64", (3, 12), (2, 36))
+
+
+def built(filename: str, name: str = "wheel") -> BuiltWheel:
+    return BuiltWheel(Wheel(EMPTY_DIGEST, filename), Address("native", target_name=name))
+
+
+def native(name: str, **fields: str) -> Target:
+    values = {"project": "tiny", "version": "1.0", "sha256": "0" * 64, **fields}
+    return NativeWheelTarget(values, Address("native", target_name=name))
+
+
+X86 = built("tiny_ext-1.0-cp312-cp312-manylinux_2_17_x86_64.whl", "wheel")
+AARCH64 = built("tiny_ext-1.0-cp312-cp312-manylinux_2_17_aarch64.whl", "wheel-arm64")
+PURE = built("pure-2.0-py3-none-any.whl", "pure")
+
+
+def test_each_image_has_the_wheel_for_its_platform() -> None:
+    assert choose(LAYER, [X86, AARCH64, PURE], [], INTEL) == [X86, PURE]
+    assert choose(LAYER, [X86, AARCH64, PURE], [], ARM) == [AARCH64, PURE]
+
+
+def test_what_is_said_to_be_for_another_platform_is_not_built() -> None:
+    arm = native("wheel-arm64", platform="linux/arm64")
+    assert for_another_platform(arm, "linux/amd64")
+    assert not for_another_platform(arm, "linux/arm64")
+    # Without the field it is for the machine that builds, and its tag says which that was.
+    assert not for_another_platform(native("wheel"), "linux/arm64")
+    assert not for_another_platform(FilesystemLayerTarget({}, LAYER), "linux/arm64")
+
+
+def refusal(wheels: list[BuiltWheel], platform: TargetPlatform, *skipped: Target) -> str:
+    with pytest.raises(InvalidFieldException) as error:
+        choose(LAYER, wheels, skipped, platform)
+    message = str(error.value)
+    assert message.startswith("The 'dependencies' field in target deploy:driver has ")
+    return message
+
+
+def test_two_wheels_of_one_project() -> None:
+    other = built("Tiny.Ext-2.0-cp312-cp312-linux_x86_64.whl", "other")
+    message = refusal([X86, other], INTEL)
+    assert (
+        "two targets that make tiny-ext for linux/amd64: native:wheel and native:other" in message
+    )
+    assert "Leave one of them out." in message
+
+
+def test_a_wheel_for_another_platform() -> None:
+    message = refusal([X86], ARM)
+    assert f"native:wheel, which made {X86.wheel.filename}; that is not for {ARM}." in message
+    assert "add a target that makes the wheel for this platform" in message
+
+
+def test_a_wheel_for_a_later_libc() -> None:
+    late = built("tiny-1.0-cp312-cp312-manylinux_2_39_x86_64.whl")
+    assert "glibc 2.36" in refusal([late], INTEL)
+
+
+def test_no_wheel() -> None:
+    assert refusal([], INTEL).endswith(
+        "has no wheel for linux/amd64. Add a `native_wheel` or "
+        "`python_distribution` that makes one."
+    )
+    arm = native("wheel-arm64", platform="linux/arm64")
+    assert "no wheel for linux/amd64, only for other platforms: native:wheel-arm64." in refusal(
+        [], INTEL, arm
+    )
