@@ -21,7 +21,7 @@ from image.measure import Plan, measure
 from image.setup import ARCHIVE, RECIPES, prepared
 from measuring.environment import environment
 
-FULL = Plan(rounds=15, requirement_rounds=5, cold_rounds=2)
+FULL = Plan(rounds=7, requirement_rounds=3, cold_rounds=2)
 QUICK = Plan(rounds=1, requirement_rounds=1, cold_rounds=0, warmups=0)
 
 

@@ -111,6 +111,8 @@ def prepared(
     engine = None if set(names) <= {ARCHIVE} else find_engine()
     python = Path(run([root / "build-support/setup/python.sh", "3.12"], root).output.strip())
     base = base_image(root)
+    # As it is now: who works on in `root` meanwhile does not change what is compared.
+    source = clone(root, folder / "source").root
     with ExitStack() as stack:
         there = stack.enter_context(registry(folder / "registry"))
         settings = package_settings(root, python, folder / "settings")
@@ -133,14 +135,14 @@ def prepared(
             return PantsRecipe(PLAIN, tree, _PLAIN_TARGET, engine, (tag,), uncached, serve)
 
         def make(name: str, mark: str, variables: dict[str, str | None]) -> Recipe:
-            tree = partial(clone, root, folder / f"clone-{mark}", variables)
+            tree = partial(clone, source, folder / f"clone-{mark}", variables)
             if name in _OURS:
                 return ours(name, tree(), mark)
             if name == PLAIN:
                 return plain(tree(), mark)
             assert engine is not None
             kind = OldRecipe if name == OLD else UvRecipe
-            return kind(name, engine, root, folder / f"{name}-{mark}", settings, base, token)
+            return kind(name, engine, source, folder / f"{name}-{mark}", settings, base, token)
 
         numbers = iter(range(1_000))
 
