@@ -12,7 +12,7 @@ from pants.backend.python.subsystems.setuptools import PythonDistributionFieldSe
 from pants.backend.python.target_types import InterpreterConstraintsField
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.core.goals.package import BuiltPackage, PackageFieldSet
-from pants.engine.addresses import Address
+from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import (
     CreateDigest,
     Digest,
@@ -33,11 +33,12 @@ from image_layer.target_types import (
     LayerPathField,
     LayerPlatformField,
     WheelsLayerDependenciesField,
+    WheelsLayerOtherPlatformsField,
 )
 from image_layer.tree_layer import TreeLayerFieldSet
 from image_layer.wheels import InstalledWheel, InstalledWheelRequest, Wheel
 from image_layout.platform_layer import PlatformLayerRequest
-from native_wheel.target_types import NativeWheelPlatformField
+from native_wheel.target_types import NativeWheelPlatformField, NativeWheelProjectField
 from production_closure.graph import ProductionClosure, ProductionClosureRequest
 
 
@@ -46,6 +47,7 @@ class WheelsLayerFieldSet(TreeLayerFieldSet):
     required_fields = (WheelsLayerDependenciesField, LayerPathField)
 
     dependencies: WheelsLayerDependenciesField
+    others: WheelsLayerOtherPlatformsField
     platform: LayerPlatformField
     glibc: LayerGlibcField
     interpreter_constraints: InterpreterConstraintsField
@@ -85,8 +87,32 @@ def for_another_platform(target: Target, platform: str) -> bool:
     return target[NativeWheelPlatformField].value not in (None, platform)
 
 
+def candidates(
+    dependencies: Iterable[Target], others: Iterable[Target], platform: str
+) -> list[Target]:
+    """Those that may make a wheel for `platform`, without what the `others` take the place of."""
+    fitting = [
+        each
+        for each in others
+        if each.has_field(NativeWheelPlatformField)
+        and each[NativeWheelPlatformField].value == platform
+    ]
+    replaced = {canonicalize_name(each[NativeWheelProjectField].value) for each in fitting}
+    kept = [
+        each
+        for each in dependencies
+        if PythonDistributionFieldSet.is_applicable(each)
+        and not for_another_platform(each, platform)
+        and not (
+            each.has_field(NativeWheelProjectField)
+            and canonicalize_name(each[NativeWheelProjectField].value) in replaced
+        )
+    ]
+    return [*kept, *fitting]
+
+
 def choose(
-    layer: Address, built: Sequence[BuiltWheel], skipped: Iterable[Target], platform: TargetPlatform
+    layer: Address, built: Sequence[BuiltWheel], platform: TargetPlatform
 ) -> list[BuiltWheel]:
     """The wheels to install: one of each project.
 
@@ -108,15 +134,14 @@ def choose(
         if each.project not in chosen:
             raise InvalidFieldException(
                 f"The {alias!r} field in target {layer} has {each.target}, which made "
-                f"{each.wheel.filename}; that is not for {platform}. Set the 'platform' field of "
-                "one of them, or add a target that makes the wheel for this platform."
+                f"{each.wheel.filename}; that is not for {platform}. Set the layer's "
+                f"'platform', or add a `native_wheel` with that platform to its "
+                f"{WheelsLayerOtherPlatformsField.alias!r}."
             )
     if not chosen:
-        others = ", ".join(str(target.address) for target in skipped)
         raise InvalidFieldException(
-            f"The {alias!r} field in target {layer} has no wheel for {platform.name}"
-            + (f", only for other platforms: {others}" if others else "")
-            + ". Add a `native_wheel` or `python_distribution` that makes one."
+            f"The {alias!r} field in target {layer} has no wheel for {platform.name}. Add a "
+            "`native_wheel` or `python_distribution` that makes one."
         )
     return list(chosen.values())
 
@@ -134,13 +159,18 @@ async def build_wheels_layer(
         field_set.interpreter_constraints,
         python_setup,
     )
-    targets = [
-        target
-        for target in await Get(Targets, DependenciesRequest(field_set.dependencies))
-        if PythonDistributionFieldSet.is_applicable(target)
-    ]
-    skipped = [each for each in targets if for_another_platform(each, request.platform)]
-    wanted = [each for each in targets if each not in skipped]
+    others: Targets = Targets(())
+    if request.platform != field_set.platform.value:
+        others = await Get(
+            Targets, UnparsedAddressInputs, field_set.others.to_unparsed_address_inputs()
+        )
+        # The layer's own closure does not go through them.
+        await MultiGet(
+            Get(ProductionClosure, ProductionClosureRequest(each.address)) for each in others
+        )
+    wanted = candidates(
+        await Get(Targets, DependenciesRequest(field_set.dependencies)), others, request.platform
+    )
     packages = await MultiGet(
         Get(BuiltPackage, PackageFieldSet, PythonDistributionFieldSet.create(target))
         for target in wanted
@@ -161,7 +191,7 @@ async def build_wheels_layer(
         for entry in entries
         if isinstance(entry, FileEntry) and entry.path.endswith(".whl")
     ]
-    chosen = choose(field_set.address, built, skipped, platform)
+    chosen = choose(field_set.address, built, platform)
     installed = await MultiGet(
         Get(
             InstalledWheel,

@@ -16,6 +16,7 @@ from pants.engine.target import (
     Dependencies,
     DictStringToStringField,
     InvalidFieldException,
+    SpecialCasedDependencies,
     StringField,
     StringSequenceField,
     Target,
@@ -164,8 +165,20 @@ class WheelsLayerDependenciesField(LayerDependenciesField):
     required = True
     help = help_text(
         """
-        The `native_wheel` or `python_distribution` targets to install. Of several wheels of one
-        project, for several platforms, each image has the one for its own.
+        The `native_wheel` or `python_distribution` targets to install. Those for other platforms
+        than `platform` are in `other_platforms`.
+        """
+    )
+
+
+class WheelsLayerOtherPlatformsField(SpecialCasedDependencies):
+    alias = "other_platforms"
+    help = help_text(
+        """
+        `native_wheel` targets with a `platform`, for images of an `oci_image` with
+        `architectures`: each takes the place of the wheel of the same project in `dependencies`.
+        They are built for such an image and at no other time, so that nobody else needs a
+        compiler for them.
         """
     )
 
@@ -224,6 +237,7 @@ class WheelsLayerTarget(Target):
         *_LAYER_FIELDS,
         InterpreterConstraintsField,
         WheelsLayerDependenciesField,
+        WheelsLayerOtherPlatformsField,
         LayerPlatformField,
         LayerGlibcField,
         LayerPathField,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import pytest
 from image.clone import Clone
+from image.commands import CommandError
 from incremental.conftest import TARGET
 from incremental.layouts import ARCHITECTURES, Layout
 
@@ -34,6 +35,14 @@ def test_both_are_there_and_one_is_the_image_alone(
 ) -> None:
     assert tuple(images) == ARCHITECTURES
     assert images["amd64"].manifest == Layout.read(tree.root).manifest
+
+
+def test_only_this_image_takes_a_cross_compiler(tree: Clone) -> None:
+    without = "--native-wheels-cross-compilers={}"
+    tree.pants(without, "package", TARGET)
+    with pytest.raises(CommandError) as error:
+        tree.pants(without, "package", "deploy:multi")
+    assert "[native-wheels].cross_compilers names no C compiler for linux/arm64" in str(error.value)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
