@@ -44,16 +44,16 @@ def project(
             framework,
             *("python", program, *arguments),
             user=f"{user}:{user}",
-            volumes={str(folder): {"bind": "/work", "mode": "rw"}},
+            volumes={str(folder): {"bind": "/project", "mode": "rw"}},
             working_dir=place,
             **HARDENED,
         )
         assert done.code == 0, done.errors
         return done.output
 
-    assert "mysite" in manage("/app/manage.py", "/work", "startproject", "mysite")
+    assert "mysite" in manage("/app/manage.py", "/project", "startproject", "mysite")
     for app in APPS:
-        assert f"/{app}" in manage("manage.py", "/work/mysite", "startapp", app)
+        assert f"/{app}" in manage("manage.py", "/project/mysite", "startapp", app)
     return folder / "mysite", user
 
 
