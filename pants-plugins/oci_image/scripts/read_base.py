@@ -181,7 +181,10 @@ def choose(manifests: list[dict[str, Any]], architecture: str) -> dict[str, Any]
         if platform.get("architecture") == architecture and platform.get("os") == "linux":
             return each
     there = sorted({each.get("platform", {}).get("architecture", "unknown") for each in images})
-    raise BaseError(f"the base is not there for linux/{architecture}, only for: {', '.join(there)}")
+    raise BaseError(
+        f"the base is not there for linux/{architecture}, only for: {', '.join(there)}. Take a "
+        f"base that has it, or leave {architecture} out of the 'architectures' field."
+    )
 
 
 def save(base: Mapping[str, Any]) -> None:
