@@ -48,7 +48,7 @@ launcher_find_python() {
     launcher_say "$variable does not name a usable CPython $version
   where: the environment variable $variable
   value: ${!variable} (${launcher_rejected#"${!variable} "})
-  mend:  name a CPython $version that has ssl, venv and ensurepip, or unset $variable"
+  fix:   name a CPython $version that has ssl, venv and ensurepip, or unset $variable"
     return 1
   fi
   while IFS= read -r candidate; do
@@ -65,7 +65,7 @@ launcher_find_python() {
   launcher_say "no usable CPython $version on this machine
   where: $variable (not set), PATH, pyenv and uv were searched
   value: ${launcher_rejected:-no candidate}
-  mend:  install it with one of
+  fix:   install it with one of
            apt-get install python$version python$version-venv   (where the release has it)
            pyenv install $version
            uv python install $version
@@ -94,7 +94,7 @@ launcher_find_state() {
       launcher_say "the build cache cannot be written to
   where: the environment variable QINGKONG_BUILD_CACHE
   value: $wanted
-  mend:  name a directory that you may write, or unset it"
+  fix:   name a directory that you may write, or unset it"
       return 1
     fi
   fi
@@ -105,31 +105,80 @@ launcher_find_state() {
   fi
 }
 
-# launcher_read_inputs WORD...: sets launcher_inputs to all that the settings are made from, word
-# for word. Contents and not
-# times are compared: a checkout or a restored cache may bring back older files.
+# launcher_read_inputs WORD...: sets launcher_inputs to what the settings are made from, word for
+# word, but for the files that bootstrap knows of (`watch` in the settings). Contents and not times
+# are compared: a checkout or a restored cache may bring back older files.
 launcher_read_inputs() {
   local name file text
   launcher_inputs="$launcher_root"$'\n'"$launcher_state"$'\n'
   for name in "$@"; do
     [[ $name != --pants-config-files=* ]] || launcher_inputs+=$name$'\n'
   done
-  for name in HOME XDG_CACHE_HOME PANTS_PYTHON39 PANTS_PYTHON312 \
-    SSL_CERT_FILE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE \
+  for name in HOME XDG_CACHE_HOME XDG_CONFIG_HOME XDG_CONFIG_DIRS QINGKONG_BUILD_CACHE \
+    PANTS_PYTHON39 PANTS_PYTHON312 NETRC \
+    SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE \
     http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY \
-    PANTS_CONFIG_FILES PANTS_PYTHON_REPOS_PATH_MAPPINGS \
-    PANTS_PEX_CLI_URL_TEMPLATE \
+    PANTS_CONFIG_FILES PANTS_PYTHON_REPOS_PATH_MAPPINGS PANTS_PEX_CLI_URL_TEMPLATE \
+    PANTS_LOCAL_STORE_DIR PANTS_NAMED_CACHES_DIR \
     PANTS_HADOLINT_URL_TEMPLATE PANTS_SHELLCHECK_URL_TEMPLATE PANTS_SHFMT_URL_TEMPLATE "${!PIP_@}"; do
     launcher_inputs+="$name=${!name-}"$'\n'
   done
-  for file in "$launcher_root"/build-support/bootstrap/*.{sh,py,txt} "$launcher_root"/pants*.toml \
-    "${PIP_CONFIG_FILE-}" /etc/pip.conf /etc/xdg/pip/pip.conf "${HOME-}/.pip/pip.conf" \
-    "${XDG_CONFIG_HOME:-${HOME-}/.config}/pip/pip.conf" \
-    "/Library/Application Support/pip/pip.conf" \
-    "${HOME-}/Library/Application Support/pip/pip.conf"; do
-    if [[ -f $file && -r $file ]]; then
-      IFS= read -r -d '' text <"$file" || :
-      launcher_inputs+="$file"$'\n'"$text"
+  for file in "$launcher_root"/build-support/bootstrap/*.{sh,py,txt} "$launcher_root"/pants*.toml; do
+    text=
+    [[ ! -r $file ]] || IFS= read -r -d '' text <"$file" || :
+    launcher_inputs+="$file"$'\n'"$text"
+  done
+}
+
+# launcher_read_settings FILE: takes over the settings of the last set-up, if they were made from
+# launcher_inputs and no file that they depend on has changed. The file is data: nothing of it is
+# run, and only names that are expected here are set.
+launcher_read_settings() {
+  local text name file content place=0 complete=
+  launcher_exports=()
+  [[ -r $1 ]] || return 1
+  while IFS= read -r -d '' text; do
+    place=$((place + 1))
+    if ((place == 1)); then
+      [[ $text == qingkong-launcher-settings-1 ]] || return 1
+      continue
+    elif ((place == 2)); then
+      [[ $text == "$launcher_inputs" ]] || return 1
+      continue
+    fi
+    case $text in
+      'set launcher_'*=*)
+        name=${text#set }
+        name=${name%%=*}
+        case $name in
+          launcher_client | launcher_server | launcher_needed | launcher_lint_files | launcher_lint_words)
+            printf -v "$name" '%s' "${text#*=}"
+            ;;
+          *) return 1 ;;
+        esac
+        ;;
+      'export '*=*) launcher_exports+=("${text#export }") ;;
+      'watch /'*)
+        file=${text#watch }
+        file=${file%%$'\n'*}
+        content=
+        [[ ! -f $file || ! -r $file ]] || IFS= read -r -d '' content <"$file" || :
+        [[ $content == "${text#*$'\n'}" ]] || return 1
+        ;;
+      end) complete=yes ;;
+      *) return 1 ;;
+    esac
+  done <"$1"
+  [[ -n $complete ]]
+}
+
+# Gives Pants what it has to be told. What the user has set is left as it is.
+launcher_export() {
+  local pair name
+  for pair in ${launcher_exports[@]+"${launcher_exports[@]}"}; do
+    name=${pair%%=*}
+    if [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ && -z ${!name+set} ]]; then
+      export "$name=${pair#*=}"
     fi
   done
 }
@@ -148,33 +197,27 @@ launcher_ready() {
 # launcher_bootstrap WORD...: exports the settings for Pants and sets launcher_client and
 # launcher_server. The words are the command line.
 launcher_bootstrap() {
-  local saved="$launcher_root/.cache/bootstrap-settings" kept='' settings python39 python312
+  local saved python39 python312
   launcher_find_state || return
+  # One file for each clone, with the end of its path for a name.
+  saved=${launcher_root//\//%}
+  ((${#saved} <= 200)) || saved=${saved:$((${#saved} - 200))}
+  saved=$launcher_state/private/settings-$saved
   launcher_read_inputs "$@"
-  [[ ! -r $saved ]] || IFS= read -r -d '' kept <"$saved" || :
-  if [[ ${kept:0:${#launcher_inputs}} == "$launcher_inputs" ]]; then
-    eval "${kept:${#launcher_inputs}}"
-    if launcher_ready "$@"; then
-      launcher_export
-      return
+  if ! { launcher_read_settings "$saved" && launcher_ready "$@"; }; then
+    launcher_find_python 3.9 PANTS_PYTHON39 || return
+    python39=$launcher_python
+    launcher_find_python 3.12 PANTS_PYTHON312 || return
+    python312=$launcher_python
+    "$python312" -I -S -B "$launcher_root/build-support/bootstrap" \
+      --root "$launcher_root" --state "$launcher_state" --settings "$saved" \
+      --python39 "$python39" --python312 "$python312" -- "$@" < <(printf '%s' "$launcher_inputs") || return
+    if ! launcher_read_settings "$saved"; then
+      launcher_say "the settings of this start were changed while it was setting up: start again"
+      return 1
     fi
   fi
-  launcher_find_python 3.9 PANTS_PYTHON39 || return
-  python39=$launcher_python
-  launcher_find_python 3.12 PANTS_PYTHON312 || return
-  python312=$launcher_python
-  settings=$("$python312" -I -S -B "$launcher_root/build-support/bootstrap/bootstrap.py" \
-    --root "$launcher_root" --state "$launcher_state" \
-    --python39 "$python39" --python312 "$python312" -- "$@") || return
-  eval "$settings"
   launcher_export
-  # An index address may hold a password: the file is for its owner only. Not being able to keep
-  # the settings only costs time.
-  {
-    mkdir -p "${saved%/*}" &&
-      (umask 077 && printf '%s' "$launcher_inputs$settings" >"$saved.$$") &&
-      mv -f "$saved.$$" "$saved"
-  } 2>/dev/null || :
 }
 
 # The base image that was made on this machine, if any: build-support writes its name there.
@@ -188,7 +231,7 @@ launcher_base_image() {
     launcher_say "the base image's name is not a reference
   where: $file
   value: $image
-  mend:  make the base image again, or remove that file"
+  fix:   make the base image again, or remove that file"
     return 1
   fi
 }

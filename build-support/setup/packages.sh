@@ -11,6 +11,7 @@ packages_for() {
     # The programs without the service.
     apt-get:mariadb) echo mariadb-server-core mariadb-client-core ;;
     apt-get:mariadb-headers) echo libmariadb-dev ;;
+    apt-get:strace) echo strace ;;
     # Another clock for a build, and what tells two files apart.
     apt-get:faketime) echo faketime ;;
     apt-get:diffoscope) echo diffoscope-minimal ;;

@@ -29,7 +29,7 @@ needs() {
     image) echo engine compiler python3.9 python3.12 ;;
     test)
       echo engine compiler python3.9 python3.12 mariadb mariadb-headers registry openssl nginx \
-        chromium load cross-compiler faketime diffoscope
+        chromium load cross-compiler faketime diffoscope strace
       ;;
     bench) echo compiler python3.9 python3.12 nginx load ;;
     debootstrap) echo debootstrap ;;
@@ -55,7 +55,7 @@ is_here() {
     debootstrap) [[ -x /usr/sbin/debootstrap ]] || has debootstrap ;;
     registry) has docker-registry && has skopeo ;;
     mariadb) (PATH=$PATH:/usr/sbin && has mariadbd && has mariadb-install-db) ;;
-    faketime | diffoscope) has "$1" ;;
+    faketime | diffoscope | strace) has "$1" ;;
     cross-compiler) preprocesses "$(other_machine)-linux-gnu-gcc" ;;
     # What signatures of images are verified with.
     openssl) has openssl ;;

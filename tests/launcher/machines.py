@@ -7,6 +7,8 @@ real Pants, from the index that this machine's pip uses.
 
 from __future__ import annotations
 
+import base64
+import ensurepip
 import hashlib
 import io
 import os
@@ -72,6 +74,8 @@ class Index:
     released: threading.Event = field(default_factory=threading.Event)
     prefix: str = "/some/mirror/packages"
     url: str = ""
+    # `user:password` that every request has to show, if any.
+    login: str = ""
 
     def add(self, name: str, version: str, data: bytes) -> str:
         """Serves a wheel; returns its line in a hash-locked list."""
@@ -111,6 +115,13 @@ def serve() -> Iterator[Index]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            wanted = base64.b64encode(served.login.encode()).decode()
+            if served.login and self.headers.get("Authorization") != f"Basic {wanted}":
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="index"')
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             data = served.answer(self.path)
             self.send_response(404 if data is None else 200)
             self.send_header(
@@ -158,11 +169,11 @@ class Outcome:
         return {name: value for name, _, value in lines}
 
     def failed(self, *parts: str) -> None:
-        """Failed with one message that says what, where, the value and the mend."""
+        """Failed with one message that says what, where, the value and the fix."""
         assert self.code not in (0, -2), self.stdout
         messages = [text for text in self.stderr.split("./pants: ") if "\n  where: " in text]
         assert len(messages) == 1, self.stderr
-        for field_name in ("\n  value: ", "\n  mend:  "):
+        for field_name in ("\n  value: ", "\n  fix:   "):
             assert field_name in messages[0], self.stderr
         assert "Traceback" not in self.stderr
         for part in parts:
@@ -183,6 +194,15 @@ class Machine:
     @property
     def bootstrap(self) -> Path:
         return self.root / "build-support" / "bootstrap"
+
+    @property
+    def state(self) -> Path:
+        return Path(self.environment["HOME"], ".cache", "qingkong-build")
+
+    @property
+    def saved_settings(self) -> Path:
+        """What a start in this repository kept for the next one."""
+        return self.state / "private" / f"settings-{str(self.root).replace('/', '%')[-200:]}"
 
     def lock(self, name: str, *lines: str) -> None:
         (self.bootstrap / f"{name}.requirements.txt").write_text("".join(lines))
@@ -242,7 +262,9 @@ def with_stand_in(machine: Machine, index: Index, client: bytes = STAND_IN_CLIEN
         scripts="pants = pants:main",
     )
     probe = wheel("ansicolors", "1.1.8", {"colors.py": b""})
-    machine.lock("installer", index.add("stand-in", "1.0", wheel("stand-in", "1.0", {})))
+    # The pip that installs the rest is a real one: that of the interpreter.
+    pip = next(Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl"))
+    machine.lock("installer", index.add("pip", pip.name.split("-")[1], pip.read_bytes()))
     machine.lock(
         "pants",
         index.add("ansicolors", "1.1.8", probe),

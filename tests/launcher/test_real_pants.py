@@ -48,3 +48,75 @@ def test_the_native_client_runs_and_pants_is_what_the_list_locks(real_start: Rea
     locked = (real_start.machine.bootstrap / "pants.requirements.txt").read_text()
     pins = {line.split()[0] for line in locked.splitlines() if line[0] not in " #"}
     assert pins <= installed
+
+
+# Calls that make something in a file system, with what they are given.
+_CALL = re.compile(
+    r"(?P<call>open|openat|creat|mkdir|mkdirat|rename|renameat|renameat2|symlink|symlinkat"
+    r"|link|linkat)\((?P<arguments>.*)\) = (?P<result>\d+)"
+)
+
+
+def made_paths(trace: str, directory: Path) -> set[Path]:
+    """The paths that the last argument of each successful call names."""
+    found = set()
+    for match in _CALL.finditer(trace):
+        if match["call"].startswith("open") and "O_CREAT" not in match["arguments"]:
+            continue
+        texts = re.findall(r'"((?:[^"\\]|\\.)*)"', match["arguments"])
+        place = re.findall(r"<(/[^>]*)>", match["arguments"])
+        if texts:
+            found.add(Path(place[-1] if place else directory, texts[-1]))
+    return found
+
+
+def test_all_that_is_written_is_in_the_cache_or_in_the_repository(
+    real_start: RealStart, tmp_path: Path
+) -> None:
+    """No process has HOME, and the account's own home is no place to write to all the same."""
+    assert real_start.outcome().code == 0
+    machine = real_start.machine
+    (machine.root / "BUILD").write_text(
+        'python_requirement(name="colors", requirements=["ansicolors==1.1.8"])\n'
+        'pex_binary(name="old", dependencies=[":colors"], '
+        'interpreter_constraints=["CPython==3.9.*"])\n'
+        'pex_binary(name="new", dependencies=[":colors"], '
+        'interpreter_constraints=["CPython==3.12.*"])\n'
+    )
+    temporary, cache, trace = tmp_path / "tmp", tmp_path / "a cache", tmp_path / "trace"
+    temporary.mkdir()
+    environment = {
+        **machine.environment,
+        "TMPDIR": str(temporary),
+        "QINGKONG_BUILD_CACHE": str(cache),
+        "PANTS_BACKEND_PACKAGES": '["pants.backend.python"]',
+        "PANTS_LOCAL_EXECUTION_ROOT_DIR": str(temporary),
+    }
+    # What is set up already may be used again: a set-up is traced by no one.
+    cache.mkdir()
+    for part in machine.state.iterdir():
+        if part.name.startswith("pants-") or part.name == "tools":
+            (cache / part.name).symlink_to(part)
+    done = subprocess.run(
+        [
+            *("strace", "-f", "-qq", "-y", "-s", "4096", "-o", str(trace)),
+            *("-e", "trace=/^(open|creat|mkdir|rename|symlink|link)"),
+            *(str(machine.root / "pants"), "--no-pantsd", "--no-python-enable-resolves"),
+            *("package", "::"),
+        ],
+        cwd=machine.root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (machine.root / "dist").iterdir()} == {"old.pex", "new.pex"}
+    made = made_paths(trace.read_text(errors="replace"), machine.root)
+    assert any(cache in path.parents for path in made)
+    places = (cache, temporary, machine.root, Path("/dev"), Path("/proc"))
+    real = {Path(os.path.realpath(path)) for path in places} | set(places)
+    outside = {path for path in made if not real & {path, *path.parents}}
+    # A set-up that is linked to writes bytecode where it really is.
+    outside = {path for path in outside if machine.state not in path.parents}
+    assert outside == set()

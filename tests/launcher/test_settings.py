@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -99,14 +100,28 @@ def test_configuration_files_of_pants_win(ready: Machine) -> None:
     assert "PANTS_PYTHON_REPOS_INDEXES" in ready.start("list").settings
 
 
+def network_of(machine: Machine, settings: dict[str, str]) -> dict[str, dict[str, str]]:
+    """What the pex tool reads at run time: no option and no key of Pants has it."""
+    pointer = Path(settings["PANTS_NAMED_CACHES_DIR"], "pex_root", "network.path")
+    file = Path(pointer.read_text().strip())
+    assert file.stat().st_mode & 0o077 == 0
+    found: dict[str, dict[str, str]] = json.loads(file.read_text())
+    return found
+
+
 def test_certificates_and_proxies_reach_what_pants_starts(ready: Machine, tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text("")
     plain = ready.start("list").settings
-    assert not {"PANTS_CA_CERTS_PATH", "PANTS_SUBPROCESS_ENVIRONMENT_ENV_VARS"} & plain.keys()
+    assert network_of(ready, plain)["environment"] == {}
     settings = ready.start("list", SSL_CERT_FILE=str(bundle), no_proxy="127.0.0.1").settings
-    assert settings["PANTS_CA_CERTS_PATH"] == str(bundle)
-    assert settings["PANTS_SUBPROCESS_ENVIRONMENT_ENV_VARS"] == '+["no_proxy"]'
+    expected = {name: str(bundle) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")}
+    assert network_of(ready, settings)["environment"] == {**expected, "no_proxy": "127.0.0.1"}
+    # Downloads of plugins see the same; no option of Pants differs, and so no daemon restarts.
+    assert settings["REQUESTS_CA_BUNDLE"] == str(bundle)
+    assert {n: v for n, v in settings.items() if n.startswith("PANTS_")} == {
+        n: v for n, v in plain.items() if n.startswith("PANTS_")
+    }
 
 
 def test_the_base_image_of_this_machine_is_a_build_argument(ready: Machine) -> None:
