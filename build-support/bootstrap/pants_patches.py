@@ -14,9 +14,9 @@ DAEMON_START_SECONDS = 600
 
 
 def apply() -> None:
-    from pants.version import VERSION as installed
+    from pants import version
 
-    if installed == VERSION and os.environ.get("QINGKONG_PANTS_PATCHES") != "off":
+    if version.VERSION == VERSION and os.environ.get("QINGKONG_PANTS_PATCHES") != "off":
         wait_longer_for_daemon()
 
 

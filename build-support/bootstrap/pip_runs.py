@@ -124,9 +124,8 @@ def install_arguments(requirements: Sequence[str], directory: Path) -> tuple[str
     file = directory / "requirements.txt"
     file.write_text("\n".join(requirements) + "\n")
     # Whatever is there is not what is locked: a pip that runs from a folder counts itself, too.
-    options = ("--require-hashes", "--no-deps", "--ignore-installed")
-    options += ("--no-build-isolation", "--no-compile")
-    return ("install", *options, "-r", str(file))
+    which = ("--require-hashes", "--no-deps", "--ignore-installed", "-r", str(file))
+    return ("install", *which, "--no-build-isolation", "--no-compile")
 
 
 def explain_pip(output: str, *, what: str, lock: str, index: str) -> BootstrapError:

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import threading
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
@@ -38,7 +39,7 @@ class ArgumentsOfProcesses:
                 if self._text in arguments:
                     self.seen.append(arguments)
 
-    def __enter__(self) -> ArgumentsOfProcesses:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
