@@ -54,6 +54,8 @@ class LimitedProtocol(DrainingProtocol):
     #: Bytes since the last that came of use, at most; those of the present call.
     _pending = 0
     _fed = 0
+    #: The piece that is being parsed holds nothing of an earlier request.
+    _is_first = True
     _deadline = 0.0
     _refused = False
     #: Head of a request whose upgrade is not followed.
@@ -82,6 +84,7 @@ class LimitedProtocol(DrainingProtocol):
             return
         self._fed = len(data)
         self._pending += self._fed
+        self._is_first = True
         self._feed(data)
         if self._phase is _Phase.IDLE or self._refused:
             return
@@ -98,29 +101,39 @@ class LimitedProtocol(DrainingProtocol):
 
     def _feed(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
+        rest = memoryview(data)
+        try:
+            # A loop, as a client may send a thousand upgrades in one piece.
+            while (taken := self._parse(rest)) is not None and not self._refused:
+                if self._plain_head is None:
+                    self.handle_websocket_upgrade()
+                    return
+                # The parser takes what follows for another protocol. It is the body of the
+                # request, or the next one, and reading a body as a request is what smuggling is.
+                head, self._plain_head = self._plain_head, None
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                rest = rest[taken:]
+                self.parser.feed_data(head)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            # Of the second kind there is none in a head without an upgrade.
+            self.logger.warning("Invalid HTTP request received.")
+            self._refuse(400)
+
+    def _parse(self, data: memoryview) -> int | None:
+        """Parse up to the end, or to an upgrade: then the number of bytes up to there."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            if self._refused:
-                return
-            if self._plain_head is None:
-                self.handle_websocket_upgrade()
-                return
-            # The parser takes what follows for another protocol. It is the body of the request, or
-            # the next one, and reading a body as a request is what smuggling is.
-            head, self._plain_head = self._plain_head, None
-            self.parser = httptools.HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-            self._feed(head + data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self.logger.warning("Invalid HTTP request received.")
-            self._refuse(400)
+            return int(upgrade.args[0])
+        return None
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
         self._phase = _Phase.HEAD
-        self._pending = self._fed
+        # Of a piece with earlier requests in it nobody knows how much is this one's.
+        self._pending = self._fed if self._is_first else 0
         self._deadline = self.loop.time() + self.header_timeout
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -133,7 +146,7 @@ class LimitedProtocol(DrainingProtocol):
         if self._refused:
             return
         self._phase = _Phase.BODY
-        if self._pending > self.max_header_bytes:
+        if max(self._pending, self._fed) > self.max_header_bytes:
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > self.max_header_bytes:
                 self._refuse(431)
@@ -149,6 +162,9 @@ class LimitedProtocol(DrainingProtocol):
 
     def _is_clear(self) -> bool:
         """Whether everybody would read the same in the head."""
+        if self.parser.get_method() == b"CONNECT":
+            # For proxies only; the parser takes all that follows it for a tunnel.
+            return False
         version = self.parser.get_http_version()
         hosts = [value for name, value in self.headers if name == b"host"]
         if version == "1.0":
@@ -185,6 +201,7 @@ class LimitedProtocol(DrainingProtocol):
         """The end of the body."""
         self._phase = _Phase.IDLE
         self._pending = 0
+        self._is_first = False
         if not self._refused and self._plain_head is None:
             super().on_message_complete()
 

@@ -12,6 +12,9 @@ from starlette.types import Scope
 
 logger = logging.getLogger("fastapp.access")
 
+#: Characters of a path that are written.
+LONGEST_PATH: Final = 256
+
 #: What a record has besides what it is about. To find the caller, the thread and the task for each
 #: takes half of the time that a line takes, and they are always the same.
 _TEMPLATE: Final = {
@@ -70,9 +73,15 @@ def log_request(scope: Scope, status: int, seconds: float, fields: dict[str, Any
 
 
 def raw_path(scope: Scope) -> str:
-    """The path as it was sent, in visible ASCII: it can not begin a line of its own."""
+    """The path as it was sent, in visible ASCII: it cannot begin a line of its own.
+
+    The end of a long one is left out, or clients could fill the log.
+    """
     raw: bytes | None = scope.get("raw_path")
     if raw is None:
-        return quote(scope["path"])
-    text = raw.partition(b"?")[0].decode("latin-1")
-    return text if text.isascii() and text.isprintable() else quote(text, safe="/%")
+        text = quote(scope["path"])
+    else:
+        text = raw.partition(b"?")[0].decode("latin-1")
+        if not (text.isascii() and text.isprintable()):
+            text = quote(text, safe="/%")
+    return text if len(text) <= LONGEST_PATH else f"{text[:LONGEST_PATH]}..."
