@@ -31,7 +31,7 @@ from fastapp.gateway.paths import find_prefix, is_clean, is_internal, is_reserve
 from fastapp.gateway.proxy import Proxy
 from fastapp.gateway.scope import PREFIX, RequestNames
 from fastapp.gateway.tracing import SpanMiddleware
-from fastapp.gateway.websockets import proxy_websocket
+from fastapp.gateway.websockets import DENIAL, POLICY_VIOLATION, proxy_websocket
 from fastapp.logs import current_request_id
 from fastapp.middleware.allowed_hosts import DEVELOPMENT_HOSTS, host_name, is_allowed
 from fastapp.middleware.request_context import RequestContextMiddleware
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fastapp.gateway")
 
-_DENIAL = "websocket.http.response"
-POLICY_VIOLATION: Final = 1008
 HEALTH: Final = ("/healthz", "/healthz/live")
 READY: Final = "/healthz/ready"
 _METRICS: Final = frozenset({METRICS_PATH.strip("/")})
@@ -200,7 +198,7 @@ class Gateway:
             hop = self._hop(scope, prefix)
             await proxy_websocket(self.proxy, scope, receive, send, pool, prefix, hop)
         except GatewayError as exc:
-            if _DENIAL in scope.get("extensions", {}):
+            if DENIAL in scope.get("extensions", {}):
                 await exc.response()(scope, receive, send)
             else:
                 # Closing before accepting makes the server answer the handshake with 403.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 
 import aiohttp
@@ -20,6 +21,7 @@ from fastapp.gateway.errors import (
     gateway_timeout,
     unavailable,
 )
+from fastapp.gateway.handshakes import switched_only
 from fastapp.gateway.headers import Headers, Hop, Rewrite, request_headers, response_headers
 from fastapp.gateway.paths import upstream_path
 from fastapp.gateway.scope import UPSTREAM
@@ -48,13 +50,21 @@ _NOTHING: frozenset[bytes] = frozenset()
 _LENGTH = frozenset({b"content-length"})
 
 
-def open_session(config: GatewayConfig) -> aiohttp.ClientSession:
+def open_session(
+    config: GatewayConfig,
+    connector: aiohttp.BaseConnector | None = None,
+    middlewares: Sequence[aiohttp.ClientMiddlewareType] = (),
+) -> aiohttp.ClientSession:
     """The HTTP client of the process: one pool of connections, kept alive and used again.
 
-    It changes nothing on the way: no cookies of its own, no decompression, no redirects followed.
+    It changes nothing on the way: no cookies of its own, no decompression, no proxies or passwords
+    of the environment. Who calls it says that redirects are not followed.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=config.keepalive_timeout),
+        connector=connector
+        or aiohttp.TCPConnector(limit=0, keepalive_timeout=config.keepalive_timeout),
+        connector_owner=connector is None,
+        middlewares=middlewares,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         skip_auto_headers=SKIPPED,
@@ -86,6 +96,11 @@ def to_text(headers: Headers) -> list[tuple[str, str]]:
     return made
 
 
+def is_final(status: int) -> bool:
+    """Whether a service may end a request with this status; HTTP has no other."""
+    return 200 <= status <= 599
+
+
 def upstream_url(scope: Scope, upstream: Upstream, prefix: str | None, hop: Hop) -> URL:
     """Where a request goes at an upstream: its path and query, byte by byte."""
     raw_path: str = scope["raw_path"].decode("latin-1")
@@ -105,12 +120,20 @@ class Proxy:
         self._drop = _CORS if own_cors else _NOTHING
         self.allowed_hosts: tuple[str, ...] = ()
         self.session: aiohttp.ClientSession | None = None
+        self._handshakes: aiohttp.ClientSession | None = None
 
     def connect(self) -> aiohttp.ClientSession:
         """The session, opened at first use, as an embedded application may have no lifespan."""
         if self.session is None or self.session.closed:
             self.session = open_session(self.config)
         return self.session
+
+    def handshakes(self) -> aiohttp.ClientSession:
+        """The session for WebSockets, on the same connections."""
+        session = self.connect()
+        if self._handshakes is None or self._handshakes.connector is not session.connector:
+            self._handshakes = open_session(self.config, session.connector, (switched_only,))
+        return self._handshakes
 
     def connections(self, upstream: Upstream) -> dict[str, int]:
         """How many connections to an upstream are "in_use" and how many "free"."""
@@ -129,8 +152,9 @@ class Proxy:
 
     async def close(self) -> None:
         """Close all connections to services."""
-        if self.session is not None:
-            await self.session.close()
+        for session in (self._handshakes, self.session):
+            if session is not None:
+                await session.close()
 
     async def __call__(
         self, scope: Scope, receive: Receive, send: Send, pool: Pool, prefix: str | None, hop: Hop
@@ -229,6 +253,10 @@ class Proxy:
         drop = self._drop
         content = response.content
         status = response.status
+        if not is_final(status):
+            logger.warning("upstream %s: no final status: %d", upstream.url, status)
+            upstream.errors["broken"] += 1
+            raise bad_gateway()
         if status in _NO_BODY or (response.headers.get("Transfer-Encoding") is not None):
             drop |= _LENGTH
         if response.content_type == "text/event-stream":

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Final
 
 import aiohttp
 from starlette.types import Receive, Scope, Send
 
 from fastapp.gateway.balancing import Pool, Upstream
 from fastapp.gateway.errors import GatewayError, bad_gateway, gateway_timeout, unavailable
+from fastapp.gateway.handshakes import HandshakeRefused
 from fastapp.gateway.headers import (
     Headers,
     Hop,
+    Rewrite,
     request_headers,
     response_headers,
     without_websocket,
 )
-from fastapp.gateway.proxy import Proxy, to_text, upstream_url
+from fastapp.gateway.proxy import Proxy, is_final, to_text, upstream_url
 from fastapp.gateway.scope import UPSTREAM
 
 logger = logging.getLogger("fastapp.gateway")
@@ -27,6 +30,10 @@ GOING_AWAY = 1001
 INTERNAL_ERROR = 1011
 # These tell what happened and may not be sent (RFC 6455 section 7.4.1).
 _NEVER_SENT = {0: NORMAL, 1004: NORMAL, 1005: NORMAL, 1006: GOING_AWAY, 1015: GOING_AWAY}
+POLICY_VIOLATION: Final = 1008
+#: The extension of ASGI by which a handshake gets an answer of HTTP.
+DENIAL: Final = "websocket.http.response"
+_LENGTH = frozenset({b"content-length"})
 HEARTBEAT = 30.0
 CLOSE_TIMEOUT = 5.0
 
@@ -34,6 +41,20 @@ CLOSE_TIMEOUT = 5.0
 def sendable(code: int | None) -> int:
     """The close code that may be sent for one that was received."""
     return _NEVER_SENT.get(code or 0, code or NORMAL)
+
+
+class WebSocketRefused(Exception):
+    """The service took no WebSocket; what it said instead is for the client.
+
+    Attributes:
+        refusal: its answer.
+        upstream: where it came from.
+    """
+
+    def __init__(self, refusal: HandshakeRefused, upstream: Upstream) -> None:
+        super().__init__(refusal.status)
+        self.refusal = refusal
+        self.upstream = upstream
 
 
 async def proxy_websocket(
@@ -50,7 +71,11 @@ async def proxy_websocket(
     Raises:
         GatewayError: the service can not be reached or refused; nothing has been accepted.
     """
-    upstream, socket = await _connect(proxy, scope, pool, prefix, hop)
+    try:
+        upstream, socket = await _connect(proxy, scope, pool, prefix, hop)
+    except WebSocketRefused as exc:
+        await _refuse(scope, send, exc, hop)
+        return
     try:
         await receive()  # websocket.connect
         await send(
@@ -83,7 +108,7 @@ async def _connect(
         upstream.active += 1
         try:
             async with asyncio.timeout(proxy.config.connect_timeout + proxy.config.read_timeout):
-                socket = await proxy.connect().ws_connect(
+                socket = await proxy.handshakes().ws_connect(
                     upstream_url(scope, upstream, prefix, hop),
                     headers=headers,
                     protocols=scope.get("subprotocols", ()),
@@ -91,10 +116,15 @@ async def _connect(
                     heartbeat=HEARTBEAT,
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT),
                 )
+        except HandshakeRefused as exc:
+            upstream.active -= 1
+            proxy.directory.succeeded(upstream)
+            raise WebSocketRefused(exc, upstream) from exc
         except aiohttp.WSServerHandshakeError as exc:
             upstream.active -= 1
             proxy.directory.succeeded(upstream)
-            raise _refused(exc.status) from exc
+            logger.warning("upstream %s: no WebSocket: %s", upstream.url, exc.message)
+            raise bad_gateway() from exc
         except aiohttp.ClientConnectorError as exc:
             upstream.active -= 1
             upstream.errors["connect"] += 1
@@ -120,10 +150,20 @@ async def _connect(
     raise error or unavailable()
 
 
-def _refused(status: int) -> GatewayError:
-    if 400 <= status < 500:
-        return GatewayError(status, "refused", "The service refused the WebSocket.")
-    return bad_gateway()
+async def _refuse(scope: Scope, send: Send, refused: WebSocketRefused, hop: Hop) -> None:
+    """Pass the answer of the service on."""
+    refusal, upstream = refused.refusal, refused.upstream
+    if not is_final(refusal.status):
+        raise bad_gateway() from refused
+    if DENIAL not in scope.get("extensions", {}):
+        # Closing before accepting makes the server answer the handshake with 403.
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        return
+    location = Rewrite(upstream.origin, upstream.base, hop.public, hop.prefix)
+    headers = response_headers(refusal.headers, drop=_LENGTH, location=location)
+    kept = without_websocket([(name.lower(), value) for name, value in headers])
+    await send({"type": f"{DENIAL}.start", "status": refusal.status, "headers": kept})
+    await send({"type": f"{DENIAL}.body", "body": refusal.body})
 
 
 def _handshake_headers(socket: aiohttp.ClientWebSocketResponse) -> Headers:

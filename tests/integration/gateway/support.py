@@ -67,6 +67,41 @@ def running_gateway(
         yield port
 
 
+@contextmanager
+def canned(answer: bytes, *, seen: list[bytes] | None = None) -> Iterator[int]:
+    """A service that says these bytes to every request, and closes; gives the port.
+
+    Args:
+        answer: what it says.
+        seen: gets the head of each request.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ending = threading.Event()
+
+        def serve() -> None:
+            while True:
+                client, _ = listener.accept()
+                with client, contextlib.suppress(OSError):
+                    if ending.is_set():
+                        return
+                    client.settimeout(SECONDS)
+                    head = b""
+                    while b"\r\n\r\n" not in head and (chunk := client.recv(65536)):
+                        head += chunk
+                    if head and seen is not None:
+                        seen.append(head)
+                    client.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            ending.set()
+            socket.create_connection(listener.getsockname()).close()
+            thread.join(SECONDS)
+
+
 def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + seconds

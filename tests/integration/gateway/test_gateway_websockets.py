@@ -9,9 +9,18 @@ from typing import Any
 import pytest
 from integration.gateway.conftest import Stack
 from integration.gateway.services import Service
-from integration.gateway.support import free_port, running_gateway, serving, wait_for
+from integration.gateway.support import (
+    canned,
+    free_port,
+    raw,
+    request,
+    running_gateway,
+    serving,
+    wait_for,
+)
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.http11 import Response
 
 
 def socket_to(port: int, path: str, **options: Any) -> connect:
@@ -82,20 +91,82 @@ def test_a_client_that_vanishes_closes_the_other_side(stack: Stack) -> None:
     wait_for(lambda: any(line.startswith("closed 100") for line in stack.service.seen))
 
 
-def test_refusals_are_answered_before_the_handshake(stack: Stack) -> None:
-    async def status(port: int, path: str) -> int:
+def refusal(port: int, path: str) -> Response:
+    """What is answered to a handshake instead of a WebSocket."""
+
+    async def ask() -> Response:
         with pytest.raises(InvalidStatus) as refused:
             async with socket_to(port, path):
                 pass
-        assert b'"error"' in (refused.value.response.body or b"")
-        return refused.value.response.status_code
+        return refused.value.response
 
-    assert run(status(stack.port, "/shop/refuse")) == 403
-    assert run(status(stack.port, "/nothing/ws")) == 404
-    assert run(status(stack.port, "/shop/internal/ws")) == 404
-    with running_gateway({"shop": [f"http://127.0.0.1:{free_port()}"]}) as port:
-        assert run(status(port, "/shop/ws")) == 502
-        assert run(status(port, "/shop/ws")) == 503
+    found: Response = run(ask())
+    return found
+
+
+def test_refusals_are_answered_before_the_handshake(stack: Stack) -> None:
+    assert refusal(stack.port, "/shop/refuse").status_code == 403
+    with running_gateway({"shop": [f"http://127.0.0.1:{free_port()}"]}) as dead:
+        for port, path, status in (
+            (stack.port, "/nothing/ws", 404),
+            (stack.port, "/shop/internal/ws", 404),
+            (dead, "/shop/ws", 502),
+        ):
+            answer = refusal(port, path)
+            assert answer.status_code == status
+            assert b'"error"' in (answer.body or b"")
+
+
+def test_a_redirect_of_a_handshake_is_passed_on_and_never_followed() -> None:
+    asked: list[bytes] = []
+    with canned(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", seen=asked) as victim:
+        target = f"http://127.0.0.1:{victim}/admin"
+        for status in (b"301 Moved", b"302 Found", b"303 See Other", b"307 T", b"308 P"):
+            head = b"HTTP/1.1 %b\r\nLocation: %b\r\nContent-Length: 4\r\n\r\nmove"
+            with canned(head % (status, target.encode())) as port_of_service:
+                url = f"http://127.0.0.1:{port_of_service}"
+                with running_gateway({"shop": [url]}) as port:
+                    # A client that knows no redirects: the one of the tests would follow.
+                    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+                    fields = ("Upgrade: websocket", "Sec-WebSocket-Version: 13", key)
+                    message = request("/shop/ws", *fields).replace(b": close", b": Upgrade")
+                    answer = raw(port, message)
+            assert answer.startswith(b"HTTP/1.1 %b" % status[:3]), answer
+            assert target.encode() in answer
+            assert answer.endswith(b"move")
+    assert asked == []
+
+
+def test_a_refusal_keeps_status_headers_and_body() -> None:
+    body = b'{"why": "no token"}'
+    head = (
+        b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer realm=x\r\nSet-Cookie: a=1\r\n"
+        b"Set-Cookie: b=2\r\nContent-Type: application/json\r\nKeep-Alive: timeout=5\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    )
+    with canned(head + body) as port_of_service:
+        with running_gateway({"shop": [f"http://127.0.0.1:{port_of_service}"]}) as port:
+            answer = refusal(port, "/shop/ws")
+    assert (answer.status_code, answer.body) == (401, body)
+    assert answer.headers["www-authenticate"] == "Bearer realm=x"
+    assert answer.headers.get_all("set-cookie") == ["a=1", "b=2"]
+    assert answer.headers["content-type"] == "application/json"
+    assert "keep-alive" not in answer.headers
+    assert "x-request-id" in answer.headers
+
+
+def test_a_handshake_that_goes_wrong_is_502() -> None:
+    switched = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    for said in (
+        *(b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n", b"no HTTP at all\r\n\r\n", b""),
+        switched + b"Sec-WebSocket-Accept: wrong\r\n\r\n",
+        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nhalf",
+        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000,
+    ):
+        with canned(said) as port_of_service:
+            with running_gateway({"shop": [f"http://127.0.0.1:{port_of_service}"]}) as port:
+                answer = refusal(port, "/shop/ws")
+                assert (answer.status_code, b"bad_gateway" in (answer.body or b"")) == (502, True)
 
 
 def test_a_service_that_dies_closes_the_client(stack: Stack) -> None:
