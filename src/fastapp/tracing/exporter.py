@@ -10,6 +10,7 @@ import asyncio
 import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapp.exceptions import ImproperlyConfigured
@@ -69,10 +70,22 @@ def tracer_provider(settings: BaseSettings, service: str) -> Any:
             exporter.OTLPSpanExporter(
                 endpoint=f"{settings.OTLP_ENDPOINT.rstrip('/')}/v1/traces",
                 timeout=TIMEOUT,
+                session=_session(),
             )
         )
     )
     return provider
+
+
+def _session() -> Any:
+    """The HTTP client: spans go to the address that the setting names, and nowhere else."""
+    requests: Any = importlib.import_module("requests")
+    session = requests.Session()
+    # No proxies or passwords of the environment, no redirects, no cookies.
+    session.trust_env = False
+    session.max_redirects = 0
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    return session
 
 
 @asynccontextmanager
