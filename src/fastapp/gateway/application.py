@@ -23,7 +23,6 @@ from fastapp.gateway.errors import (
     GatewayError,
     bad_request,
     not_found,
-    unavailable,
 )
 from fastapp.gateway.headers import Hop, first, trust
 from fastapp.gateway.openapi import Documents
@@ -269,8 +268,6 @@ class Gateway:
         ):
             raise not_found()
         scope[PREFIX] = prefix or ""
-        if not pool.available:
-            raise unavailable()
         return pool, prefix
 
     def _hop(self, scope: Scope, prefix: str | None) -> Hop:

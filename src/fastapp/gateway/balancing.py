@@ -12,7 +12,9 @@ from fastapp.gateway.config import Balancing, GatewayConfig
 
 logger = logging.getLogger("fastapp.gateway")
 
-PROBE_TIMEOUT = 2.0
+#: Seconds between two looks at an upstream that takes no connection, and for one look.
+PROBE_INTERVAL = 0.5
+PROBE_TIMEOUT = 1.0
 
 
 class Upstream:
@@ -23,8 +25,8 @@ class Upstream:
         origin: the same without the path.
         base: the path, "" for most.
         active: requests and WebSockets in flight.
-        ejected: left out, as it is dead; a probe asks now and then whether it still is.
-        ejections: how often it was left out.
+        ejected: left out while another one is not, as it is dead; a probe asks whether it still is.
+        ejections: how often that happened.
         errors: requests without an answer by cause, since the start.
     """
 
@@ -67,18 +69,22 @@ class Pool:
         return any(not upstream.ejected for upstream in self.upstreams)
 
     def choose(self, without: Collection[Upstream] = ()) -> Upstream | None:
-        """The upstream for the next request, or None when all are left out or in ``without``.
+        """The upstream for the next request, or None when all are in ``without``.
 
-        Those with equally many requests in flight take turns.
+        Those with equally many requests in flight take turns. When all are dead, they are asked
+        all the same: one that is back serves again with its first request.
         """
         if len(self.upstreams) == 1:
             only = self.upstreams[0]
-            return None if only.ejected or only in without else only
+            return None if only in without else only
+        return self._choose(without, dead=False) or self._choose(without, dead=True)
+
+    def _choose(self, without: Collection[Upstream], *, dead: bool) -> Upstream | None:
         count = len(self.upstreams)
         best: Upstream | None = None
         for offset in range(count):
             upstream = self.upstreams[(self._turn + offset) % count]
-            if upstream.ejected or upstream in without:
+            if upstream.ejected is not dead or upstream in without:
                 continue
             if self._balancing == "round-robin":
                 best = upstream
@@ -113,6 +119,8 @@ class Directory:
         """It gave an answer, of whatever status."""
         upstream.failures = 0
         upstream.wait = 0.0
+        if upstream.ejected:
+            self._take_back(upstream)
 
     def failed(self, upstream: Upstream, *, dead: bool) -> None:
         """It gave none.
@@ -134,22 +142,28 @@ class Directory:
 
     async def _probe(self, upstream: Upstream) -> None:
         """Wait until it takes connections again: a request of a client should not be the test."""
+        pause = upstream.wait
         while True:
-            await asyncio.sleep(upstream.wait)
+            await asyncio.sleep(pause)
             if await accepts(upstream):
                 break
-            upstream.wait = min(upstream.wait * 2, self.config.eject_seconds_max)
+            pause = PROBE_INTERVAL
         # `wait` stays: when the next request fails again, the pause is longer.
+        self._take_back(upstream)
+
+    def _take_back(self, upstream: Upstream) -> None:
         upstream.failures = 0
         upstream.ejected = False
-        del self._probes[upstream]
+        probe = self._probes.pop(upstream, None)
+        if probe is not None and probe is not asyncio.current_task():
+            probe.cancel()
         logger.info("upstream %s is taken back", upstream.url)
 
     async def probe_of(self, upstream: Upstream) -> None:
         """Wait until an upstream that is left out is taken back."""
         probe = self._probes.get(upstream)
         if probe is not None:
-            await asyncio.shield(probe)
+            await asyncio.wait((probe,))
 
     async def close(self) -> None:
         """End the probes."""

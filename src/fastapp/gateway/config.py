@@ -44,7 +44,8 @@ class GatewayConfig:
             services' own (uvicorn: 5), or requests would meet connections that are just closing.
         retries: further upstreams that a request without effects is tried on.
         max_failures: answers in a row that a service may fail to give before it is left out.
-        eject_seconds: for how long at first; doubled each time, up to ``eject_seconds_max``.
+        eject_seconds: for how long at first; doubled when it fails again after it was taken back,
+            up to ``eject_seconds_max``. The only upstream of a prefix is never left out.
         docs: serve the merged OpenAPI document.
         metrics: serve Prometheus metrics at /metrics.
         metrics_token: what their reader must know; "" for nothing.

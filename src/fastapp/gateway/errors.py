@@ -54,16 +54,6 @@ def gateway_timeout() -> GatewayError:
     return GatewayError(504, "gateway_timeout", "The service did not answer in time.")
 
 
-def unavailable() -> GatewayError:
-    """Every upstream of the prefix is left out."""
-    return GatewayError(
-        503,
-        "service_unavailable",
-        "The service is not available at the moment.",
-        headers={"Retry-After": "1"},
-    )
-
-
 def not_found() -> GatewayError:
     """No service has this path."""
     return GatewayError(404, "not_found", "Not found.")

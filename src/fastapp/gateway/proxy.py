@@ -19,7 +19,6 @@ from fastapp.gateway.errors import (
     GatewayError,
     bad_gateway,
     gateway_timeout,
-    unavailable,
 )
 from fastapp.gateway.handshakes import switched_only
 from fastapp.gateway.headers import Headers, Hop, Rewrite, request_headers, response_headers
@@ -224,7 +223,7 @@ class Proxy:
             if error is not None and error.status == 504:
                 # It may be working on it still.
                 break
-        raise error or unavailable()
+        raise error or bad_gateway()
 
     def _failure(
         self, upstream: Upstream, body: RequestBody, exc: aiohttp.ClientError

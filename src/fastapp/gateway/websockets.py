@@ -10,7 +10,7 @@ import aiohttp
 from starlette.types import Receive, Scope, Send
 
 from fastapp.gateway.balancing import Pool, Upstream
-from fastapp.gateway.errors import GatewayError, bad_gateway, gateway_timeout, unavailable
+from fastapp.gateway.errors import GatewayError, bad_gateway, gateway_timeout
 from fastapp.gateway.handshakes import HandshakeRefused
 from fastapp.gateway.headers import (
     Headers,
@@ -147,7 +147,7 @@ async def _connect(
         else:
             proxy.directory.succeeded(upstream)
             return upstream, socket
-    raise error or unavailable()
+    raise error or bad_gateway()
 
 
 async def _refuse(scope: Scope, send: Send, refused: WebSocketRefused, hop: Hop) -> None:

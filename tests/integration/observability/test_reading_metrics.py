@@ -90,12 +90,12 @@ def test_the_gateway_tells_of_each_upstream(tmp_path: Path) -> None:
             with httpx.Client(base_url=url) as http:
                 for _ in range(4):
                     assert http.get("/shop/nothing").status_code == 404
-                assert http.get("/gone/x").status_code == 503
+                assert http.get("/gone/x").status_code == 502
                 assert http.get("/none").status_code == 404
             found = metrics(url)
             name = "fastapp_gateway_requests_total"
             assert found[f"{name}{{method=GET,prefix=shop,status=404,upstream={alive}}}"] == 4
-            assert found[f"{name}{{method=GET,prefix=gone,status=503,upstream=}}"] == 1
+            assert found[f"{name}{{method=GET,prefix=gone,status=502,upstream={dead}}}"] == 1
             assert found[f"{name}{{method=GET,prefix=,status=404,upstream=}}"] == 1
             duration = "fastapp_gateway_request_duration_seconds_count"
             assert found[f"{duration}{{prefix=shop,upstream={alive}}}"] == 4
@@ -103,7 +103,7 @@ def test_the_gateway_tells_of_each_upstream(tmp_path: Path) -> None:
             assert found[f"{up}_ejected{{upstream={dead}}}"] == 1
             assert found[f"{up}_ejected{{upstream={alive}}}"] == 0
             assert found[f"{up}_ejections_total{{upstream={dead}}}"] == 1
-            assert found[f"{up}_failures_total{{cause=connect,upstream={dead}}}"] == 1
+            assert found[f"{up}_failures_total{{cause=connect,upstream={dead}}}"] == 2
             assert found[f"{up}_failures_total{{cause=broken,upstream={alive}}}"] == 0
             assert found[f"{up}_requests_in_flight{{upstream={alive}}}"] == 0
             assert found[f"{up}_connections{{state=free,upstream={alive}}}"] == 1

@@ -32,8 +32,28 @@ def test_round_robin_skips_the_dead() -> None:
     two.ejected = True
     assert [pool.choose() for _ in range(4)] == [one, three, one, three]
     one.ejected = three.ejected = True
-    assert pool.choose() is None
     assert not pool.available
+    # None is better than the others any more.
+    assert [pool.choose() for _ in range(4)] == [one, two, three, one]
+    assert pool.choose(without=ups) is None
+    assert pool.choose(without=[one, two]) is three
+
+
+def test_the_only_one_is_asked_however_dead() -> None:
+    async def check() -> None:
+        directory = Directory(GatewayConfig(upstreams={"a": URLS[:1]}, eject_seconds=60))
+        pool = directory.pools["a"]
+        (only,) = pool.upstreams
+        for _ in range(5):
+            directory.failed(only, dead=True)
+        assert (only.ejected, pool.available) == (True, False)
+        assert pool.choose() is only
+        # Its answer is proof enough.
+        directory.succeeded(only)
+        assert (only.ejected, pool.available) == (False, True)
+        await directory.close()
+
+    asyncio.run(check())
 
 
 def test_an_address_of_two_prefixes_is_one_upstream() -> None:
