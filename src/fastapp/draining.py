@@ -3,32 +3,36 @@
 A client's request is lost at the end of a server in three ways: its connection waits to be accepted
 when the listener is closed, it has connected and not sent its request yet, or it sends the next
 request on an idle connection while the server closes that. uvicorn's own shutdown has all three.
+
+Here the server first accepts whoever waits and then closes its listeners. For a grace it goes on to
+answer what arrives on connections that are open, and each answer says that it was the last one of
+its connection. Idle connections are closed at the end of the grace.
 """
 
 from __future__ import annotations
 
+import array
 import asyncio
-import ctypes
+import logging
 import socket
 import struct
 import sys
 import time
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Any, Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-from uvicorn.supervisors import Multiprocess
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from fastapp.coalescing import CoalescingProtocol
-
-#: Seconds in which clients that send one request after the other get an answer that tells them to
-#: connect anew, before idle connections are closed.
-LINGER: Final = 0.25
-#: Seconds that a connection is given on which no request has come yet.
-FIRST_REQUEST: Final = 1.0
 #: Most seconds until all that wait have been accepted.
 ACCEPTING: Final = 0.5
+#: Seconds between two looks at what is left.
+INTERVAL: Final = 0.02
+#: Seconds that the client of a WebSocket gets to answer that it is closed.
+CLOSING: Final = 5.0
+#: Of RFC 6455: the server goes away.
+GOING_AWAY: Final = 1001
 
 _SO_ATTACH_FILTER: Final = 26
 #: Classic BPF: load the byte with the TCP flags; drop the segment when SYN is set, else take it.
@@ -55,8 +59,8 @@ def refuse_new_connections(listeners: Sequence[socket.socket]) -> bool:
     """
     if sys.platform != "linux":
         return False
-    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *op) for op in _REFUSE_SYN))
-    program = struct.pack("HL", len(_REFUSE_SYN), ctypes.addressof(code))
+    code = array.array("B", b"".join(struct.pack("HBBI", *op) for op in _REFUSE_SYN))
+    program = struct.pack("HL", len(_REFUSE_SYN), code.buffer_info()[0])
     done = True
     for listener in listeners:
         try:
@@ -80,74 +84,92 @@ def waiting_connections(listeners: Sequence[socket.socket]) -> int:
     return waiting
 
 
-class DrainingProtocol(CoalescingProtocol):
-    """uvicorn's protocol, which answers a request that is on its way when the server ends."""
+class DrainingWebSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, which tells its client why it ends and waits for the answer."""
 
-    _draining = False
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # uvicorn logs each with its query, which may be a token. The line of the log is ours.
+        self.logger = logging.getLogger("fastapp.websockets")
+        # "Connection: close" is for answers of HTTP.
+        self.default_headers = [item for item in self.default_headers if item[0] != b"connection"]
 
     def shutdown(self) -> None:
-        """Begin to drain: the request in flight, and one that is on its way, are answered."""
-        self._draining = True
-        # None until the first request; uvicorn's annotation does not say so.
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        if cycle is None:
-            self.loop.call_later(FIRST_REQUEST, self._close_idle)
-        elif cycle.response_complete:
-            self.loop.call_later(LINGER, self._close_idle)
-        else:
-            cycle.keep_alive = False
-
-    def on_headers_complete(self) -> None:
-        """A request that arrives while draining is the last one of its connection."""
-        super().on_headers_complete()
-        if self._draining and self.cycle is not None:
-            self.cycle.keep_alive = False
-
-    def _close_idle(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
-            self.transport.close()
+        """Say 1001 at the first call; close at the second."""
+        if not self.handshake_complete or self.close_sent or self.close_timer is not None:
+            super().shutdown()
+            return
+        self.stop_keepalive()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": GOING_AWAY})
+        self.conn.send_close(GOING_AWAY)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_timer = self.loop.call_later(CLOSING, self.transport.close)
 
 
 class DrainingServer(uvicorn.Server):
-    """uvicorn's server, which says goodbye before it stops listening."""
+    """uvicorn's server, which says goodbye before it closes connections.
+
+    Args:
+        config: as uvicorn's.
+        grace: seconds in which what arrives on open connections is answered.
+    """
 
     #: Whether the listeners end with this server; not so where another process goes on with them.
     owns_listeners = True
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop: no new connection, but all that wait are accepted, and what they ask answered.
+    def __init__(self, config: uvicorn.Config, grace: float) -> None:
+        super().__init__(config)
+        self.grace = grace
 
-        Answers meanwhile say "Connection: close".
-        """
-        self.server_state.default_headers.append((b"connection", b"close"))
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop: no new connection, but what is open is answered, for the grace."""
+        limit = self.config.timeout_graceful_shutdown
+        begun = time.monotonic()
         if not self.force_exit:
-            await asyncio.sleep(LINGER)
-            if self.owns_listeners:
-                await self._accept_what_waits()
+            await self._stop_listening(sockets or [])
+            await self._answer_what_arrives(self.grace if limit is None else min(self.grace, limit))
+        if limit is not None:
+            self.config.timeout_graceful_shutdown = max(
+                0, round(limit - (time.monotonic() - begun))
+            )
         await super().shutdown(sockets)
 
-    async def _accept_what_waits(self) -> None:
+    async def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
+        """Accept all that wait, and close the listeners."""
         listeners = [listener for server in self.servers for listener in server.sockets]
         plain = [socket.socket(fileno=listener.fileno()) for listener in listeners]
         try:
-            refuse_new_connections(plain)
+            if self.owns_listeners:
+                refuse_new_connections(plain)
             limit = time.monotonic() + ACCEPTING
             # Once at least: what the kernel has handed over is still to become a connection.
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(INTERVAL)
             while waiting_connections(plain) and time.monotonic() < limit:  # noqa: ASYNC110 - no event tells
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(INTERVAL)
         finally:
             for taken in plain:
                 taken.detach()
+        for server in self.servers:
+            server.close()
+        for listener in sockets:
+            listener.close()
+        # An accepted connection may be one turn of the loop away from being known.
+        await asyncio.sleep(INTERVAL)
 
-
-class DrainingWorkers(Multiprocess):
-    """uvicorn's parent of several processes, whose common listeners it empties before the end."""
-
-    def terminate_all(self) -> None:
-        """End the workers once they have accepted every connection there is."""
-        refuse_new_connections(self.sockets)
-        limit = time.monotonic() + ACCEPTING
-        while waiting_connections(self.sockets) and time.monotonic() < limit:
-            time.sleep(0.01)
-        super().terminate_all()
+    async def _answer_what_arrives(self, grace: float) -> None:
+        """Let each client send another request, and tell it to connect elsewhere from then on."""
+        self.server_state.default_headers = [
+            *self.server_state.default_headers,
+            (b"connection", b"close"),
+        ]
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, DrainingWebSocket):
+                connection.shutdown()
+            elif isinstance(connection, HttpToolsProtocol) and connection.cycle is not None:
+                # The one in flight is the last one, too.
+                connection.cycle.keep_alive = False
+        limit = time.monotonic() + grace
+        while self.server_state.connections and not self.force_exit:
+            if time.monotonic() > limit:
+                return
+            await asyncio.sleep(INTERVAL)

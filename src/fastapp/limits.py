@@ -15,8 +15,8 @@ from typing import Any, Final, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from fastapp.coalescing import CoalescingProtocol
 from fastapp.conf import settings
-from fastapp.draining import DrainingProtocol
 
 _PHRASES: Final = {
     400: ("bad_request", "Bad Request", "The request is not valid HTTP."),
@@ -35,7 +35,7 @@ class _Phase(IntEnum):
     BODY = 2
 
 
-class LimitedProtocol(DrainingProtocol):
+class LimitedProtocol(CoalescingProtocol):
     """Refuses ambiguous requests, and heads and bodies that are too large or too slow.
 
     Attributes:

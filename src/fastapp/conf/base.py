@@ -81,6 +81,9 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     UPSTREAMS: dict[str, str | list[str]] = {}
     #: Seconds that requests in flight get to finish after SIGTERM.
     SHUTDOWN_TIMEOUT: int = Field(default=30, ge=0)
+    #: Seconds after SIGTERM in which requests on open connections are answered, before idle ones
+    #: are closed; longer than clients and proxies keep an idle connection.
+    SHUTDOWN_GRACE: float = Field(default=5.0, ge=0)
 
     # Gateway (manage.py gateway); docs/gateway.md
     #: URLs for paths that no prefix matches; without one they are 404.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
-from fastapp.draining import DrainingServer
+from fastapp.draining import DrainingServer, DrainingWebSocket
 from fastapp.gateway.config import GatewayConfig
 from fastapp.limits import LimitedProtocol
 
@@ -43,7 +43,7 @@ def server_options(settings: BaseSettings, gateway: Gateway) -> dict[str, Any]:
     return {
         "loop": "uvloop",
         "http": protocol(gateway.config),
-        "ws": "websockets-sansio",
+        "ws": DrainingWebSocket,
         "ws_max_size": gateway.config.max_message_bytes,
         # Compression costs a third of a MiB for each idle socket; the services do without too.
         "ws_per_message_deflate": False,
@@ -76,7 +76,8 @@ class Server(DrainingServer):
 def make_server(settings: BaseSettings, gateway: Gateway, host: str, port: int) -> Server:
     """A server that serves until SIGTERM or SIGINT.
 
-    Requests in flight then get SHUTDOWN_TIMEOUT to finish.
+    Open connections then get SHUTDOWN_GRACE for what they send, and requests in flight
+    SHUTDOWN_TIMEOUT to finish.
     """
-    options = server_options(settings, gateway)
-    return Server(uvicorn.Config(gateway, host=host, port=port, **options))
+    config = uvicorn.Config(gateway, host=host, port=port, **server_options(settings, gateway))
+    return Server(config, settings.SHUTDOWN_GRACE)

@@ -36,6 +36,8 @@ def logging_config(settings: BaseSettings) -> dict[str, Any]:
         "loggers": {
             "aiosqlite": {"level": "WARNING"},
             "asyncio": {"level": "WARNING"},
+            # uvicorn's protocol writes the query of each; fastapp.access has the line without.
+            "fastapp.websockets": {"level": "WARNING"},
             # Warns of each wrong tracestate, with all of it: clients could fill the log.
             "opentelemetry.trace.span": {"level": "ERROR"},
         },

@@ -1,4 +1,4 @@
-"""One app as a service: what runs in a child of the supervisor.
+"""One app as a service, or all of them: what runs in a child of the supervisor.
 
 Lines to the supervisor, on the control channel: ``{"state": "loaded"}``, then, when it was told to
 go on, ``{"state": "serving"}``; or ``{"state": "failed", "cause": ...}``.
@@ -19,6 +19,7 @@ import uvicorn
 
 from fastapp.asgi.application import create_application
 from fastapp.cli.commands.runserver_aio import server_options
+from fastapp.conf import settings
 from fastapp.contrib.metrics.workers import share_as
 from fastapp.db.config import tortoise_config
 from fastapp.draining import DrainingServer
@@ -62,7 +63,7 @@ class Server(DrainingServer):
     owns_listeners = False
 
     def __init__(self, config: uvicorn.Config, control: Control) -> None:
-        super().__init__(config)
+        super().__init__(config, settings.SHUTDOWN_GRACE)
         self.control = control
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -82,7 +83,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     control = Control(int(channel))
     listeners = take_listeners(descriptors)
-    share_as(label)
+    share_as(label or "worker")
     try:
         server = load(label, control)
     except FastAppError as exc:
@@ -90,7 +91,8 @@ def main() -> NoReturn:
         sys.exit(EXIT_BROKEN)
     except Exception as exc:  # noqa: BLE001 - whatever an app's code raises
         traceback.print_exc()
-        control.tell("failed", cause=f"app {label!r}: {type(exc).__name__}: {exc}")
+        told = f"app {label!r}: " if label else ""
+        control.tell("failed", cause=f"{told}{type(exc).__name__}: {exc}")
         sys.exit(EXIT_BROKEN)
     control.tell("loaded")
     control.wait_for_go()
@@ -106,7 +108,7 @@ def load(label: str, control: Control) -> Server:
     Raises:
         FastAppError: the settings or a module of an app is wrong.
     """
-    application = create_application([label])
+    application = create_application([label] if label else None)
     # The models of all apps, as one may refer to another's.
     tortoise_config()
     # The listeners decide the address; these two are for uvicorn's own use.

@@ -15,7 +15,7 @@ def open_listeners(label: str, host: str, port: int) -> list[socket.socket]:
     """Listen at every address of ``host``.
 
     Args:
-        label: of the app, for the error.
+        label: of the app, for the error; "" when it is the port of all.
         host: name or address; "" and "0.0.0.0" mean all of IPv4, "::" all of IPv6.
         port: the app's port.
 
@@ -40,9 +40,13 @@ def open_listeners(label: str, host: str, port: int) -> list[socket.socket]:
         close_all(opened)
         taken = exc.errno == errno.EADDRINUSE
         reason = "another process has it" if taken else exc.strerror or str(exc)
+        if label:
+            raise CommandError(
+                f"app {label!r}: cannot listen on {host}:{port}: {reason}. Fix: set 'port' of the "
+                f"app in its apps.py, or --host"
+            ) from exc
         raise CommandError(
-            f"app {label!r}: cannot listen on {host}:{port}: {reason}; set 'port' of the app in "
-            f"its apps.py, or --host"
+            f"cannot listen on {host}:{port}: {reason}. Fix: choose another --port or --host"
         ) from exc
     return opened
 

@@ -46,7 +46,7 @@ class Service:
     """An app and where it is served.
 
     Attributes:
-        label: the app.
+        label: the app; "" for all of them in one process.
         prefix: first part of its URLs.
         host: address to listen on.
         port: the app's port.
@@ -69,6 +69,13 @@ class Service:
         """
         if not self.listeners:
             self.listeners = sockets.open_listeners(self.label, self.host, self.port)
+            # Of 0 the system made a free one.
+            self.port = self.listeners[0].getsockname()[1]
+
+    @property
+    def name(self) -> str:
+        """What it is called in the log."""
+        return self.label or "worker"
 
     @property
     def url(self) -> str:
@@ -121,7 +128,7 @@ class Supervisor:
         self.shutdown_timeout = shutdown_timeout
         self.reload = reload
         self.slots = [
-            Slot(service, service.label if workers == 1 else f"{service.label}:{number}")
+            Slot(service, service.name if workers == 1 else f"{service.name}:{number}")
             for service in services
             for number in range(1, workers + 1)
         ]

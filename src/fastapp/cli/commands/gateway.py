@@ -34,7 +34,7 @@ def gateway(
     upstreams: tuple[str, ...],
     default_upstreams: tuple[str, ...],
     print_config: str | None,
-) -> None:
+) -> int:
     """Serve all apps at one address, each by its service."""
     from fastapp.apps import apps
     from fastapp.conf import settings
@@ -54,14 +54,12 @@ def gateway(
         from fastapp.gateway.export import render
 
         click.echo(render(print_config, config, *address, hosts=settings.ALLOWED_HOSTS), nl=False)
-        return
+        return 0
     for package in ("aiohttp", "uvloop", "httptools", "websockets"):
         if not installed(package):
             raise CommandError(f"gateway needs the package {package!r}, which is not there")
     from fastapp.cli.commands.runserver_aio import serve
-    from fastapp.descriptors import raise_file_limit
     from fastapp.gateway.application import create_gateway
     from fastapp.gateway.server import make_server
 
-    raise_file_limit()
-    serve(make_server(settings, create_gateway(config), *address))
+    return serve(make_server(settings, create_gateway(config), *address))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -36,68 +35,27 @@ def runserver(
     Exits with 0 when everything ended in order, 1 when an app can not be loaded or its port is
     taken (no app is served then), 2 for wrong usage, 3 when a service had to be killed.
     """
-    import asyncio
-    import logging
-    from contextlib import nullcontext
-
     from fastapp.apps import apps
     from fastapp.apps.ports import check_ports
     from fastapp.cli.commands.runserver_aio import server_options
     from fastapp.conf import settings
     from fastapp.conf.secret import require_secret_key
     from fastapp.contrib.metrics import require_token
-    from fastapp.contrib.metrics.workers import shared_folder
-    from fastapp.descriptors import raise_file_limit
-    from fastapp.logs import configure_logging
-    from fastapp.supervisor.log_stream import LogStream, StreamHandler
-    from fastapp.supervisor.sockets import close_all
-    from fastapp.supervisor.supervisor import Service, Supervisor
+    from fastapp.supervisor.run import supervise
+    from fastapp.supervisor.supervisor import Service
 
     require_secret_key(settings)
-    # The services inherit it.
-    raise_file_limit()
     require_token(settings)
     # Fails here, once, when a package of the server is missing.
     address = str(server_options(settings.HOST if host is None else host, 0)["host"])
     apps.populate()
     chosen = choose(apps.get_app_configs(), labels, exclude)
     check_ports(chosen)
-    configure_logging(settings)
     services = [
         Service(config.label, config.prefix, address, config.service_port, config.path)
         for config in chosen
     ]
-    stream = LogStream(
-        sys.stderr.buffer,
-        as_json=settings.LOG_FORMAT == "json",
-        width=max(
-            len("supervisor"), *(len(service.label) + 2 * (workers > 1) for service in services)
-        ),
-    )
-    stream.start()
-    handler = StreamHandler(stream.open_pipe("supervisor"))
-    handler.setFormatter(next((one.formatter for one in logging.getLogger().handlers), None))
-    logger = logging.getLogger("fastapp.supervisor")
-    logger.propagate = False
-    logger.addHandler(handler)
-    try:
-        for service in services:
-            service.listen()
-        supervisor = Supervisor(
-            services,
-            stream,
-            workers=workers,
-            shutdown_timeout=settings.SHUTDOWN_TIMEOUT,
-            reload=settings.BASE_DIR if reload else None,
-        )
-        with shared_folder() if workers > 1 and settings.METRICS_ENABLED else nullcontext():
-            return asyncio.run(supervisor.run())
-    finally:
-        for service in services:
-            close_all(service.listeners)
-        logger.removeHandler(handler)
-        handler.close()
-        stream.finish()
+    return supervise(services, workers=workers, reload=settings.BASE_DIR if reload else None)
 
 
 def choose(

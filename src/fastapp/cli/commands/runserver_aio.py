@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import signal
-from contextlib import nullcontext
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fastapp.conf import settings
-from fastapp.contrib.metrics.workers import shared_folder
 from fastapp.exceptions import CommandError
 from fastapp.packages import installed
 
 if TYPE_CHECKING:
     import uvicorn
 
-FACTORY = "fastapp.asgi:create_application"
+logger = logging.getLogger("fastapp.server")
+
+EXIT_NOT_STARTED = 1
 
 
 @click.command("runserver-aio")
@@ -27,49 +27,64 @@ FACTORY = "fastapp.asgi:create_application"
     "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes."
 )
 @click.option("--reload", is_flag=True, help="Start again when a source file changes.")
-def runserver_aio(host: str | None, port: int | None, workers: int, reload: bool) -> None:
+def runserver_aio(host: str | None, port: int | None, workers: int, reload: bool) -> int:
     """Serve all apps in one process, each at its prefix."""
+    address = settings.HOST if host is None else host
+    number = settings.PORT if port is None else port
+    if reload and workers > 1:
+        raise click.UsageError("--reload and --workers exclude each other")
+    options = server_options(address, number)
+    if reload or workers > 1:
+        from fastapp.conf.secret import require_secret_key
+        from fastapp.contrib.metrics import require_token
+        from fastapp.supervisor.run import supervise
+        from fastapp.supervisor.supervisor import Service
+
+        require_secret_key(settings)
+        require_token(settings)
+        service = Service("", "", address, number, settings.BASE_DIR)
+        return supervise([service], workers=workers, reload=settings.BASE_DIR if reload else None)
     import uvicorn
 
     from fastapp.asgi import create_application
     from fastapp.db.config import tortoise_config
-    from fastapp.descriptors import raise_file_limit
-    from fastapp.draining import DrainingServer, DrainingWorkers
+    from fastapp.draining import DrainingServer
 
-    if reload and workers > 1:
-        raise click.UsageError("--reload and --workers exclude each other")
-    # Made here even when workers make their own: a mistake then ends the command with one message,
-    # instead of workers that die and are started again for ever.
     application = create_application()
     tortoise_config()
-    options = server_options(settings.HOST if host is None else host, port)
-    raise_file_limit()
-    if reload:
-        uvicorn.run(
-            FACTORY, factory=True, reload=True, reload_dirs=[str(settings.BASE_DIR)], **options
-        )
-    elif workers > 1:
-        with shared_folder() if settings.METRICS_ENABLED else nullcontext():
-            config = uvicorn.Config(FACTORY, factory=True, workers=workers, **options)
-            DrainingWorkers(config, sockets=[config.bind_socket()]).run()
-    else:
-        serve(DrainingServer(uvicorn.Config(application, **options)))
+    return serve(DrainingServer(uvicorn.Config(application, **options), settings.SHUTDOWN_GRACE))
 
 
-def serve(server: uvicorn.Server) -> None:
+def serve(server: uvicorn.Server) -> int:
     """Run a server in this process until a signal ends it.
 
     uvicorn raises the signal again when it has finished the requests in flight. That is an end in
-    order and no failure; before the server is up the signal ends the process, as elsewhere.
+    order and no failure.
+
+    Returns:
+        The exit code: 1 when the server did not start.
+
+    Raises:
+        CommandError: the address is taken.
     """
-    before = signal.getsignal(signal.SIGTERM)
+    from fastapp.descriptors import raise_file_limit
+    from fastapp.supervisor.sockets import close_all, open_listeners
 
-    def end(number: int, frame: FrameType | None) -> None:
-        if not server.started and callable(before):
-            before(number, frame)
-
-    signal.signal(signal.SIGTERM, end)
-    server.run()
+    raise_file_limit()
+    host, port = server.config.host, server.config.port
+    listeners = open_listeners("", host, port)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        bound = listeners[0].getsockname()[1]
+        shown = f"[{host}]" if ":" in host else host
+        logger.info("Serving at http://%s:%d", shown, bound)
+        server.run(listeners)
+    except SystemExit:
+        # The lifespan failed, and its cause is in the log.
+        return EXIT_NOT_STARTED
+    finally:
+        close_all(listeners)
+    return 0 if server.started or server.should_exit else EXIT_NOT_STARTED
 
 
 def server_options(host: str, port: int | None) -> dict[str, Any]:
@@ -90,6 +105,7 @@ def server_options(host: str, port: int | None) -> dict[str, Any]:
         "loop": "uvloop",
         # Its parser is httptools.
         "http": "fastapp.limits:ServiceProtocol",
+        "ws": "fastapp.draining:DrainingWebSocket",
         "lifespan": "on",
         "log_config": logging_config(settings),
         # Ours has the route and the time that it took (fastapp.access).

@@ -29,7 +29,7 @@ import click
 )
 def serve_static(
     directory: Path, host: str | None, port: int, spa: bool, upstreams: tuple[str, ...]
-) -> None:
+) -> int:
     """Serve a folder of static files, as of a web front end.
 
     Files whose names carry a hash may be kept for ever; all others are revalidated by their ETag.
@@ -40,7 +40,6 @@ def serve_static(
 
     from fastapp.cli.commands.runserver_aio import serve, server_options
     from fastapp.conf import settings
-    from fastapp.descriptors import raise_file_limit
     from fastapp.draining import DrainingServer
     from fastapp.static.files import create_static_application
 
@@ -51,5 +50,4 @@ def serve_static(
         from fastapp.static.api import WithApi
 
         application = WithApi(application, dict(map(parse_upstream, upstreams)))
-    raise_file_limit()
-    serve(DrainingServer(uvicorn.Config(application, **options)))
+    return serve(DrainingServer(uvicorn.Config(application, **options), settings.SHUTDOWN_GRACE))
