@@ -159,6 +159,9 @@ class LimitedProtocol(CoalescingProtocol):
             self._plain_head = self._without_upgrade()
             return
         super().on_headers_complete()
+        if self.scope["http_version"] == "1.0":
+            cycle: Any = self.cycle
+            cycle.send = _Unframed(cycle).send
 
     def _is_clear(self) -> bool:
         """Whether everybody would read the same in the head."""
@@ -255,6 +258,27 @@ class LimitedProtocol(CoalescingProtocol):
             self._arm()
         else:
             self._refuse(408)
+
+
+class _Unframed:
+    """Sends to a client of old, without chunks: the answer ends where the connection does."""
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._has_length = True
+
+    async def send(self, message: Any) -> None:
+        """As uvicorn does, without framing where the application gives none."""
+        cycle = self._cycle
+        if message["type"] == "http.response.start":
+            headers = message.get("headers", ())
+            self._has_length = any(name.lower() == b"content-length" for name, _ in headers)
+            if not self._has_length:
+                cycle.chunked_encoding = False
+        elif not self._has_length and cycle.scope["method"] != "HEAD":
+            # What uvicorn would compare with a length that nobody said.
+            cycle.expected_content_length = len(message.get("body", b""))
+        await RequestResponseCycle.send(cycle, message)
 
 
 class ServiceProtocol(LimitedProtocol):

@@ -24,6 +24,7 @@ from fastapp.gateway.handshakes import switched_only
 from fastapp.gateway.headers import Headers, Hop, Rewrite, request_headers, response_headers
 from fastapp.gateway.paths import upstream_path
 from fastapp.gateway.scope import UPSTREAM
+from fastapp.logs.logged import AlreadyLogged
 
 logger = logging.getLogger("fastapp.gateway")
 
@@ -280,12 +281,17 @@ class Proxy:
                 chunk = await content.readany()
             except (aiohttp.ClientError, TimeoutError) as exc:
                 # The head is out: only breaking the connection tells the client.
-                raise BrokenAnswerError(str(exc) or type(exc).__name__) from exc
+                upstream.errors["timeout" if isinstance(exc, TimeoutError) else "broken"] += 1
+                logger.warning(
+                    "upstream %s broke off in the middle of its answer: %s",
+                    *(upstream.url, " ".join(str(exc).split()) or type(exc).__name__),
+                )
+                raise BrokenAnswerError from exc
             more = not content.at_eof()
             await send(_body(chunk, more=more))
 
 
-class BrokenAnswerError(Exception):
+class BrokenAnswerError(AlreadyLogged):
     """The service broke off in the middle of its answer."""
 
 

@@ -15,7 +15,10 @@ def logging_config(settings: BaseSettings) -> dict[str, Any]:
     base: dict[str, Any] = {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"context": {"()": "fastapp.logs.context_filter.ContextFilter"}},
+        "filters": {
+            "context": {"()": "fastapp.logs.context_filter.ContextFilter"},
+            "logged": {"()": "fastapp.logs.logged.AlreadyLoggedFilter"},
+        },
         "formatters": {
             "plain": {
                 "()": "fastapp.logs.formatters.PlainFormatter",
@@ -36,6 +39,7 @@ def logging_config(settings: BaseSettings) -> dict[str, Any]:
         "loggers": {
             "aiosqlite": {"level": "WARNING"},
             "asyncio": {"level": "WARNING"},
+            "uvicorn.error": {"filters": ["logged"]},
             # uvicorn's protocol writes the query of each; fastapp.access has the line without.
             "fastapp.websockets": {"level": "WARNING"},
             # Warns of each wrong tracestate, with all of it: clients could fill the log.

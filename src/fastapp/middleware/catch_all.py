@@ -7,6 +7,7 @@ import logging
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastapp.asgi.responses import internal_error
+from fastapp.logs.logged import AlreadyLogged
 from fastapp.middleware.request_context import STARTED
 
 logger = logging.getLogger("fastapp.request")
@@ -28,9 +29,9 @@ class CatchAllMiddleware:
             return
         try:
             await self.app(scope, receive, send)
-        except Exception:
+        except Exception as exc:
             logger.exception("unhandled error in %s %s", scope["method"], scope["path"])
             if scope.get(STARTED):
                 # The head is out: only breaking the connection tells the client.
-                raise
+                raise AlreadyLogged from exc
             await internal_error()(scope, receive, send)

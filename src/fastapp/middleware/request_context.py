@@ -119,6 +119,9 @@ class RequestContextMiddleware:
             observer.began(scope)
         try:
             await self.app(scope, receive, marked)
+            if not ended and scope["type"] == "http":
+                # Who returns in the middle of an answer has no client any more.
+                status = CLIENT_GONE
         except Exception:
             status = status or 500
             raise

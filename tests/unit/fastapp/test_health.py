@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -38,6 +39,41 @@ async def test_ready_keeps_the_connection_open(client: Client) -> None:
         assert (await connection().execute_query("SELECT 1"))[0] == 1
 
 
+async def test_all_who_ask_at_the_same_time_share_one_check(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 1000
+    asked = 0
+    began, gate = asyncio.Event(), asyncio.Event()
+
+    class Counting:
+        async def execute_query(self, _query: str) -> None:
+            nonlocal asked
+            asked += 1
+            began.set()
+            await gate.wait()
+
+    monkeypatch.setattr("fastapp.contrib.healthz.checks.connection", lambda _alias: Counting())
+    with override_settings(HEALTH_CHECK_TIMEOUT=60):
+        async with client(create_application()) as http:
+            first = asyncio.create_task(http.get("/healthz/ready"))
+            await began.wait()
+            # One that leaves takes the check from no one.
+            left = asyncio.create_task(http.get("/healthz/ready"))
+            await asyncio.sleep(0)
+            left.cancel()
+            rest = [asyncio.create_task(http.get("/healthz/ready")) for _ in range(count)]
+            await asyncio.sleep(0.1)
+            gate.set()
+            answers = await asyncio.gather(first, *rest)
+            assert {answer.status_code for answer in answers} == {200}
+            assert asked < count / 100
+            before = asked
+            # The next one is told what is true then.
+            assert (await http.get("/healthz/ready")).status_code == 200
+            assert asked == before + 1
+
+
 async def test_not_ready_while_a_database_is_away(client: Client) -> None:
     databases = {
         "default": {"ENGINE": "sqlite3"},
@@ -57,8 +93,6 @@ async def test_not_ready_while_a_database_is_away(client: Client) -> None:
 async def test_ready_gives_up_in_time(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     class Stuck:
         async def execute_query(self, _query: str) -> None:
-            import asyncio
-
             await asyncio.sleep(60)
 
     monkeypatch.setattr("fastapp.contrib.healthz.checks.connection", lambda _alias: Stuck())

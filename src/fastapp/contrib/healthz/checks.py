@@ -11,14 +11,28 @@ from fastapp.db.lifecycle import connection
 logger = logging.getLogger("fastapp.healthz")
 
 
-async def check_databases() -> dict[str, str]:
-    """Ask every database for a row.
+#: The check that is under way.
+_current: asyncio.Task[dict[str, str]] | None = None
 
-    The pools are used and left open: closing them would break the requests in flight.
+
+async def check_databases() -> dict[str, str]:
+    """Ask every database for a row, once for all who want to know at the same time.
+
+    The pools are used and left open: closing them would break the requests in flight. A thousand
+    who ask would else wait for each other longer than a check may take.
 
     Returns:
         "ok", "timeout" or "unreachable" by alias. The cause goes to the log only.
     """
+    global _current  # noqa: PLW0603 - one of the process, as the databases are
+    loop = asyncio.get_running_loop()
+    if _current is None or _current.done() or _current.get_loop() is not loop:
+        _current = loop.create_task(_check_all())
+    # One who leaves does not end the check of the others.
+    return dict(await asyncio.shield(_current))
+
+
+async def _check_all() -> dict[str, str]:
     aliases = list(settings.databases)
     results = await asyncio.gather(*(_check(alias) for alias in aliases))
     return dict(zip(aliases, results, strict=True))
