@@ -25,6 +25,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from fastapp.leaving import PATIENCE, leave_within
+
 #: Most seconds until all that wait have been accepted.
 ACCEPTING: Final = 0.5
 #: Seconds between two looks at what is left.
@@ -133,6 +135,7 @@ class DrainingServer(uvicorn.Server):
                 0, round(limit - (time.monotonic() - begun))
             )
         await super().shutdown(sockets)
+        leave_within(PATIENCE)
 
     async def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
         """Accept all that wait, and close the listeners."""

@@ -33,6 +33,10 @@ class AppLoadError(ImproperlyConfigured):
         super().__init__(f"app {app!r}: cannot import {module!r}{where}: {cause}")
 
 
+class Terminated(SystemExit):
+    """SIGTERM ends the process. Code that an app runs and that exits by itself raises another."""
+
+
 class CommandError(FastAppError):
     """A command cannot do what was asked; printed without a traceback, exit code 1.
 

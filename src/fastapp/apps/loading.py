@@ -7,7 +7,7 @@ import importlib.util
 import traceback
 from types import ModuleType
 
-from fastapp.exceptions import AppLoadError, ImproperlyConfigured
+from fastapp.exceptions import AppLoadError, ImproperlyConfigured, Terminated
 
 
 def import_app_module(app: str, name: str) -> ModuleType | None:
@@ -22,13 +22,17 @@ def import_app_module(app: str, name: str) -> ModuleType | None:
     """
     try:
         spec = _find_spec(name)
-    except Exception as exc:
+    except Terminated:
+        raise
+    except (Exception, SystemExit) as exc:
         raise _load_error(app, name, None, exc) from exc
     if spec is None:
         return None
     try:
         return importlib.import_module(name)
-    except Exception as exc:
+    except Terminated:
+        raise
+    except (Exception, SystemExit) as exc:
         raise _load_error(app, name, spec.origin, exc) from exc
 
 
@@ -43,7 +47,7 @@ def _find_spec(name: str) -> importlib.machinery.ModuleSpec | None:
     return importlib.util.find_spec(name)
 
 
-def _load_error(app: str, name: str, file: str | None, exc: Exception) -> AppLoadError:
+def _load_error(app: str, name: str, file: str | None, exc: BaseException) -> AppLoadError:
     if isinstance(exc, AppLoadError):
         return exc
     if isinstance(exc, ImproperlyConfigured):
@@ -53,7 +57,7 @@ def _load_error(app: str, name: str, file: str | None, exc: Exception) -> AppLoa
     return AppLoadError(app, name, file or place[0], f"{cause}{place[1]}")
 
 
-def _innermost(exc: Exception, file: str | None) -> tuple[str | None, str]:
+def _innermost(exc: BaseException, file: str | None) -> tuple[str | None, str]:
     """File and place of the last line of the app's own code in the traceback."""
     if isinstance(exc, SyntaxError) and exc.filename:
         return exc.filename, f" (line {exc.lineno} of {exc.filename})"
@@ -90,4 +94,8 @@ def import_string(path: str, where: str) -> object:
         found: object = getattr(module, name)
     except (ImportError, AttributeError, ValueError) as exc:
         raise ImproperlyConfigured(f"{where}: cannot import {path!r}: {exc}") from exc
+    except Terminated:
+        raise
+    except SystemExit as exc:
+        raise ImproperlyConfigured(f"{where}: importing {path!r} exits: {exc!r}") from exc
     return found

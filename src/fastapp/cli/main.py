@@ -14,7 +14,7 @@ import click
 from fastapp import __version__
 from fastapp.cli.app_commands import load_app_commands, scan_app_commands
 from fastapp.cli.registry import COMMANDS
-from fastapp.exceptions import CommandError, FastAppError
+from fastapp.exceptions import CommandError, FastAppError, Terminated
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -75,7 +75,7 @@ def cli() -> None:
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + number)
+    raise Terminated(128 + number)
 
 
 def main() -> NoReturn:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapp.exceptions import ImproperlyConfigured
+from fastapp.exceptions import ImproperlyConfigured, Terminated
 
 if TYPE_CHECKING:
     from fastapp.conf.base import BaseSettings
@@ -50,7 +50,9 @@ def load_settings(module_name: str | None = None) -> BaseSettings:
                 f"name an importable module (the folder that holds it must be on the path)"
             ) from exc
         raise ImproperlyConfigured(f"the settings module {name!r} is broken: {exc!r}") from exc
-    except Exception as exc:
+    except Terminated:
+        raise
+    except (Exception, SystemExit) as exc:
         raise ImproperlyConfigured(f"the settings module {name!r} is broken: {exc!r}") from exc
     found = getattr(module, "settings", None)
     if not isinstance(found, BaseSettings):

@@ -23,7 +23,7 @@ from fastapp.conf import settings
 from fastapp.contrib.metrics.workers import share_as
 from fastapp.db.config import tortoise_config
 from fastapp.draining import DrainingServer
-from fastapp.exceptions import FastAppError
+from fastapp.exceptions import FastAppError, Terminated
 from fastapp.supervisor.orphans import die_with_parent
 from fastapp.supervisor.sockets import take_listeners
 
@@ -80,7 +80,7 @@ def main() -> NoReturn:
     die_with_parent(int(parent))
     # Ctrl-C in a terminal reaches every process; the supervisor decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, _end)
     control = Control(int(channel))
     listeners = take_listeners(descriptors)
     share_as(label or "worker")
@@ -89,7 +89,9 @@ def main() -> NoReturn:
     except FastAppError as exc:
         control.tell("failed", cause=str(exc))
         sys.exit(EXIT_BROKEN)
-    except Exception as exc:  # noqa: BLE001 - whatever an app's code raises
+    except Terminated:
+        raise
+    except (Exception, SystemExit) as exc:  # noqa: BLE001 - whatever an app's code raises
         traceback.print_exc()
         told = f"app {label!r}: " if label else ""
         control.tell("failed", cause=f"{told}{type(exc).__name__}: {exc}")
@@ -100,6 +102,10 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
     server.run(listeners)
     sys.exit(0 if server.started else EXIT_BROKEN)
+
+
+def _end(*_: object) -> NoReturn:
+    raise Terminated(0)
 
 
 def load(label: str, control: Control) -> Server:

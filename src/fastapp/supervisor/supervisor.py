@@ -205,6 +205,8 @@ class Supervisor:
         stop.cancel()
         if not loading.done():
             loading.cancel()
+            # Else asyncio complains about it with a traceback.
+            await asyncio.gather(loading, return_exceptions=True)
             return False
         causes = list(dict.fromkeys(cause for cause in loading.result() if cause is not None))
         if causes:

@@ -1,0 +1,42 @@
+"""Ending a process whose threads do not end.
+
+Python waits for each thread that is no daemon, and asyncio for those of its executor, for minutes.
+A thread that an app leaked would hold the process until somebody kills it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from typing import Final
+
+logger = logging.getLogger("fastapp.server")
+
+#: Seconds that threads get after the last request and the lifespan have ended.
+PATIENCE: Final = 2.0
+
+
+def leave_within(seconds: float, code: int = 0) -> None:
+    """End the process at the latest then, however busy its threads are.
+
+    Does nothing outside the main thread, where the process is not the server's to end.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    threading.Thread(target=_leave, args=(seconds, code), name="leaving", daemon=True).start()
+
+
+def _leave(seconds: float, code: int) -> None:
+    time.sleep(seconds)
+    names = [
+        thread.name
+        for thread in threading.enumerate()
+        if not thread.daemon and thread is not threading.main_thread()
+    ]
+    logger.warning("threads that did not end in %g s are left behind: %s", seconds, names)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
