@@ -27,6 +27,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from fastapp.leaving import PATIENCE, leave_within
 
+logger = logging.getLogger("fastapp.server")
+
 #: Most seconds until all that wait have been accepted.
 ACCEPTING: Final = 0.5
 #: Seconds between two looks at what is left.
@@ -122,6 +124,14 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, grace: float) -> None:
         super().__init__(config)
         self.grace = grace
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say where: uvicorn does not for sockets that it is given."""
+        await super().startup(sockets)
+        if self.started and sockets and self.owns_listeners:
+            host, port, *_ = sockets[0].getsockname()
+            shown = f"[{host}]" if ":" in host else host
+            logger.info("Uvicorn running on http://%s:%d", shown, port)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: no new connection, but what is open is answered, for the grace."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,6 @@ from fastapp.packages import installed
 
 if TYPE_CHECKING:
     import uvicorn
-
-logger = logging.getLogger("fastapp.server")
 
 EXIT_NOT_STARTED = 1
 
@@ -71,13 +68,9 @@ def serve(server: uvicorn.Server) -> int:
     from fastapp.supervisor.sockets import close_all, open_listeners
 
     raise_file_limit()
-    host, port = server.config.host, server.config.port
-    listeners = open_listeners("", host, port)
+    listeners = open_listeners("", server.config.host, server.config.port)
     signal.signal(signal.SIGTERM, lambda *_: None)
     try:
-        bound = listeners[0].getsockname()[1]
-        shown = f"[{host}]" if ":" in host else host
-        logger.info("Serving at http://%s:%d", shown, bound)
         server.run(listeners)
     except SystemExit:
         # The lifespan failed, and its cause is in the log.
