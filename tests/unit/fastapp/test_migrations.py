@@ -11,7 +11,7 @@ from tortoise import fields
 from unit.fastapp.support import MakeApp, manage
 
 from fastapp.db.migrations.destructive import narrowing
-from fastapp.db.migrations.executor import split_statements
+from fastapp.db.migrations.statements import split_sqlite
 
 MODELS = """
 from fastapp.db import models
@@ -102,7 +102,7 @@ def test_going_back_is_refused_without_yes(shop: Path) -> None:
     assert refused.returncode == 3
     assert "drops the table of Item" in refused.stderr
     done = manage(shop, "migrate", "shop", "zero", "--yes")
-    assert (done.returncode, done.stdout) == (0, "Took back shop.0001_initial\n")
+    assert (done.returncode, done.stdout) == (0, "Unapplied shop.0001_initial\n")
     assert not columns(shop)
 
 
@@ -174,7 +174,7 @@ def test_an_app_without_migrations_is_told(project: Path, make_app: MakeApp) -> 
 
 def test_statements_are_not_cut_inside_strings_and_comments() -> None:
     script = "CREATE TABLE a (b TEXT DEFAULT 'x;y') /* c; d */;\n\nDROP TABLE a; ;"
-    assert split_statements(script) == [
+    assert split_sqlite(script) == [
         "CREATE TABLE a (b TEXT DEFAULT 'x;y') /* c; d */",
         "DROP TABLE a",
     ]

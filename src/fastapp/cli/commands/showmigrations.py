@@ -20,8 +20,11 @@ async def showmigrations(labels: tuple[str, ...]) -> int:
         require_app(label)
     for label, migrations in (await status(labels)).items():
         click.echo(label)
-        for name, applied in migrations:
-            click.echo(f" [{'X' if applied else ' '}] {name}")
+        for name, applied, half_done in migrations:
+            if half_done:
+                click.echo(f" [~] {name} ({half_done})")
+            else:
+                click.echo(f" [{'X' if applied else ' '}] {name}")
         if not migrations:
             click.echo(" (none)")
     return 0

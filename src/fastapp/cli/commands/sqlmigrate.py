@@ -10,7 +10,7 @@ from fastapp.cli.asynchronous import asynchronous, with_databases
 @click.command("sqlmigrate")
 @click.argument("app")
 @click.argument("migration")
-@click.option("--backward", is_flag=True, help="The SQL that takes it back.")
+@click.option("--backward", is_flag=True, help="The SQL that unapplies it.")
 @asynchronous
 @with_databases
 async def sqlmigrate(app: str, migration: str, backward: bool) -> int:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from fastapp.db.backends.mysql_session import STRICT_SQL_MODE, session_command, utc_offset
+from fastapp.db.backends.session import SessionTransaction
 from fastapp.db.errors import is_connection_lost
 from fastapp.db.pools import PoolState
 from fastapp.exceptions import ImproperlyConfigured
@@ -159,6 +160,23 @@ class _Transaction(TransactionContextPooled):
                 raise
             return False
         return True
+
+
+class SessionClient(TransactionWrapper):
+    """One connection of the pool, outside of a transaction."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.charset = client.charset
+
+    def _in_transaction(self) -> TransactionContext:
+        return SessionTransaction(_SessionTransaction(self))
+
+
+class _SessionTransaction(TransactionWrapper):
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.charset = client.charset
 
 
 def _client(client: Any) -> MySQLClient:

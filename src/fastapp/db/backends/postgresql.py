@@ -5,17 +5,19 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from fastapp.db.backends.session import SessionTransaction
 from fastapp.db.pools import PoolState
 from fastapp.exceptions import ImproperlyConfigured
 
 try:
     asyncpg: Any = importlib.import_module("asyncpg")
-    from tortoise.backends.asyncpg.client import AsyncpgDBClient
+    from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 except ModuleNotFoundError as exc:
     raise ImproperlyConfigured(
         "DATABASES: the engine 'postgresql' needs the package 'asyncpg', which is not installed"
     ) from exc
 
+from tortoise.backends.base.client import TransactionContext
 from tortoise.exceptions import DBConnectionError
 from tortoise.timezone import get_timezone
 
@@ -44,6 +46,13 @@ class PostgreSQLClient(AsyncpgDBClient):
         if pool is None:
             return None
         return PoolState(pool.get_size(), pool.get_idle_size(), pool.get_max_size())
+
+
+class SessionClient(TransactionWrapper):
+    """One connection of the pool, outside of a transaction."""
+
+    def _in_transaction(self) -> TransactionContext:
+        return SessionTransaction(TransactionWrapper(self))
 
 
 client_class = PostgreSQLClient

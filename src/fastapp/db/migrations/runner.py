@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 
 from tortoise.exceptions import BaseORMException
 from tortoise.migrations.executor import MigrationTarget, PlanStep
 from tortoise.migrations.graph import MigrationKey
 
+from fastapp.db.errors import is_connection_lost
 from fastapp.db.lifecycle import connection
-from fastapp.db.migrations.destructive import backward_losses, forward_losses
-from fastapp.db.migrations.executor import Executor
+from fastapp.db.migrations.destructive import (
+    Loss,
+    backward_losses,
+    certain_losses,
+    created_tables,
+    forward_losses,
+)
+from fastapp.db.migrations.executor import Executor, OperationFailed
+from fastapp.db.migrations.journal import Progress
 from fastapp.db.migrations.loading import AppsConfig, by_connection, migrated_apps
+from fastapp.db.migrations.session import DEFAULT_WAIT, Notify, migration_session
 from fastapp.exceptions import CommandError
 
 #: Name that stands for "before the first migration".
@@ -27,18 +37,40 @@ class Plan:
 
     Attributes:
         alias: the database.
-        steps: migrations to apply or to take back, in order.
+        steps: migrations to apply or to unapply, in order.
         losses: what that loses, one line for each, such as
             "shop.0002_x: drops column Product.sku".
-        targets: what the plan was made for.
+        resumed: migrations that stopped half-way and go on, one line for each.
         executor: carries it out.
     """
 
     alias: str
     steps: list[PlanStep]
     losses: list[str]
-    targets: list[MigrationTarget]
     executor: Executor
+    resumed: list[str] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def exclusive(
+    label: str | None = None, *, wait: float = DEFAULT_WAIT, notify: Notify | None = None
+) -> AsyncIterator[None]:
+    """No other process migrates the databases concerned inside the block.
+
+    Args:
+        label: app to migrate; None is all apps.
+        wait: seconds to wait for another process.
+        notify: called with a line when there is another one.
+
+    Raises:
+        CommandError: a database cannot be reached, or the other process took too long.
+    """
+    async with AsyncExitStack() as stack:
+        # In one order everywhere, or two processes could wait for each other.
+        for alias, configs in sorted(by_connection(migrated_apps()).items()):
+            if label is None or label in configs:
+                await stack.enter_async_context(migration_session(alias, wait=wait, notify=notify))
+        yield
 
 
 async def make_plans(label: str | None = None, name: str | None = None) -> list[Plan]:
@@ -46,8 +78,8 @@ async def make_plans(label: str | None = None, name: str | None = None) -> list[
 
     Args:
         label: app to migrate; None is all apps.
-        name: migration to go to, forward or back, by its name or the start of it; "zero" takes all
-            of the app's back; None is the latest.
+        name: migration to go to, forward or back, by its name or the start of it; "zero" unapplies
+            all of the app's; None is the latest.
 
     Raises:
         CommandError: there is no such migration, or a database can not be reached.
@@ -63,19 +95,27 @@ async def make_plans(label: str | None = None, name: str | None = None) -> list[
 
 
 async def apply(
-    plan: Plan, *, fake: bool = False, progress: Callable[[str, str, str], object] | None = None
+    plan: Plan,
+    *,
+    fake: bool = False,
+    progress: Callable[[str, str, str], object] | None = None,
+    wait: float = DEFAULT_WAIT,
+    notify: Notify | None = None,
 ) -> None:
-    """Carry a plan out.
+    """Carry a plan out. Other processes are kept away by :func:`exclusive`.
 
     Args:
         plan: from :func:`make_plans`.
         fake: only record that it is done.
         progress: called with an event ("apply_start", "apply_done", "rollback_start",
             "rollback_done"), the app and the migration.
+        wait: seconds to wait for another process (SQLite).
+        notify: called with a line when there is another one (SQLite).
 
     Raises:
-        CommandError: a statement failed; names the migration. MySQL has no transactions for
-            statements that change the schema, so what came before it stays done there.
+        CommandError: a statement failed; names the migration. Where the database has no
+            transactions for statements that change the schema, it also names the operation, and
+            what is done.
     """
     current = ""
 
@@ -85,27 +125,55 @@ async def apply(
         if progress is not None:
             progress(event, app, name)
 
+    plan.executor.wait, plan.executor.notify = wait, notify
     try:
-        await plan.executor.migrate(plan.targets, fake=fake, progress=follow)
-    except BaseORMException as exc:
+        await plan.executor.carry_out(plan.steps, fake=fake, follow=follow)
+    except OperationFailed as exc:
+        raise CommandError(_half_way(current, plan.alias, exc)) from exc.__cause__
+    except (BaseORMException, CommandError, OSError) as exc:
         raise CommandError(f"migration {current} of database {plan.alias!r}: {exc}") from exc
 
 
-async def status(labels: Sequence[str] = ()) -> dict[str, list[tuple[str, bool]]]:
-    """Name of every migration and whether it is applied, by app, in order.
+def _half_way(current: str, alias: str, exc: OperationFailed) -> str:
+    cause = exc.__cause__
+    lost = isinstance(cause, BaseORMException) and is_connection_lost(cause)
+    text = (
+        f"migration {current} of database {alias!r}: operation {exc.number} of {exc.total} "
+        f"({exc.description}): {cause}."
+    )
+    lines = [text]
+    if exc.done:
+        lines.append(f"Done: {', '.join(exc.done)}.")
+    lines.append(
+        "Fix: when the database is back, run migrate again."
+        if lost
+        else "Fix: remove the cause, then run migrate again."
+    )
+    lines.append(f"It goes on with operation {exc.number}.")
+    return " ".join(lines)
+
+
+async def status(labels: Sequence[str] = ()) -> dict[str, list[tuple[str, bool, str]]]:
+    """Name of every migration, whether it is applied, and what is half done; by app, in order.
 
     Args:
         labels: apps to look at; none means all.
     """
-    found: dict[str, list[tuple[str, bool]]] = {}
+    found: dict[str, list[tuple[str, bool, str]]] = {}
     for alias, configs in by_connection(migrated_apps()).items():
         executor = await _executor(alias, configs)
         await executor.loader.build_graph()
         applied = await _applied(executor)
+        half_done = {
+            (item.app, item.name): _how_far(executor, item) for item in await executor.under_way()
+        }
         for label in configs:
             if not labels or label in labels:
                 keys = sorted(key for key in executor.loader.graph.nodes if key.app_label == label)
-                found[label] = [(key.name, key in applied) for key in keys]
+                found[label] = [
+                    (key.name, key in applied, half_done.get((key.app_label, key.name), ""))
+                    for key in keys
+                ]
     return found
 
 
@@ -139,13 +207,78 @@ async def _plan(alias: str, configs: AppsConfig, label: str | None, name: str | 
         steps = executor._migration_plan(targets, applied, executor.loader.graph)
     except ValueError as exc:
         raise CommandError(str(exc)) from exc
-    losses = []
+    under_way = await executor.under_way()
+    steps = _resumed_first(steps, under_way, executor)
+    losses = await _losses(executor, steps, applied)
+    resumed = [f"{item.app}.{item.name} ({_how_far(executor, item)})" for item in under_way]
+    return Plan(alias, steps, losses, executor, resumed)
+
+
+async def _losses(
+    executor: Executor, steps: list[PlanStep], applied: set[MigrationKey]
+) -> list[str]:
+    losses: list[Loss] = []
     state = await executor._project_state(set(applied))
+    created: set[str] = set()
     for step in steps:
         migration = step.migration
-        found = backward_losses(migration) if step.backward else forward_losses(migration, state)
-        losses += [f"{migration.app_label}.{migration.name}: {text}" for text in found]
-    return Plan(alias, steps, losses, targets, executor)
+        where = f"{migration.app_label}.{migration.name}: "
+        if step.backward:
+            before = await executor._project_state(
+                set(applied), upto=MigrationKey(migration.app_label, migration.name)
+            )
+            found = backward_losses(migration, before)
+        else:
+            found = forward_losses(migration, state)
+            created |= created_tables(migration)
+        losses += [loss.within(where) for loss in found]
+    return await certain_losses(losses, executor.connection, created)
+
+
+def _resumed_first(
+    steps: list[PlanStep], under_way: list[Progress], executor: Executor
+) -> list[PlanStep]:
+    """The steps, and before all others those of migrations that stopped half-way.
+
+    Raises:
+        CommandError: such a migration is not among them; says the command that goes on with it.
+    """
+    first = []
+    for item in under_way:
+        step = next(
+            (
+                step
+                for step in steps
+                if (step.migration.app_label, step.migration.name) == (item.app, item.name)
+                and step.backward == item.backward
+            ),
+            None,
+        )
+        if step is None:
+            target = _before(executor, item) if item.backward else item.name
+            raise CommandError(
+                f"cannot migrate: {item.app}.{item.name} stopped half-way "
+                f"({_how_far(executor, item)}). Fix: run 'migrate {item.app} {target}' first."
+            )
+        first.append(step)
+    return first + [step for step in steps if step not in first]
+
+
+def _before(executor: Executor, item: Progress) -> str:
+    """What to migrate to so that a migration is unapplied."""
+    earlier = sorted(
+        key.name
+        for key in executor.loader.graph.nodes
+        if key.app_label == item.app and key.name < item.name
+    )
+    return earlier[-1] if earlier else ZERO
+
+
+def _how_far(executor: Executor, item: Progress) -> str:
+    node = executor.loader.graph.nodes.get(MigrationKey(item.app, item.name))
+    total = len(getattr(node, "operations", ()))
+    verb = "unapplied" if item.backward else "done"
+    return f"{len(item.done)} of {total} operations {verb}"
 
 
 def _target(executor: Executor, label: str, name: str | None) -> str:
@@ -161,7 +294,6 @@ def _target(executor: Executor, label: str, name: str | None) -> str:
 
 async def _executor(alias: str, configs: AppsConfig) -> Executor:
     client = connection(alias)
-    # The recorder takes any error for "no history table", a server that is away included.
     try:
         await client.execute_query("SELECT 1")
     except Exception as exc:

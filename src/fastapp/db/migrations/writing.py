@@ -10,12 +10,16 @@ from typing import Any
 
 from tortoise.context import TortoiseContext
 from tortoise.migrations.autodetector import MigrationAutodetector
-from tortoise.migrations.operations import Operation
+from tortoise.migrations.operations import AddField, Operation, RenameField, RenameModel
+from tortoise.migrations.schema_generator.state import State
 from tortoise.migrations.writer import MigrationWriter, format_migration_name
 
 from fastapp.db.config import migratable_apps
 from fastapp.db.migrations.destructive import operation_loss
+from fastapp.db.migrations.filling import is_required, no_filling
 from fastapp.db.migrations.loading import migrated_apps
+from fastapp.db.migrations.renames import ExactGenerator, apply_renames, operations_of
+from fastapp.exceptions import CommandError
 
 _NUMBER = re.compile(r"(\d{4})_")
 _MAX_NAME = 60
@@ -34,6 +38,7 @@ class NewMigration:
         operations: one line for each.
         losses: what applying it will lose, one line for each.
         writer: writes it.
+        guesses: what could be renames, as --rename takes them.
     """
 
     label: str
@@ -41,11 +46,23 @@ class NewMigration:
     operations: list[str]
     losses: list[str]
     writer: MigrationWriter
+    guesses: list[str]
 
     def write(self) -> Path:
-        """Write the file and return its path."""
-        path = self.writer.write()
-        path.write_text(HEADER + path.read_text(encoding="utf-8"), encoding="utf-8")
+        """Write the file and return its path.
+
+        Raises:
+            CommandError: it cannot be written, or not all of the models can be put into a file.
+        """
+        try:
+            text = self.writer.as_string()
+            path = self.writer.path()
+            path.write_text(HEADER + text, encoding="utf-8")
+        except (ValueError, OSError) as exc:
+            raise CommandError(
+                f"cannot write migration {self.label}.{self.name}: {exc}. Fix: name defaults and "
+                f"validators by functions of a module, and let the folder be writable."
+            ) from exc
         return path
 
 
@@ -55,6 +72,7 @@ async def new_migrations(
     *,
     name: str | None = None,
     empty: bool = False,
+    renames: Sequence[str] = (),
 ) -> list[NewMigration]:
     """Migrations for what changed in the models since the last one; nothing is written.
 
@@ -63,6 +81,10 @@ async def new_migrations(
         labels: apps to look at, which must have a ``migrations`` package.
         name: name of the migrations, without the number.
         empty: make one without operations for each app, to be filled by hand.
+        renames: what was renamed, such as "Item.size:weight"; nothing else is.
+
+    Raises:
+        CommandError: a rename is wrong, or an added field has no value for old rows.
     """
     entries = migratable_apps()
     configs = {label: entries[label] for label in labels}
@@ -72,24 +94,72 @@ async def new_migrations(
     detector = MigrationAutodetector(context.apps, {**migrated_apps(), **configs})
     await detector.loader.build_graph()
     old = await detector._project_state()
-    writers = await _empty(detector, configs) if empty else await detector.changes()
+    changes = _Changes(detector, old, renames)
+    writers = await _empty(detector, configs) if empty else changes.writers(configs)
     found = []
     for writer in writers:
-        if writer.app_label not in configs:
-            continue
         writer.name = _name(writer, name)
         state = old.clone()
-        losses = [operation_loss(item, writer.app_label, state) for item in writer.operations]
+        losses = []
+        for operation in writer.operations:
+            losses.append(operation_loss(operation, writer.app_label, state))
+            if isinstance(operation, (RenameField, RenameModel)):
+                operation.state_forward(writer.app_label, state)
+            _refuse_unfilled(operation, writer)
         found.append(
             NewMigration(
                 writer.app_label,
                 writer.name,
                 [operation.describe() for operation in writer.operations],
-                [text for text in losses if text],
+                [str(loss) for loss in losses if loss],
                 writer,
+                changes.guesses.get(writer.app_label, []),
             )
         )
     return found
+
+
+def _refuse_unfilled(operation: Operation, writer: MigrationWriter) -> None:
+    if isinstance(operation, AddField) and is_required(operation.field):
+        where = f"app {writer.app_label!r}"
+        raise CommandError(no_filling(operation.model_name, operation.name, where))
+
+
+class _Changes:
+    """What changed between migrations and models, with the renames that were asked for.
+
+    Attributes:
+        guesses: by app, what could have been a rename and was not asked for.
+    """
+
+    def __init__(self, detector: MigrationAutodetector, old: State, renames: Sequence[str]) -> None:
+        self.detector = detector
+        self.before, self.old, self.new = old, old.clone(), detector._current_state()
+        self.renames = apply_renames(renames, self.old, self.new)
+        self.guesses: dict[str, list[str]] = {}
+
+    def writers(self, configs: dict[str, dict[str, Any]]) -> list[MigrationWriter]:
+        """A writer for each app with changes."""
+        found = []
+        for label, entry in configs.items():
+            generator = ExactGenerator(self.old, self.new)
+            changes = generator.generate([label])
+            self.guesses[label] = generator.guesses
+            operations = [*operations_of(label, self.renames), *changes]
+            if not operations:
+                continue
+            name, initial = self.detector._migration_name(label, self.before, self.new)
+            found.append(
+                MigrationWriter(
+                    name,
+                    label,
+                    operations,
+                    dependencies=self.detector._dependencies_for_app(label, self.new),
+                    initial=initial,
+                    migrations_module=entry["migrations"],
+                )
+            )
+        return found
 
 
 async def _empty(

@@ -1,0 +1,135 @@
+"""What the editors of all databases share."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+from tortoise.fields import Field
+from tortoise.fields.db_defaults import SqlDefault
+from tortoise.fields.relational import ForeignKeyFieldInstance, ManyToManyFieldInstance
+from tortoise.indexes import Index
+from tortoise.migrations.schema_editor.base import BaseSchemaEditor
+from tortoise.models import Model
+
+from fastapp.db.migrations.filling import (
+    column_field,
+    filling_literal,
+    has_filling,
+    is_required,
+    no_filling,
+)
+from fastapp.db.migrations.tables import has_rows
+from fastapp.exceptions import CommandError
+
+Fields = dict[str, Any]
+
+
+class CommonEditor(BaseSchemaEditor):
+    """Adds and alters columns without losing what rows hold."""
+
+    def _table(self, model: type[Model]) -> str:
+        return self._qualify_table_name(model._meta.db_table, model._meta.schema)
+
+    async def add_field(self, model: type[Model], field_name: str) -> None:
+        """Add a column; rows that exist already get the field's default.
+
+        Raises:
+            CommandError: the table has rows and the field says nothing that they could get.
+        """
+        field = model._meta.fields_map[field_name]
+        if isinstance(field, ManyToManyFieldInstance):
+            await super().add_field(model, field_name)
+            return
+        await self._refuse_unfilled(model, field_name)
+        await self._add_column(model, field_name)
+        column = column_field(model, field_name)
+        if column.index and not column.unique and not column.pk:
+            await self.add_index(model, Index(fields=(self._column(column),)))
+
+    async def _refuse_unfilled(self, model: type[Model], field_name: str) -> None:
+        if self.collect_sql or not is_required(column_field(model, field_name)):
+            return
+        if await has_rows(self.client, model._meta.db_table, model._meta.schema):
+            raise CommandError(no_filling(model.__name__, field_name, "a table with rows"))
+
+    async def _add_column(self, model: type[Model], field_name: str) -> None:
+        """Add the column with a default, which it loses when the rows have it."""
+        field = model._meta.fields_map[field_name]
+        literal = None
+        if not field.has_db_default():
+            literal = await filling_literal(model, field_name, self.DIALECT)
+        if literal is None:
+            await super().add_field(model, field_name)
+            return
+        filled = copy(field)
+        filled.db_default = SqlDefault(self._default_expression(field, literal))
+        with _exchanged(model._meta.fields_map, field_name, filled):
+            # Not of the class after this one: MySQL's adds a column without its default.
+            await BaseSchemaEditor.add_field(self, model, field_name)
+        await self._run_sql(
+            self.ALTER_FIELD_TEMPLATE.format(
+                table=self._table(model), changes=self._without_default(model, field_name)
+            )
+        )
+
+    def _default_expression(self, field: Field[Any], literal: str) -> str:
+        return literal
+
+    def _without_default(self, model: type[Model], field_name: str) -> str:
+        column = self._column(column_field(model, field_name))
+        return self.ALTER_FIELD_DROP_DEFAULT_TEMPLATE.format(column=column)
+
+    @staticmethod
+    def _column(field: Field[Any]) -> str:
+        return field.source_field or field.model_field_name
+
+    async def alter_field(
+        self, old_model: type[Model], new_model: type[Model], field_name: str
+    ) -> None:
+        """Change a column, its type included; NULL becomes the default where it is not allowed.
+
+        Raises:
+            CommandError: a relation becomes a column, or the other way round.
+        """
+        old, new = old_model._meta.fields_map[field_name], new_model._meta.fields_map[field_name]
+        relations = (ForeignKeyFieldInstance, ManyToManyFieldInstance)
+        if isinstance(old, relations) or isinstance(new, relations):
+            if isinstance(old, ManyToManyFieldInstance) != isinstance(
+                new, ManyToManyFieldInstance
+            ) or isinstance(old, ForeignKeyFieldInstance) != isinstance(
+                new, ForeignKeyFieldInstance
+            ):
+                raise CommandError(
+                    f"cannot alter {new_model.__name__}.{field_name}: "
+                    f"{type(old).__name__} becomes {type(new).__name__}: the one is a column and "
+                    f"the other a relation. Fix: remove the field in one migration and add it in "
+                    f"the next."
+                )
+            if isinstance(old, ManyToManyFieldInstance):
+                await super().alter_field(old_model, new_model, field_name)
+                return
+        old, new = column_field(old_model, field_name), column_field(new_model, field_name)
+        if old.null and not new.null and has_filling(new_model._meta.fields_map[field_name]):
+            await self._fill_null(new_model, field_name, self._column(old))
+        await self._alter_field(new_model, old, new)
+
+    async def _fill_null(self, model: type[Model], field_name: str, column: str) -> None:
+        literal = await filling_literal(model, field_name, self.DIALECT)
+        name = self.quote(column)
+        await self._run_sql(
+            f"UPDATE {self._table(model)} SET {name} = {literal} WHERE {name} IS NULL"
+        )
+
+
+class _exchanged:  # noqa: N801 - used as a function
+    """Another field in a model's map for the length of a ``with`` block."""
+
+    def __init__(self, fields: Fields, name: str, field: Any) -> None:
+        self.fields, self.name, self.field = fields, name, field
+
+    def __enter__(self) -> None:
+        self.field, self.fields[self.name] = self.fields[self.name], self.field
+
+    def __exit__(self, *_exc: object) -> None:
+        self.fields[self.name] = self.field
