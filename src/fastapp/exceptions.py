@@ -54,9 +54,11 @@ class UnstorableValue(FastAppError, ValueError):
 
     Attributes:
         field: name of the model's field.
+        expected: what can be stored.
     """
 
-    def __init__(self, field: str, expected: str) -> None:
+    def __init__(self, field: str, expected: str, value: object = None) -> None:
         self.field = field
         self.expected = expected
-        super().__init__(f"{field}: expected {expected}")
+        got = "" if value is None else f", got {value!r}"
+        super().__init__(f"{field}: expected {expected}{got}")

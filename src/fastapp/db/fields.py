@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 from contextlib import suppress
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 from tortoise.fields import DatetimeField
+from tortoise.fields import DecimalField as TortoiseDecimalField
+from tortoise.fields import FloatField as TortoiseFloatField
 from tortoise.fields import JSONField as TortoiseJSONField
 from tortoise.timezone import get_default_timezone
 
 from fastapp.exceptions import UnstorableValue
 
 T = TypeVar("T")
+T_FLOAT = TypeVar("T_FLOAT", float, float | None)
+T_DECIMAL = TypeVar("T_DECIMAL", Decimal, Decimal | None)
 T_DATETIME = TypeVar("T_DATETIME", datetime.datetime, datetime.datetime | None)
 
 
@@ -59,6 +65,51 @@ class DateTimeField(DatetimeField[T_DATETIME]):
         return UnstorableValue(
             self.model_field_name, "a moment between the years 1 and 9999 in TIME_ZONE"
         )
+
+
+class FloatField(TortoiseFloatField[T_FLOAT]):
+    """A number of double precision.
+
+    Infinities and NaN are refused: MySQL has none (asyncmy sends it ``-infe0``), SQLite makes NULL
+    of NaN.
+    """
+
+    def to_db_value(self, value: Any, instance: Any) -> Any:
+        """The number.
+
+        Raises:
+            UnstorableValue: it is an infinity or NaN.
+        """
+        value = super().to_db_value(value, instance)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UnstorableValue(self.model_field_name, "a finite number", value)
+        return value
+
+
+class DecimalField(TortoiseDecimalField[T_DECIMAL]):
+    """An exact decimal number, never an infinity or NaN."""
+
+    def to_db_value(self, value: Any, instance: Any) -> Any:
+        """The number.
+
+        Raises:
+            UnstorableValue: it is an infinity or NaN.
+        """
+        value = super().to_db_value(value, instance)
+        if isinstance(value, Decimal) and not value.is_finite():
+            raise UnstorableValue(self.model_field_name, "a finite number", value)
+        return value
+
+    def to_python_value(self, value: Any) -> Any:
+        """The number, for a model that is made.
+
+        Raises:
+            UnstorableValue: it is an infinity or NaN, or has more digits than a decimal may have.
+        """
+        try:
+            return super().to_python_value(value)
+        except InvalidOperation:
+            raise UnstorableValue(self.model_field_name, "a finite number", value) from None
 
 
 def dump_json(value: Any) -> str:

@@ -19,9 +19,7 @@ from tortoise.fields import (
     CharEnumField,
     CharField,
     DateField,
-    DecimalField,
     DurationField,
-    FloatField,
     ForeignKey,
     ForeignKeyNullableRelation,
     ForeignKeyRelation,
@@ -41,7 +39,7 @@ from tortoise.fields import (
 from tortoise.indexes import Index
 from tortoise.queryset import QuerySet
 
-from fastapp.db.fields import DateTimeField, JSONField
+from fastapp.db.fields import DateTimeField, DecimalField, FloatField, JSONField
 from fastapp.db.manager import Manager
 from fastapp.db.model import Model
 

@@ -7,9 +7,11 @@ the rows that refer to it.
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 from tortoise.fields.db_defaults import SqlDefault
+from tortoise.fields.relational import ForeignKeyFieldInstance
 from tortoise.indexes import Index
 from tortoise.migrations.schema_editor import SqliteSchemaEditor
 from tortoise.models import Model
@@ -24,6 +26,23 @@ class _Expression:
 
     def __init__(self, sql: str) -> None:
         self.sql = sql
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An index or a trigger of a table.
+
+    Attributes:
+        name: its name.
+        columns: those of an index that are no expressions.
+        is_unique: whether it is a unique index.
+        sql: its statement; None for the index of a constraint.
+    """
+
+    name: str
+    columns: list[str]
+    is_unique: bool
+    sql: str | None
 
 
 class SQLiteEditor(CommonEditor, SqliteSchemaEditor):
@@ -89,47 +108,46 @@ class SQLiteEditor(CommonEditor, SqliteSchemaEditor):
         alter_fields: Any = None,
     ) -> None:
         kept = [] if self.collect_sql else await self._indexes(model._meta.db_table)
-        await super()._remake_table(model, create_field, delete_field, alter_fields)
+        fields, key = model._meta.fields_map, None
+        if isinstance(delete_field, ForeignKeyFieldInstance):
+            # The field of its key would keep the column.
+            key = fields.pop(self._column(delete_field), None)
+        try:
+            await super()._remake_table(model, create_field, delete_field, alter_fields)
+        finally:
+            if key is not None:
+                fields[self._column(delete_field)] = key
         if self.collect_sql:
             self.collected_sql.append("-- and the indexes and triggers of the table, as they were")
             return
-        renamed: dict[str, str] = {}
-        dropped: set[str] = set()
-        no_longer_unique: set[str] = set()
-        for old, new in alter_fields or ():
-            renamed[self._column(old)] = self._column(new)
-            if old.unique and not new.unique:
-                no_longer_unique.add(self._column(old))
-        if delete_field is not None:
-            dropped.add(self._column(delete_field))
-        there = {
-            tuple(columns)
-            for _, columns, unique, _ in await self._indexes(model._meta.db_table)
-            if unique
-        }
-        for name, columns, unique, sql in kept:
-            if dropped & set(columns) or (unique and set(columns) <= no_longer_unique):
+        await self._restore_indexes(model, kept, delete_field, alter_fields or ())
+
+    async def _restore_indexes(
+        self, model: type[Model], kept: list[_Kept], deleted: Any, altered: Any
+    ) -> None:
+        """Make the indexes and triggers of a table again that went with the old one."""
+        renamed = {self._column(old): self._column(new) for old, new in altered}
+        lost = {self._column(old) for old, new in altered if old.unique and not new.unique}
+        dropped = set() if deleted is None else {self._column(deleted)}
+        made = {tuple(item.columns) for item in await self._indexes(model._meta.db_table)}
+        for item in kept:
+            columns = [renamed.get(column, column) for column in item.columns]
+            if dropped & set(item.columns) or (item.is_unique and set(item.columns) <= lost):
                 continue
-            now = [renamed.get(column, column) for column in columns]
-            if unique and tuple(now) in there:
+            if item.is_unique and tuple(columns) in made:
                 continue
-            if sql is not None and now == columns:
-                await self.client.execute_query(sql)
+            if item.sql is not None and columns == item.columns:
+                await self.client.execute_query(item.sql)
                 continue
-            kind = "UNIQUE INDEX" if unique else "INDEX"
-            new_name = name
-            if sql is None:
-                new_name = self._generate_index_name("uid", model, now)
-            names = ", ".join(self.quote(column) for column in now)
+            kind = "UNIQUE INDEX" if item.is_unique else "INDEX"
+            # The indexes of constraints have names that are not to be given.
+            name = item.name if item.sql else self._generate_index_name("uid", model, columns)
             await self.client.execute_query(
-                f'CREATE {kind} "{new_name}" ON {self._table(model)} ({names})'
+                f'CREATE {kind} "{name}" ON {self._table(model)} '
+                f"({', '.join(self.quote(column) for column in columns)})"
             )
 
-    async def _indexes(self, table: str) -> list[tuple[str, list[str], bool, str | None]]:
-        """Name, columns, uniqueness and statement of each index and trigger of a table.
-
-        What belongs to a constraint has no statement; a trigger has no columns.
-        """
+    async def _indexes(self, table: str) -> list[_Kept]:
         client = self.client
         rows = await client.execute_query_dict(
             "SELECT name, type, sql FROM sqlite_master "
@@ -141,15 +159,15 @@ class SQLiteEditor(CommonEditor, SqliteSchemaEditor):
             for row in await client.execute_query_dict(f'PRAGMA index_list("{table}")')
             if row["origin"] != "pk"
         }
-        found: list[tuple[str, list[str], bool, str | None]] = []
+        found = []
         for row in rows:
             name = row["name"]
             if row["type"] == "trigger":
-                found.append((name, [], False, row["sql"]))
+                found.append(_Kept(name, [], False, row["sql"]))
             elif name in unique:
                 info = await client.execute_query_dict(f'PRAGMA index_info("{name}")')
                 columns = [entry["name"] for entry in info if entry["name"] is not None]
-                found.append((name, columns, unique[name], row["sql"]))
+                found.append(_Kept(name, columns, unique[name], row["sql"]))
         return found
 
     @staticmethod

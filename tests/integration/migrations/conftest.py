@@ -1,0 +1,60 @@
+"""Each database in turn, and a project on it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from integration.mariadb import MariaDB
+from integration.migrations.stores import (
+    MariaDBStore,
+    PostgreSQLStore,
+    Project,
+    SQLiteStore,
+    Store,
+)
+from integration.postgresql import PostgreSQL
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A server of its own for the module."""
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    server = PostgreSQL(folder)
+    try:
+        server.install()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def mariadb_project(mariadb: MariaDB, tmp_path: Path) -> Project:
+    """A project on an empty database of MariaDB."""
+    store = MariaDBStore(mariadb.port)
+    store.empty()
+    return Project(tmp_path, store)
+
+
+@pytest.fixture(params=["sqlite", "mariadb", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """An empty database."""
+    found: Store
+    if request.param == "sqlite":
+        found = SQLiteStore(tmp_path)
+    elif request.param == "mariadb":
+        found = MariaDBStore(request.getfixturevalue("mariadb").port)
+    else:
+        found = PostgreSQLStore(request.getfixturevalue("postgresql").port)
+    found.empty()
+    return found
+
+
+@pytest.fixture
+def project(store: Store, tmp_path: Path) -> Project:
+    """A project on an empty database of each kind."""
+    return Project(tmp_path, store)
