@@ -19,6 +19,7 @@ from tortoise.migrations.operations import (
 )
 from tortoise.migrations.schema_generator.operation_generator import ModelKey, OperationGenerator
 from tortoise.migrations.schema_generator.state import ModelState, State
+from tortoise.migrations.schema_generator.state_diff import _field_signature
 
 from fastapp.exceptions import CommandError
 
@@ -46,9 +47,16 @@ class ExactGenerator(OperationGenerator):
     def _match_renamed_models(
         self, old_keys: list[ModelKey], new_keys: list[ModelKey]
     ) -> dict[ModelKey, ModelKey]:
-        for new, old in super()._match_renamed_models(old_keys, new_keys).items():
-            self.guesses.append(f"{old[1]}:{new[1]}")
+        gone = [key for key in old_keys if key not in new_keys]
+        for new in new_keys:
+            for old in gone:
+                if new not in old_keys and self._fields(old) == self._fields(new, self.new_state):
+                    self.guesses.append(f"{old[1]}:{new[1]}")
         return {}
+
+    def _fields(self, key: ModelKey, state: State | None = None) -> dict[str, object]:
+        fields = (state or self.old_state).models[key].fields
+        return {name: _field_signature(field) for name, field in fields.items()}
 
     def generate(self, app_labels: Sequence[str] | None = None) -> list[TortoiseOperation]:
         """The operations; a field that the base class takes for renamed is dropped and added."""

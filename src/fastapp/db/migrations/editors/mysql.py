@@ -114,6 +114,19 @@ class MySQLEditor(CommonEditor, MySQLSchemaEditor):
                 )
         await super().remove_field(model, field)
 
+    async def _get_unique_constraint_names_from_db(
+        self, table_name: str, column_names: list[str], schema: str | None = None
+    ) -> list[str]:
+        """Names of unique indexes of these columns; MariaDB refuses the base class's query."""
+        rows = await self.client.execute_query_dict(
+            "SELECT INDEX_NAME AS name FROM information_schema.statistics "
+            "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND NON_UNIQUE = 0 "
+            "AND INDEX_NAME <> 'PRIMARY' GROUP BY INDEX_NAME "
+            "HAVING GROUP_CONCAT(COLUMN_NAME ORDER BY SEQ_IN_INDEX SEPARATOR ',') = %s",
+            [table_name, ",".join(column_names)],
+        )
+        return [row["name"] for row in rows]
+
     async def _foreign_key_names(
         self, model: type[Model], field: ForeignKeyFieldInstance[Any]
     ) -> list[str]:
