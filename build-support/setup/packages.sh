@@ -10,6 +10,8 @@ packages_for() {
     apt-get:debootstrap) echo debootstrap debian-archive-keyring ;;
     # The programs without the service.
     apt-get:mariadb) echo mariadb-server-core mariadb-client-core ;;
+    # Of the release that the system has; no service of it is started.
+    apt-get:postgresql) echo postgresql ;;
     apt-get:mariadb-headers) echo libmariadb-dev ;;
     apt-get:strace) echo strace ;;
     # Another clock for a build, and what tells two files apart.
@@ -34,6 +36,8 @@ packages_for() {
     apt-get:python*) ! apt_has "$2" || echo "$2" "$2-venv" "$2-dev" ;;
     dnf:engine) echo moby-engine docker-cli ;;
     dnf:mariadb) echo mariadb-server ;;
+    dnf:postgresql | zypper:postgresql) echo postgresql-server postgresql ;;
+    pacman:postgresql | apk:postgresql | brew:postgresql) echo postgresql ;;
     dnf:mariadb-headers) echo mariadb-connector-c-devel ;;
     dnf:python*) echo "$2" "$2-devel" ;;
     dnf:compiler | zypper:compiler) echo gcc glibc-devel ;;

@@ -7,7 +7,7 @@
 #   code          Pythons and a C compiler: lint, fmt, check, lock
 #   engine        a container engine that answers
 #   image         both, and the base image
-#   test          the same, and what the tests start: a database, a registry, other programs
+#   test          the same, and what the tests start: databases, a registry, other programs
 #   bench         what benchmarks/server needs: Pythons, a C compiler, nginx, load generators
 #   debootstrap   what the stand-in for the base image is made with
 #
@@ -28,8 +28,8 @@ needs() {
     engine) echo engine ;;
     image) echo engine compiler python3.9 python3.12 ;;
     test)
-      echo engine compiler python3.9 python3.12 mariadb mariadb-headers registry openssl nginx \
-        chromium load cross-compiler faketime diffoscope strace
+      echo engine compiler python3.9 python3.12 mariadb mariadb-headers postgresql registry \
+        openssl nginx chromium load cross-compiler faketime diffoscope strace
       ;;
     bench) echo compiler python3.9 python3.12 nginx load ;;
     debootstrap) echo debootstrap ;;
@@ -54,6 +54,7 @@ is_here() {
     compiler) has strip && preprocesses gcc ;;
     debootstrap) [[ -x /usr/sbin/debootstrap ]] || has debootstrap ;;
     registry) has docker-registry && has skopeo ;;
+    postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || has initdb ;;
     mariadb) (PATH=$PATH:/usr/sbin && has mariadbd && has mariadb-install-db) ;;
     faketime | diffoscope | strace) has "$1" ;;
     cross-compiler) preprocesses "$(other_machine)-linux-gnu-gcc" ;;

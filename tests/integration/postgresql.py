@@ -1,4 +1,4 @@
-"""A private PostgreSQL server for tests: own data folder, loopback only, ended by its process id."""
+"""A private PostgreSQL server for tests: own data folder, loopback only, ended by its pid."""
 
 from __future__ import annotations
 

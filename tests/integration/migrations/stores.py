@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 import pymysql
 from integration import mariadb, postgresql
 from integration.migrations.forked import Done, Started

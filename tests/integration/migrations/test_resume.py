@@ -62,7 +62,9 @@ class Migration(migrations.Migration):
             {"table": "tag"},
         ),
         ops.AddField("Item", "new", fields.CharField(max_length=9, default="x")),
-        ops.AddField("Item", "other", fields.ForeignKeyField("shop.Kind", related_name="o", default=1)),
+        ops.AddField(
+            "Item", "other", fields.ForeignKeyField("shop.Kind", related_name="o", default=1)
+        ),
         ops.AddField("Item", "indexed", fields.IntField(default=3, db_index=True)),
         ops.RunSQL("UPDATE item SET count = count + 1; UPDATE item SET count = count * 2", ""),
         ops.RunPython(insert),

@@ -134,12 +134,8 @@ def operation_loss(operation: Operation, app: str, state: State) -> Loss | None:
         app: label of its app.
         state: the models before it.
     """
-    if isinstance(operation, DeleteModel):
-        return Loss(f"drops the table of {operation.name}")
-    if isinstance(operation, RemoveField):
-        return Loss(f"drops column {operation.model_name}.{operation.name}")
-    if isinstance(operation, DropSchema):
-        return Loss(f"drops schema {operation.schema_name}")
+    if isinstance(operation, (DeleteModel, RemoveField, DropSchema)):
+        return Loss(_dropped(operation))
     if isinstance(operation, AlterField):
         return _altered(operation, app, state)
     if isinstance(operation, AddField):
@@ -150,6 +146,14 @@ def operation_loss(operation: Operation, app: str, state: State) -> Loss | None:
     if isinstance(operation, RunSQL):
         return _sql_loss(operation.sql)
     return None
+
+
+def _dropped(operation: DeleteModel | RemoveField | DropSchema) -> str:
+    if isinstance(operation, DeleteModel):
+        return f"drops the table of {operation.name}"
+    if isinstance(operation, RemoveField):
+        return f"drops column {operation.model_name}.{operation.name}"
+    return f"drops schema {operation.schema_name}"
 
 
 def _altered(operation: AlterField, app: str, state: State) -> Loss | None:

@@ -260,7 +260,8 @@ def _steps(step: PlanStep, state: State, done: int) -> Iterator[Step]:
         if not getattr(operation, "reversible", True):
             raise CommandError(
                 f"cannot unapply {migration.app_label}.{migration.name}: operation "
-                f"{operation.describe()!r} has no reverse. Fix: give it reverse_sql or reverse_code."
+                f"{operation.describe()!r} has no reverse. "
+                f"Fix: give it reverse_sql or reverse_code."
             )
         before, state = state.clone(), state.clone()
         operation.state_forward(migration.app_label, state)

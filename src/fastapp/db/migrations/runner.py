@@ -131,6 +131,8 @@ async def apply(
     except OperationFailed as exc:
         raise CommandError(_half_way(current, plan.alias, exc)) from exc.__cause__
     except (BaseORMException, CommandError, OSError) as exc:
+        if not current:
+            raise
         raise CommandError(f"migration {current} of database {plan.alias!r}: {exc}") from exc
 
 

@@ -81,8 +81,8 @@ def write_transaction(
     """
     if client.capabilities.dialect != "sqlite":
         return client._in_transaction()
-    wrapper = _ImmediateTransaction(client, wait, notify)  # type: ignore[arg-type]
-    return SqliteTransactionContext(wrapper, client._lock)
+    sqlite: Any = client
+    return _ImmediateContext(_ImmediateTransaction(sqlite, wait, notify), sqlite._lock)
 
 
 class _ImmediateTransaction(SqliteTransactionWrapper):
@@ -107,6 +107,18 @@ class _ImmediateTransaction(SqliteTransactionWrapper):
         await _until_free(
             begin, self.connection_name, _deadline(self.wait), self.wait, notify=self.notify
         )
+
+
+class _ImmediateContext(SqliteTransactionContext):
+    """Gives the connection back when the transaction does not begin."""
+
+    async def __aenter__(self) -> Any:
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            get_connections().reset(self.token)
+            self._trxlock.release()
+            raise
 
 
 async def _reach(alias: str, client: BaseDBAsyncClient, wait: float) -> None:
