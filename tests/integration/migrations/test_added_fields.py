@@ -201,7 +201,10 @@ def test_a_migration_without_a_default_needs_an_empty_table(project: Project, ro
 
 def test_foreign_keys_and_indexes_of_added_fields(project: Project) -> None:
     kind = "class Kind(models.Model):\n    class Meta:\n        table = 'kind'\n"
-    item = "class Item(models.Model):\n    name = models.CharField(max_length=50)\n{}    class Meta:\n        table = 'item'\n"
+    item = (
+        "class Item(models.Model):\n    name = models.CharField(max_length=50)\n{}"
+        "    class Meta:\n        table = 'item'\n"
+    )
     project.models(kind + item.format(""))
     project.apply()
     insert = {"mariadb": "() VALUES ()"}.get(project.store.kind, "DEFAULT VALUES")

@@ -118,11 +118,9 @@ def restorer(project: Project) -> Callable[[], None]:
     statements = ["SET FOREIGN_KEY_CHECKS=0"]
     for (name,) in project.store.query("SHOW TABLES"):
         statements.append(project.store.query(f"SHOW CREATE TABLE `{name}`")[0][1])
-    statements += [
-        *ROWS,
-        "INSERT INTO tortoise_migrations (app, name, applied_at) "
-        "VALUES ('shop', '0001_first', NOW())",
-    ]
+    history = "VALUES ('shop', '0001_first', NOW())"
+    statements += ROWS
+    statements.append(f"INSERT INTO tortoise_migrations (app, name, applied_at) {history}")
 
     def restore() -> None:
         project.store.empty()

@@ -15,6 +15,7 @@ from tortoise.migrations.loader import MigrationLoader
 from tortoise.migrations.operations import Operation, RunPython, RunSQL, TortoiseOperation
 from tortoise.migrations.schema_generator.state import State
 
+from fastapp.db.migrations import operations
 from fastapp.db.migrations.editors import Editor, schema_editor
 from fastapp.db.migrations.editors.mysql import MySQLEditor
 from fastapp.db.migrations.journal import Journal, Progress, fingerprint
@@ -235,7 +236,7 @@ def _is_schema_change(operation: Operation) -> bool:
             if isinstance(script, (list, tuple))
             for sql in script
         )
-    known = type(operation).__module__ == TortoiseOperation.__module__
+    known = type(operation).__module__ in (TortoiseOperation.__module__, operations.__name__)
     return known and isinstance(operation, TortoiseOperation) and type(operation) is not RunPython
 
 
@@ -271,10 +272,10 @@ def _steps(step: PlanStep, state: State, done: int) -> Iterator[Step]:
 
 def _refuse_changed(step: PlanStep, progress: Progress) -> None:
     """What is done has to be what the file says was done first."""
-    operations = list(step.migration.operations)
+    planned = list(step.migration.operations)
     if step.backward:
-        operations.reverse()
-    expected = [operation.describe() for operation in operations[: len(progress.done)]]
+        planned.reverse()
+    expected = [operation.describe() for operation in planned[: len(progress.done)]]
     if expected != progress.done:
         raise CommandError(
             f"cannot resume {progress.app}.{progress.name}: its file was changed: done="

@@ -21,6 +21,7 @@ from tortoise.migrations.schema_generator.operation_generator import ModelKey, O
 from tortoise.migrations.schema_generator.state import ModelState, State
 from tortoise.migrations.schema_generator.state_diff import _field_signature
 
+from fastapp.db.migrations.operations import RenameModel as RenameModelWithTable
 from fastapp.exceptions import CommandError
 
 
@@ -129,7 +130,7 @@ def _models(parts: list[str], target: str, old: State, new: State) -> list[Renam
         return []
     *app, name = parts
     return [
-        Rename(key[0], RenameModel(name, target))
+        Rename(key[0], _renamed(name, target, old.models[key], new.models[(key[0], target)]))
         for key in old.models
         if key[1] == name
         and (not app or [key[0]] == app)
@@ -137,6 +138,13 @@ def _models(parts: list[str], target: str, old: State, new: State) -> list[Renam
         and (key[0], target) in new.models
         and (key[0], target) not in old.models
     ]
+
+
+def _renamed(name: str, target: str, old: ModelState, new: ModelState) -> RenameModel:
+    by_name = target.lower() if old.table == name.lower() else old.table
+    if new.table == by_name:
+        return RenameModel(name, target)
+    return RenameModelWithTable(name, target, new.table)
 
 
 def _fields(parts: list[str], target: str, old: State, new: State) -> list[Rename]:

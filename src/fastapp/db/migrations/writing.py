@@ -12,12 +12,13 @@ from tortoise.context import TortoiseContext
 from tortoise.migrations.autodetector import MigrationAutodetector
 from tortoise.migrations.operations import AddField, Operation, RenameField, RenameModel
 from tortoise.migrations.schema_generator.state import State
-from tortoise.migrations.writer import MigrationWriter, format_migration_name
+from tortoise.migrations.writer import ImportManager, MigrationWriter, format_migration_name
 
 from fastapp.db.config import migratable_apps
 from fastapp.db.migrations.destructive import operation_loss
 from fastapp.db.migrations.filling import is_required, no_filling
 from fastapp.db.migrations.loading import migrated_apps
+from fastapp.db.migrations.operations import RenameModel as RenameModelWithTable
 from fastapp.db.migrations.renames import ExactGenerator, apply_renames, operations_of
 from fastapp.exceptions import CommandError
 
@@ -125,6 +126,21 @@ def _refuse_unfilled(operation: Operation, writer: MigrationWriter) -> None:
         raise CommandError(no_filling(operation.model_name, operation.name, where))
 
 
+class _Writer(MigrationWriter):
+    """Knows our own operations."""
+
+    def _format_operation(
+        self, operation: Operation, imports: ImportManager, *, indent: str
+    ) -> list[str]:
+        if isinstance(operation, RenameModelWithTable):
+            imports.add_module(RenameModelWithTable.__module__)
+            return [
+                f"{indent}{RenameModelWithTable.__module__}.RenameModel("
+                f"{operation.old_name!r}, {operation.new_name!r}, table={operation.table!r}),"
+            ]
+        return super()._format_operation(operation, imports, indent=indent)
+
+
 class _Changes:
     """What changed between migrations and models, with the renames that were asked for.
 
@@ -150,7 +166,7 @@ class _Changes:
                 continue
             name, initial = self.detector._migration_name(label, self.before, self.new)
             found.append(
-                MigrationWriter(
+                _Writer(
                     name,
                     label,
                     operations,
