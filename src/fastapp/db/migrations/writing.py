@@ -134,10 +134,8 @@ class _Writer(MigrationWriter):
     ) -> list[str]:
         if isinstance(operation, RenameModelWithTable):
             imports.add_module(RenameModelWithTable.__module__)
-            return [
-                f"{indent}{RenameModelWithTable.__module__}.RenameModel("
-                f"{operation.old_name!r}, {operation.new_name!r}, table={operation.table!r}),"
-            ]
+            names = f"{operation.old_name!r}, {operation.new_name!r}, table={operation.table!r}"
+            return [f"{indent}{RenameModelWithTable.__module__}.RenameModel({names}),"]
         return super()._format_operation(operation, imports, indent=indent)
 
 
