@@ -7,7 +7,10 @@ import uuid
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import pytest
 from integration.kinds.models import Kinds
+
+from fastapp.exceptions import UnstorableValue
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 EMOJI = "清空 🚀 é ñ \u202e \\ ' \" % _ ; \x1a"
@@ -64,3 +67,24 @@ async def check_moments() -> None:
     assert await Kinds.objects.filter(text="zone", moment__lt=later).exists()
     assert not await Kinds.objects.filter(text="zone", moment__gt=later).exists()
     assert await Kinds.objects.filter(text="zone", moment=moment).exists()
+
+
+async def check_numbers_are_finite() -> None:
+    """Infinities and NaN are refused by the field, whatever way they take to the database."""
+    row = await Kinds.objects.create(text="finite", price=Decimal(1), ratio=0.5)
+    for kind, name in ((float, "ratio"), (Decimal, "price")):
+        for text in ("inf", "-inf", "nan"):
+            values = {"text": "not finite", "price": Decimal(1), name: kind(text)}
+            expected = f"{name}: expected a finite number, got .*{text[-3:]}"
+            with pytest.raises(UnstorableValue, match=f"(?i){expected}"):
+                await Kinds.objects.create(**values)
+            with pytest.raises(UnstorableValue, match=f"(?i){expected}"):
+                await Kinds.objects.bulk_create([Kinds(**values)])
+            with pytest.raises(UnstorableValue, match=f"(?i){expected}"):
+                await Kinds.objects.filter(id=row.id).update(**{name: kind(text)})
+            with pytest.raises(UnstorableValue, match=f"(?i){expected}"):
+                setattr(row, name, kind(text))
+                await row.save()
+    assert not await Kinds.objects.filter(text="not finite").exists()
+    stored = await Kinds.objects.get(id=row.id)
+    assert (stored.ratio, stored.price) == (0.5, Decimal(1))

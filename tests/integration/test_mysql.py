@@ -82,6 +82,7 @@ async def test_round_trip(mariadb: MariaDB) -> None:
         await roundtrip.check_all_kinds()
         await roundtrip.check_null()
         await roundtrip.check_moments()
+        await roundtrip.check_numbers_are_finite()
 
 
 async def test_session_variables_on_every_pooled_connection(mariadb: MariaDB) -> None:

@@ -36,10 +36,10 @@ class Migration(migrations.Migration):
         ),
     ]
 """
+_ITEMS = "(1, 'a', NULL, 10, 1), (2, 'b', 2, 20, 2)"
 ROWS = (
     "INSERT INTO kind VALUES (1), (2)",
-    "INSERT INTO item (id, name, size, count, kind_id) "
-    "VALUES (1, 'a', NULL, 10, 1), (2, 'b', 2, 20, 2)",
+    f"INSERT INTO item (id, name, size, count, kind_id) VALUES {_ITEMS}",
 )
 LONG = """
 from tortoise import fields, migrations

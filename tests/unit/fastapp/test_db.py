@@ -48,6 +48,10 @@ async def test_moments(kinds: None) -> None:
     await roundtrip.check_moments()
 
 
+async def test_numbers_are_finite(kinds: None) -> None:
+    await roundtrip.check_numbers_are_finite()
+
+
 async def test_json_takes_no_nan() -> None:
     assert dump_json({"a": "🚀"}) == '{"a":"🚀"}'
     with pytest.raises(ValueError, match="JSON"):

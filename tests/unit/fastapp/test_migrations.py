@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from tortoise import fields
 from unit.fastapp.support import MakeApp, manage
 
 from fastapp.db.migrations.destructive import narrowing
-from fastapp.db.migrations.statements import split_sqlite
+from fastapp.db.migrations.literals import sql_literal
+from fastapp.db.migrations.statements import changes_schema, split_mysql, split_sqlite
 
 MODELS = """
 from fastapp.db import models
@@ -178,6 +180,41 @@ def test_statements_are_not_cut_inside_strings_and_comments() -> None:
         "CREATE TABLE a (b TEXT DEFAULT 'x;y') /* c; d */",
         "DROP TABLE a",
     ]
+
+
+def test_mysql_statements_are_not_cut_inside_strings_names_and_comments() -> None:
+    script = "SET @a = 'x\\';y''z;'; ALTER TABLE `a;b` ADD c INT; -- d; e\n/* f; */ DROP TABLE g;"
+    assert split_mysql(script) == [
+        "SET @a = 'x\\';y''z;'",
+        "ALTER TABLE `a;b` ADD c INT",
+        "-- d; e\n/* f; */ DROP TABLE g",
+    ]
+    assert [changes_schema(statement) for statement in split_mysql(script)] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("value", "dialect", "expected"),
+    [
+        (None, "sqlite", "NULL"),
+        (True, "postgres", "TRUE"),
+        (True, "mysql", "1"),
+        ("it's", "mysql", "'it''s'"),
+        ("back\\slash", "mysql", "_utf8mb4 X'6261636b5c736c617368'"),
+        ("back\\slash", "postgres", "'back\\slash'"),
+        ("a\0b", "sqlite", "CAST(X'610062' AS TEXT)"),
+        (b"\x00'", "postgres", "'\\x0027'::bytea"),
+        (b"\x00'", "sqlite", "X'0027'"),
+        (Decimal("1.50"), "sqlite", "'1.50'"),
+        (Decimal("1.50"), "mysql", "1.50"),
+    ],
+)
+def test_literals(value: Any, dialect: str, expected: str) -> None:
+    assert sql_literal(value, dialect) == expected
+
+
+def test_a_number_that_is_not_finite_is_no_literal() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        sql_literal(float("inf"), "postgres")
 
 
 @pytest.mark.parametrize(
