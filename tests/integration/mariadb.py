@@ -138,6 +138,9 @@ class MariaDB:
             MariaDBError: the server ended or did not answer in time; with the end of its log.
         """
         program = find_binary("mariadbd", "mysqld")
+        # A server that starts deletes the temporary files of all that share its folder for them.
+        temporary = self.folder / "tmp"
+        temporary.mkdir(exist_ok=True)
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -146,6 +149,7 @@ class MariaDB:
                     f"--datadir={self._data}",
                     f"--socket={self.socket}",
                     f"--port={self.port}",
+                    f"--tmpdir={temporary}",
                     "--bind-address=127.0.0.1",
                     f"--pid-file={self.folder / 'server.pid'}",
                     "--sql-mode=",
@@ -157,6 +161,9 @@ class MariaDB:
                     "--innodb-buffer-pool-size=32M",
                     "--innodb-log-file-size=8M",
                     "--performance-schema=OFF",
+                    # What was written outlives the process, if not the machine.
+                    "--debug-no-sync",
+                    "--innodb-flush-log-at-trx-commit=2",
                     *self._as_root(),
                     *options,
                 ],

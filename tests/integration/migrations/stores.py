@@ -111,25 +111,29 @@ class MariaDBStore(_ServerStore):
 
     kind, engine = "mariadb", "mysql"
     tables_query = "SELECT table_name FROM information_schema.tables WHERE table_schema=DATABASE()"
+    connection: pymysql.Connection[Any] | None = None
 
     def empty(self) -> None:
-        tables = self.query("SHOW TABLES")
-        for (name,) in tables:
-            self.query(f"SET FOREIGN_KEY_CHECKS=0; DROP TABLE `{name}`")
+        tables = [f"DROP TABLE `{name}`" for (name,) in self.query("SHOW TABLES")]
+        self.query("; ".join(["SET FOREIGN_KEY_CHECKS=0", *tables, "SET FOREIGN_KEY_CHECKS=1"]))
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        database = pymysql.connect(
-            host="127.0.0.1",
-            port=self.port,
-            user=mariadb.USER,
-            password=mariadb.PASSWORD,
-            database=mariadb.DATABASE,
-            autocommit=True,
-            client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS,
-        )
-        with database, database.cursor() as cursor:
+        if self.connection is None:
+            self.connection = pymysql.connect(
+                host="127.0.0.1",
+                port=self.port,
+                user=mariadb.USER,
+                password=mariadb.PASSWORD,
+                database=mariadb.DATABASE,
+                autocommit=True,
+                client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS,
+            )
+        with self.connection.cursor() as cursor:
             cursor.execute(sql)
-            return list(cursor.fetchall())
+            rows = list(cursor.fetchall())
+            while cursor.nextset():
+                pass
+            return rows
 
     def columns(self, table: str) -> dict[str, tuple[bool, Any]]:
         rows = self.query(

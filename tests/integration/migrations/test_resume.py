@@ -128,7 +128,7 @@ def restorer(project: Project) -> Callable[[], None]:
 
     def restore() -> None:
         project.store.empty()
-        project.store.query("; ".join(statements))
+        project.store.query("; ".join([*statements, "SET FOREIGN_KEY_CHECKS=1"]))
 
     return restore
 
@@ -186,9 +186,12 @@ def test_a_process_killed_anywhere_leaves_what_the_next_one_finishes(shop: Proje
     assert len(writes) > 40
     journal = "fastapp_migration_progress"
     for number, statement in enumerate(writes, start=1):
+        is_journal = journal in statement
         for wait_for_answer in (True, False):
-            if not wait_for_answer and journal in statement:
-                # Between two statements, as after the one before.
+            if is_journal and (
+                not wait_for_answer or journal in "".join(writes[number : number + 1])
+            ):
+                # The same moment as one that follows or came before.
                 continue
             restore()
             where = f"write {number} ({statement}), answered: {wait_for_answer}"
