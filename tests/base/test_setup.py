@@ -75,19 +75,22 @@ def test_ubuntu_has_no_browser_to_install(tmp_path: Path) -> None:
     assert "chromium" not in result.stderr
 
 
-def test_a_driver_that_is_built_for_comparison_needs_headers() -> None:
+@pytest.mark.parametrize(
+    ("thing", "package"), [("mariadb-headers", "libmariadb-dev"), ("postgresql", "postgresql")]
+)
+def test_what_is_looked_for_outside_of_path_has_packages(thing: str, package: str) -> None:
     # By the thing's own name: whether it is missing here depends on the machine.
     asked = subprocess.run(
         [
             "bash",
             "-c",
-            "source build-support/setup/packages.sh; packages_for apt-get mariadb-headers",
+            f"source build-support/setup/packages.sh; packages_for apt-get {thing}",
         ],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert asked.stdout == "libmariadb-dev\n"
+    assert asked.stdout == f"{package}\n"
 
 
 def test_a_python_that_the_distribution_has_comes_from_it(bare: Machine) -> None:

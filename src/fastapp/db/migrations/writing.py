@@ -154,7 +154,7 @@ class _Changes:
 
     def writers(self, configs: dict[str, dict[str, Any]]) -> list[MigrationWriter]:
         """A writer for each app with changes."""
-        found = []
+        found: list[MigrationWriter] = []
         for label, entry in configs.items():
             generator = ExactGenerator(self.old, self.new)
             changes = generator.generate([label])
