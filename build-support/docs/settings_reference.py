@@ -3,7 +3,7 @@
     python3 build-support/docs/settings_reference.py [--check]
 
 With --check nothing is written, and the exit code is 1 when the page is not current. The source is
-read and not imported: the comments above a field are what the page says of it. Standard library
+read and not imported: the comments above a field are the descriptions of the page. Standard library
 only.
 """
 
@@ -21,13 +21,12 @@ SOURCE = ROOT / "src" / "fastapp" / "conf" / "base.py"
 PAGE = ROOT / "docs" / "settings.md"
 SETTINGS_CLASS = "BaseSettings"
 
+PLANNED = ROOT / "src" / "fastapp" / "conf" / "planned.py"
+
 INTRODUCTION = """\
 # Settings
 
-Written by `python3 build-support/docs/settings_reference.py` from
-[`src/fastapp/conf/base.py`](../src/fastapp/conf/base.py); change it there.
-
-A project overrides fields in `common/settings.py`:
+Override a setting in `common/settings.py`:
 
 ```python
 from fastapp.conf import BaseSettings
@@ -40,23 +39,65 @@ class Settings(BaseSettings):
 settings = Settings()
 ```
 
-The environment overrides them as `QK_<NAME>`, and a file `.env` next to `manage.py` does where the
-environment says nothing. A list is JSON or values with commas between; one key of a mapping is
-reached with `__`, as in `QK_DATABASES__default__HOST=db`. `python manage.py about` shows what came
-out, with the secrets masked; a wrong value ends every command with the key and what was expected.
-`FASTAPP_SETTINGS_MODULE` names the module, `common.settings` unless told.
+or in the environment, with `QK_` before its name:
+
+```console
+$ QK_TIME_ZONE=Europe/Berlin python manage.py check
+```
+
+| a value comes from | example |
+| --- | --- |
+| the environment, first | `QK_PORT=9000` |
+| `.env` beside `manage.py` | `QK_PORT=9000` |
+| the settings module | `PORT = 9000` |
+
+| in the environment | example |
+| --- | --- |
+| a list: commas, or JSON | `QK_ALLOWED_HOSTS=a.example,b.example` |
+| a mapping: JSON | `QK_UPSTREAMS='{"shop": "http://10.0.0.5:20001"}'` |
+| one key of a mapping: `__` | `QK_DATABASES__default__HOST=db` |
+
+`FASTAPP_SETTINGS_MODULE` names the settings module; the default is `common.settings`.
+`python manage.py about` prints the resulting settings with secrets masked.
+
+## Mistakes
+
+A wrong value ends every command with one line that names the place, the setting, the value and the
+fix:
+
+```text
+Error: settings in the environment: QK_PORT='many': expected a valid integer, unable to \
+parse string as an integer. Fix: change QK_PORT in the environment.
+```
+
+A `QK_` variable that no setting reads, such as `QK_ALOWED_HOSTS`, is a warning with the nearest
+name: `check` prints it, and servers log it when they start. So is a field of your `Settings` class
+that is nearly called like one of the framework's. `check` also imports what settings name, applies
+`LOGGING` and builds the gateway's routing; `check --fail-level warning` fails on warnings too.
+
+`python3 build-support/docs/settings_reference.py` generates the tables below from
+[`src/fastapp/conf/base.py`](../src/fastapp/conf/base.py).
+"""
+
+PLANNED_INTRODUCTION = """
+## Not settings yet
+
+Django has these, and so had the earlier framework of this name. The part that would read them does
+not exist here yet; one that you set is a warning.
+
+| setting | missing part |
+| --- | --- |
 """
 
 _TYPES = {
-    "str": "text",
+    "str": "string",
     "int": "integer",
     "float": "number",
     "bool": "true or false",
     "Path": "path",
-    "Path | None": "path or nothing",
-    "StringList": "list of texts",
+    "Path | None": "path",
+    "StringList": "list of strings",
     "DatabaseMapping": "mapping, or one URL",
-    "timedelta": "seconds, or ISO 8601",
 }
 _LIMITS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
 
@@ -69,7 +110,7 @@ class Setting:
         section: the heading it stands under.
         name: without QK_.
         kind: what it takes, in words.
-        default: its source, or "" when it is made at start.
+        default: its source, or "" when it is computed at start.
         text: the comment above it.
     """
 
@@ -101,20 +142,36 @@ def settings_of(source: str) -> Iterator[Setting]:
         yield Setting(section, node.target.id, kind, default, comments)
 
 
-def page(source: str) -> str:
-    """The page."""
+def planned_of(source: str) -> dict[str, str]:
+    """PLANNED: settings without a part, and the part."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "PLANNED":
+            found: dict[str, str] = ast.literal_eval(node.value) if node.value else {}
+            return found
+    raise LookupError("PLANNED")
+
+
+def page(source: str, planned: str) -> str:
+    """The page.
+
+    Args:
+        source: of the settings class.
+        planned: source that declares PLANNED.
+    """
     parts = [INTRODUCTION]
     section = None
     for setting in settings_of(source):
         if setting.section != section:
             section = setting.section
             parts.append(
-                f"\n## {section}\n\n| setting | takes | default | |\n| --- | --- | --- | --- |\n"
+                f"\n## {section}\n\n| setting | type | default | |\n| --- | --- | --- | --- |\n"
             )
-        default = f"`{_cell(setting.default)}`" if setting.default else "made at start"
+        default = f"`{_cell(setting.default)}`" if setting.default else "computed at start"
         parts.append(
             f"| `{setting.name}` | {_cell(setting.kind)} | {default} | {_cell(setting.text)} |\n"
         )
+    parts.append(PLANNED_INTRODUCTION)
+    parts.extend(f"| `{name}` | {part} |\n" for name, part in planned_of(planned).items())
     return "".join(parts)
 
 
@@ -156,9 +213,6 @@ def _default(value: ast.expr | None) -> tuple[str, str]:
 
 def _plain(default: str) -> str:
     """A default as the environment would say it, where that is easy to read."""
-    number = re.fullmatch(r"timedelta\((\w+)=(\d+)\)", default)
-    if number:
-        return f"{number[2]} {number[1]}"
     product = re.fullmatch(r"\d+(?: \* \d+)+", default)
     if product:
         total = 1
@@ -176,7 +230,7 @@ def _cell(text: str) -> str:
 
 def main() -> int:
     """Write the page, or check it."""
-    made = page(SOURCE.read_text(encoding="utf-8"))
+    made = page(SOURCE.read_text(encoding="utf-8"), PLANNED.read_text(encoding="utf-8"))
     if "--check" not in sys.argv[1:]:
         PAGE.write_text(made, encoding="utf-8")
         return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from docs.settings_reference import PAGE, SOURCE, page, settings_of
+from docs.settings_reference import PAGE, PLANNED, SOURCE, page, planned_of, settings_of
 
 EXAMPLE = """
 class BaseSettings(Base):
@@ -19,8 +19,14 @@ class BaseSettings(Base):
 """
 
 
+PLANNED_EXAMPLE = """
+PLANNED: Final = {"THING": "things"}
+"""
+
+
 def test_the_page_is_current() -> None:
-    assert page(SOURCE.read_text(encoding="utf-8")) == PAGE.read_text(encoding="utf-8"), (
+    made = page(SOURCE.read_text(encoding="utf-8"), PLANNED.read_text(encoding="utf-8"))
+    assert made == PAGE.read_text(encoding="utf-8"), (
         "run: python3 build-support/docs/settings_reference.py"
     )
 
@@ -39,7 +45,9 @@ def test_fields_with_their_comments() -> None:
     assert (three.section, three.default) == ("Second", "")
     assert (four.kind, four.default) == ("`a` or `b`", "'a'")
     assert size.default == "16384"
-    text = page(EXAMPLE)
+    text = page(EXAMPLE, PLANNED_EXAMPLE)
     assert "## First" in text
     assert "with a bar" in text
     assert "text \\| with" in text
+    assert planned_of(PLANNED_EXAMPLE) == {"THING": "things"}
+    assert text.endswith("| `THING` | things |\n")

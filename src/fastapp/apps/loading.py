@@ -86,16 +86,18 @@ def import_string(path: str, where: str) -> object:
         where: the setting that holds the path, for the error.
 
     Raises:
-        ImproperlyConfigured: names the setting, the path and what is wrong.
+        ImproperlyConfigured: names the setting, the path and what is wrong, whatever the module
+            raises while it is imported.
     """
     module_name, _, name = path.rpartition(".")
     try:
         module = importlib.import_module(module_name)
         found: object = getattr(module, name)
-    except (ImportError, AttributeError, ValueError) as exc:
-        raise ImproperlyConfigured(f"{where}: cannot import {path!r}: {exc}") from exc
     except Terminated:
         raise
-    except SystemExit as exc:
-        raise ImproperlyConfigured(f"{where}: importing {path!r} exits: {exc!r}") from exc
+    except (Exception, SystemExit) as exc:
+        raise ImproperlyConfigured(
+            f"settings: {where}={path!r}: cannot import it: {type(exc).__name__}: {exc}. "
+            f"Fix: change QK_{where} or the module."
+        ) from exc
     return found

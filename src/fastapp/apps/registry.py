@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 
 from fastapp.apps.config import AppConfig
@@ -41,11 +41,15 @@ class Apps:
             from fastapp.conf import settings
 
             entries = settings.INSTALLED_APPS
+            hidden = settings.NO_EXPORT_APPS
+        else:
+            hidden = []
         configs: dict[str, AppConfig] = {}
         for entry in entries:
             config = _create(entry)
             _check_unique(config, configs.values())
             configs[config.label] = config
+        _check_hidden(hidden, configs)
         self._configs = configs
         self.ready = True
         for config in configs.values():
@@ -158,6 +162,17 @@ def _classes(module: ModuleType) -> list[type[AppConfig]]:
         and issubclass(value, AppConfig)
         and value.__module__ == module.__name__
     ]
+
+
+def _check_hidden(hidden: Iterable[str], configs: Mapping[str, AppConfig]) -> None:
+    """An app that is to be hidden and is misspelt would be served."""
+    for label in hidden:
+        if label not in configs:
+            known = ", ".join(configs) or "none"
+            raise ImproperlyConfigured(
+                f"settings: NO_EXPORT_APPS={label!r}: no installed app has this label (installed: "
+                f"{known}). Fix: change QK_NO_EXPORT_APPS, or the settings module."
+            )
 
 
 def _check_unique(config: AppConfig, others: Iterable[AppConfig]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fastapp.apps import apps
 from fastapp.apps.ports import check_ports
 from fastapp.checks.messages import CheckMessage, error
+from fastapp.conf import settings
 from fastapp.exceptions import FastAppError
 
 #: Modules of an app that are imported when they exist.
@@ -30,6 +31,16 @@ def check_apps() -> Iterator[CheckMessage]:
         check_ports(apps)
     except FastAppError as exc:
         yield error(32, str(exc))
+
+
+def check_gateway() -> Iterator[CheckMessage]:
+    """The prefixes and URLs of the gateway's settings make a routing."""
+    from fastapp.gateway.config import gateway_config
+
+    try:
+        gateway_config(settings, apps)
+    except FastAppError as exc:
+        yield error(42, str(exc))
 
 
 def check_urls() -> Iterator[CheckMessage]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -12,6 +11,8 @@ from fastapp.conf.databases import MYSQL
 from fastapp.conf.secret import VARIABLE, secret_key_problem
 from fastapp.conf.sources import ENV_PREFIX
 from fastapp.contrib.metrics import metrics_problem
+from fastapp.exceptions import ImproperlyConfigured
+from fastapp.logs import configure_logging
 from fastapp.tracing.exporter import exporter_problem
 
 
@@ -23,14 +24,13 @@ def check_settings(settings: BaseSettings) -> Iterator[CheckMessage]:
     problem = secret_key_problem(settings.SECRET_KEY)
     if problem and not settings.DEBUG:
         yield warning(1, f"{problem}; servers refuse to start.", f"Set {VARIABLE}.")
-    for name in unknown_variables(settings):
-        yield warning(2, f"{name} overrides no setting.", "Check its spelling; case matters.")
-    if "*" in settings.CORS_ALLOWED_ORIGINS and settings.CORS_ALLOW_CREDENTIALS:
-        yield error(
-            3,
-            "CORS_ALLOWED_ORIGINS allows any origin while CORS_ALLOW_CREDENTIALS is on.",
-            "Name the origins.",
-        )
+    for item in settings.unread():
+        yield warning(2, str(item))
+    if settings.LOGGING:
+        try:
+            configure_logging(settings)
+        except ImproperlyConfigured as exc:
+            yield error(3, str(exc))
     if any(database.engine == MYSQL for database in settings.databases.values()):
         yield from _time_zone_for_mysql(settings)
 
@@ -53,7 +53,7 @@ def check_deployment(settings: BaseSettings) -> Iterator[CheckMessage]:
     if settings.METRICS_ENABLED and not settings.METRICS_TOKEN:
         yield error(
             18,
-            "METRICS_ENABLED is on and METRICS_TOKEN is not set: anybody may read the metrics.",
+            "METRICS_ENABLED is on and METRICS_TOKEN is not set: anyone may read the metrics.",
             "Set QK_METRICS_TOKEN.",
         )
     for database in settings.databases.values():
@@ -77,17 +77,6 @@ def check_deployment(settings: BaseSettings) -> Iterator[CheckMessage]:
                 f"DATABASES[{database.alias!r}]: sql_mode is not strict: values may be cut off.",
                 "Add STRICT_TRANS_TABLES.",
             )
-
-
-def unknown_variables(settings: BaseSettings) -> list[str]:
-    """Names of environment variables that look like settings and are none."""
-    fields = settings.field_names()
-    return sorted(
-        name
-        for name in os.environ
-        if name.startswith(ENV_PREFIX)
-        and name.removeprefix(ENV_PREFIX).partition("__")[0] not in fields
-    )
 
 
 def _time_zone_for_mysql(settings: BaseSettings) -> Iterator[CheckMessage]:

@@ -89,4 +89,4 @@ def warnings() -> list[str]:
         found.append(f"{problem}; {outcome}. Set QK_SECRET_KEY.")
     if not settings.DEBUG and not settings.ALLOWED_HOSTS:
         found.append("ALLOWED_HOSTS is empty: every request is refused. Set QK_ALLOWED_HOSTS.")
-    return found
+    return [*found, *map(str, settings.unread())]

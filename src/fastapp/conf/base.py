@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings as PydanticBaseSettings
 from pydantic_settings import (
     PydanticBaseSettingsSource,
@@ -17,13 +17,28 @@ from pydantic_settings import (
 )
 
 from fastapp.apps.discovery import discover_apps
+from fastapp.conf import validation
 from fastapp.conf.databases import DatabaseConfig, parse_databases
+from fastapp.conf.errors import describe, describe_undecodable
 from fastapp.conf.masking import mask
 from fastapp.conf.meta import SettingsMeta
 from fastapp.conf.sources import ENV_PREFIX, ClassDefaultsSource, dotenv_source, values_only
 from fastapp.conf.types import DatabaseMapping, StringList
-from fastapp.conf.validation import check_endpoint, check_origin, describe, load_time_zone
+from fastapp.conf.unknown import UnreadSetting, unread_settings
 from fastapp.exceptions import ImproperlyConfigured
+
+#: The check of each entry of a setting that is a list.
+_ENTRIES: Final[dict[str, Callable[[str], str]]] = {
+    "ALLOWED_HOSTS": validation.check_host_pattern,
+    "MIDDLEWARE": validation.check_dotted_path,
+    "LIFESPANS": validation.check_dotted_path,
+    "TRUSTED_PROXIES": validation.check_trusted_proxy,
+    "GATEWAY_INTERNAL_SEGMENTS": validation.check_path_segment,
+    "CORS_ALLOWED_ORIGINS": validation.check_origin,
+    "CORS_ALLOW_METHODS": validation.check_token,
+    "CORS_ALLOW_HEADERS": validation.check_token,
+    "CORS_EXPOSE_HEADERS": validation.check_token,
+}
 
 
 class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
@@ -47,15 +62,20 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     )
 
     # Project
+    #: For development: a random SECRET_KEY, local hosts, and errors in more detail.
     DEBUG: bool = False
+    #: Folder of the project; it has `apps/` and `.env`.
     BASE_DIR: Path = Field(default_factory=Path.cwd)
-    #: Folder of files the process writes, such as an SQLite database; BASE_DIR when None.
+    #: Folder of the files that the process writes, such as an SQLite database, made when needed;
+    #: BASE_DIR unless set.
     DATA_DIR: Path | None = None
-    #: No default on purpose: servers refuse to start without one unless DEBUG is on.
+    #: At least 32 random characters. Servers refuse to start without it unless DEBUG is on.
     SECRET_KEY: str = ""
+    #: Host names that requests may be for: exact ones, ".example.com" for it and all below it, or
+    #: "*". With none every request is refused.
     ALLOWED_HOSTS: StringList = []
-    #: Packages, or dotted paths of an AppConfig. Not set: every package in BASE_DIR/apps that has
-    #: an apps.py or urls.py, in order of name. An empty list means no app at all.
+    #: Packages, or dotted paths of an AppConfig. Unless set: every package in BASE_DIR/apps with
+    #: an apps.py or urls.py, in order of name. An empty list is no app.
     INSTALLED_APPS: StringList = Field(
         default_factory=lambda data: discover_apps(data.get("BASE_DIR", Path.cwd()))
     )
@@ -63,23 +83,25 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     MIDDLEWARE: StringList = []
     #: Dotted paths of ``async`` context manager functions that take the application.
     LIFESPANS: StringList = []
-    #: Labels of apps that are not served from outside.
+    #: Labels of apps that the gateway does not serve.
     NO_EXPORT_APPS: StringList = []
 
     # Server
+    #: Address that servers listen on; "0.0.0.0" in a container.
     HOST: str = "127.0.0.1"
+    #: Port of `runserver-aio` and of the gateway.
     PORT: int = Field(default=8000, ge=0, le=65535)
-    #: Largest request line with headers in bytes; the gateway has its own.
+    #: Largest request line with headers, in bytes; the gateway has its own limit.
     MAX_HEADER_BYTES: int = Field(default=65536, ge=1024)
-    #: Seconds that a client may take for its headers, and may pause in a body that is being read.
-    CLIENT_TIMEOUT: float = Field(default=60.0, gt=0)
-    #: Addresses of proxies whose X-Forwarded-* headers are believed.
+    #: Seconds that a client may take for its headers, and may pause while its body is read.
+    CLIENT_TIMEOUT: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+    #: IP addresses or networks of proxies whose X-Forwarded-* headers count, or "*".
     TRUSTED_PROXIES: StringList = []
     #: Prefix to URL of services that the gateway proxies besides the installed apps.
     EXTRA_PROXY: dict[str, str] = {}
     #: Prefix to URL, or URLs, of installed apps that run on other hosts.
     UPSTREAMS: dict[str, str | list[str]] = {}
-    #: Seconds that requests in flight get to finish after SIGTERM.
+    #: Seconds that requests in flight have to finish after SIGTERM.
     SHUTDOWN_TIMEOUT: int = Field(default=30, ge=0)
     #: Seconds after SIGTERM in which requests on open connections are answered, before idle ones
     #: are closed; longer than clients and proxies keep an idle connection.
@@ -101,51 +123,55 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     #: Largest request line with headers in bytes.
     GATEWAY_MAX_HEADER_BYTES: int = Field(default=65536, ge=1024)
     #: Seconds until a service must have taken the connection.
-    GATEWAY_CONNECT_TIMEOUT: float = Field(default=5.0, gt=0)
+    GATEWAY_CONNECT_TIMEOUT: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     #: Seconds that a service may be silent.
-    GATEWAY_READ_TIMEOUT: float = Field(default=60.0, gt=0)
+    GATEWAY_READ_TIMEOUT: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     #: Seconds that a client may take for its headers, and may pause in its body.
-    GATEWAY_CLIENT_TIMEOUT: float = Field(default=60.0, gt=0)
+    GATEWAY_CLIENT_TIMEOUT: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     #: Seconds that an idle connection to a service is kept; less than the services' own.
-    GATEWAY_KEEPALIVE_TIMEOUT: float = Field(default=4.0, gt=0)
+    GATEWAY_KEEPALIVE_TIMEOUT: float = Field(default=4.0, gt=0, allow_inf_nan=False)
     #: Further upstreams that a request without effects and body is tried on.
     GATEWAY_RETRIES: int = Field(default=2, ge=0)
     #: Seconds that a dead upstream is left out at first; doubled up to 15.
-    GATEWAY_EJECT_SECONDS: float = Field(default=0.5, gt=0)
+    GATEWAY_EJECT_SECONDS: float = Field(default=0.5, gt=0, allow_inf_nan=False)
     #: Serve the merged OpenAPI document at /openapi.json and /docs.
     GATEWAY_DOCS: bool = True
 
     # Data
+    #: Databases by alias, as in Django, each a mapping or a URL such as
+    #: "mysql://user:password@db/shop". "default" must be one of them.
     DATABASES: DatabaseMapping = {"default": {"ENGINE": "sqlite3"}}
-    CACHES: dict[str, Any] = {"default": {"BACKEND": "memory"}}
     #: Seconds after which the readiness check of a database gives up.
-    HEALTH_CHECK_TIMEOUT: float = Field(default=2.0, gt=0)
+    HEALTH_CHECK_TIMEOUT: float = Field(default=2.0, gt=0, allow_inf_nan=False)
 
     # Time
+    #: IANA name of the time zone of dates and times.
     TIME_ZONE: str = "Asia/Shanghai"
-    DATE_FORMAT: str = "%Y-%m-%d"
-    DATETIME_FORMAT: str = "%Y-%m-%d %H:%M:%S"
 
     # CORS: exact origins such as "https://example.com", or "*" alone
+    #: Origins that browsers may call from; without one CORS is off.
     CORS_ALLOWED_ORIGINS: StringList = []
+    #: Let browsers send cookies and credentials; needs named origins.
     CORS_ALLOW_CREDENTIALS: bool = False
+    #: Methods that browsers may use.
     CORS_ALLOW_METHODS: StringList = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    #: Request headers that browsers may send.
     CORS_ALLOW_HEADERS: StringList = ["Authorization", "Content-Type", "X-Request-ID"]
+    #: Response headers that scripts may read.
     CORS_EXPOSE_HEADERS: StringList = ["X-Request-ID"]
+    #: Seconds for which browsers remember the answer to a preflight request.
     CORS_MAX_AGE: int = Field(default=600, ge=0)
 
-    # Authentication
-    AUTH_USER_MODEL: str = "auth.User"
-    ACCESS_TOKEN_LIFETIME: timedelta = timedelta(minutes=15)
-    REFRESH_TOKEN_LIFETIME: timedelta = timedelta(days=7)
-
     # REST
-    DEFAULT_PAGINATION_CLASS: str = "fastapp.rest.pagination.PageNumberPagination"
+    #: Rows on a page unless the client asks for another number.
     DEFAULT_PAGE_SIZE: int = Field(default=20, ge=1)
+    #: Most rows that a client gets on a page.
     MAX_PAGE_SIZE: int = Field(default=100, ge=1)
 
     # Logs
+    #: Least level of what is logged.
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    #: One line of text, or one JSON object, for each record.
     LOG_FORMAT: Literal["plain", "json"] = "plain"
     #: One line for each request.
     ACCESS_LOG: bool = True
@@ -155,37 +181,25 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     # Metrics and traces; docs/observability.md
     #: Serve Prometheus metrics at /metrics, of each process at its own port.
     METRICS_ENABLED: bool = False
-    #: What the header "Authorization: Bearer ..." must say; needed unless DEBUG is on.
+    #: Token in the header "Authorization: Bearer ..." of whoever reads metrics; needed unless DEBUG
+    #: is on.
     METRICS_TOKEN: str = ""
     #: Share of the traces that begin here that are marked as sampled.
     TRACE_SAMPLE_RATIO: float = Field(default=1.0, ge=0, le=1)
-    #: Where OpenTelemetry sends traces, such as "http://collector:4318". Needs packages that the
-    #: image does not have.
+    #: Where OpenTelemetry sends traces, such as "http://collector:4318". Needs packages that
+    #: are not in the image.
     OTLP_ENDPOINT: str = ""
-    #: Name of this service in traces. Not set: "gateway", the label of the app that is served
-    #: alone, or "fastapp".
+    #: Name of this service in traces. Unless set: "gateway", the label of the app that is
+    #: served alone, or "fastapp".
     SERVICE_NAME: str = ""
-
-    # Mail
-    EMAIL_BACKEND: str = "console"
-    EMAIL_HOST: str = "localhost"
-    EMAIL_PORT: int = Field(default=25, ge=1, le=65535)
-    EMAIL_HOST_USER: str = ""
-    EMAIL_HOST_PASSWORD: str = ""
-    EMAIL_USE_TLS: bool = False
-    EMAIL_USE_SSL: bool = False
-    EMAIL_TIMEOUT: float = Field(default=10.0, gt=0)
-    DEFAULT_FROM_EMAIL: str = "webmaster@localhost"
-    SERVER_EMAIL: str = "root@localhost"
-    ADMINS: list[tuple[str, str]] = []
 
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as exc:
-            raise ImproperlyConfigured(describe(exc)) from None
+            raise ImproperlyConfigured(describe(exc, type(self), values)) from None
         except SettingsError as exc:
-            raise ImproperlyConfigured(f"settings: {exc}: expected valid JSON") from exc
+            raise ImproperlyConfigured(describe_undecodable(exc, type(self))) from None
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> BaseSettings:
@@ -218,18 +232,34 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     @field_validator("TIME_ZONE")
     @classmethod
     def _known_time_zone(cls, value: str) -> str:
-        load_time_zone(value)
+        validation.load_time_zone(value)
         return value
+
+    @field_validator("BASE_DIR")
+    @classmethod
+    def _existing_folder(cls, value: Path) -> Path:
+        return validation.check_folder(value)
+
+    @field_validator("HOST")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        return validation.check_address(value)
 
     @field_validator("OTLP_ENDPOINT")
     @classmethod
     def _collector(cls, value: str) -> str:
-        return check_endpoint(value)
+        return validation.check_endpoint(value)
 
-    @field_validator("CORS_ALLOWED_ORIGINS")
+    @field_validator(*_ENTRIES)
     @classmethod
-    def _exact_origins(cls, value: list[str]) -> list[str]:
-        return [check_origin(origin) for origin in value]
+    def _checked_entries(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        return [_ENTRIES[str(info.field_name)](entry) for entry in value]
+
+    @field_validator("LOGGING")
+    @classmethod
+    def _known_logging_keys(cls, value: dict[str, Any]) -> dict[str, Any]:
+        validation.check_logging(value)
+        return value
 
     @field_validator("DATABASES")
     @classmethod
@@ -239,6 +269,20 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
         except ImproperlyConfigured as exc:
             raise ValueError(str(exc)) from None
         return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if "*" in self.CORS_ALLOWED_ORIGINS and self.CORS_ALLOW_CREDENTIALS:
+            raise ValueError(
+                "CORS_ALLOWED_ORIGINS: expected the names of the origins while "
+                "CORS_ALLOW_CREDENTIALS is on, got '*'"
+            )
+        if self.DEFAULT_PAGE_SIZE > self.MAX_PAGE_SIZE:
+            raise ValueError(
+                f"DEFAULT_PAGE_SIZE: expected at most MAX_PAGE_SIZE ({self.MAX_PAGE_SIZE}), "
+                f"got {self.DEFAULT_PAGE_SIZE}"
+            )
+        return self
 
     @cached_property
     def databases(self) -> dict[str, DatabaseConfig]:
@@ -259,6 +303,10 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     def field_names(cls) -> frozenset[str]:
         """Names of all settings."""
         return frozenset(cls.model_fields)
+
+    def unread(self) -> list[UnreadSetting]:
+        """Variables and fields of the project that look like settings, and that nothing reads."""
+        return unread_settings(self)
 
     def masked(self) -> dict[str, Any]:
         """All settings by name with the secrets hidden; made of JSON types only."""

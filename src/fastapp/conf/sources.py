@@ -61,3 +61,8 @@ def dotenv_source(settings_cls: type[BaseSettings]) -> DotEnvSettingsSource:
     return DotEnvSettingsSource(
         settings_cls, env_file=base_dir_of(settings_cls) / DOTENV_NAME, env_file_encoding="utf-8"
     )
+
+
+def dotenv_names(settings_cls: type[BaseSettings]) -> frozenset[str]:
+    """Names of the variables in the ``.env`` file in the project folder."""
+    return frozenset(dotenv_source(settings_cls).env_vars)

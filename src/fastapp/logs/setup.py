@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging.config
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+
+from fastapp.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
     from fastapp.conf.base import BaseSettings
@@ -50,8 +52,25 @@ def logging_config(settings: BaseSettings) -> dict[str, Any]:
 
 
 def configure_logging(settings: BaseSettings) -> None:
-    """Set up logging of this process."""
-    logging.config.dictConfig(logging_config(settings))
+    """Set up logging of this process.
+
+    Raises:
+        ImproperlyConfigured: ``dictConfig`` refuses LOGGING; says which part of it and why.
+    """
+    try:
+        logging.config.dictConfig(logging_config(settings))
+    except Exception as exc:
+        reasons = dict.fromkeys(str(one) or type(one).__name__ for one in _chain(exc))
+        raise ImproperlyConfigured(
+            f"settings: LOGGING: {': '.join(reasons)}. Fix: change LOGGING "
+            f"(QK_LOGGING, or the settings module)."
+        ) from exc
+
+
+def _chain(exc: BaseException | None) -> Iterator[BaseException]:
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__
 
 
 def _merge(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -170,7 +170,7 @@ async def test_lifespans_of_the_settings(make_app: MakeApp, client: Client) -> N
         assert life.spans.events == ["+first", "+second", "-second", "-first"]
     with (
         override_settings(LIFESPANS=["life.spans.third"]),
-        pytest.raises(ImproperlyConfigured, match="LIFESPANS: cannot import 'life.spans.thi"),
+        pytest.raises(ImproperlyConfigured, match="LIFESPANS='life.spans.third': cannot import"),
     ):
         create_application()
 

@@ -77,11 +77,11 @@ def test_about_warns_without_a_secret(project: Path) -> None:
 
 
 def test_about_json(project: Path) -> None:
-    done = manage(project, "about", "--json", QK_SECRET_KEY=SECRET, QK_EMAIL_HOST_PASSWORD="pw")
+    done = manage(project, "about", "--json", QK_SECRET_KEY=SECRET, QK_METRICS_TOKEN="pw")
     report = json.loads(done.stdout)
     assert report["framework"]["version"] == "0.1.0"
     assert report["settings"]["SECRET_KEY"] == "********"
-    assert report["settings"]["EMAIL_HOST_PASSWORD"] == "********"
+    assert report["settings"]["METRICS_TOKEN"] == "********"
     assert report["databases"][0]["engine"] == "sqlite3"
     assert set(report["asyncmy"]) >= {"version", "optimised", "description", "provenance"}
 
@@ -173,7 +173,7 @@ def test_check_deploy(project: Path) -> None:
         ({"QK_DATABASES": "mysql://db/x?sql_mode=ANSI"}, "W017"),
         ({"QK_DATABASES": "mysql://db/x", "QK_TIME_ZONE": "Europe/Berlin"}, "W004"),
         ({"QK_CORS_ALLOWED_ORIGINS": "*"}, "W014"),
-        ({"QK_CORS_ALLOWED_ORIGINS": "*", "QK_CORS_ALLOW_CREDENTIALS": "1"}, "E003"),
+        ({"QK_LOGGING": '{"root": {"level": "LOUD"}}'}, "E003"),
         ({"QK_ALLOWED_HOSTS": "*"}, "W013"),
         ({"QK_DEBG": "1"}, "W002"),
         ({"QK_DATABASES": "mysql://db/x?pool_sise=3"}, "E060"),

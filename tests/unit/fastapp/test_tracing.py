@@ -112,6 +112,4 @@ def test_an_exporter_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_endpoint_that_is_no_url(url: str) -> None:
     with pytest.raises(ImproperlyConfigured) as caught:
         BaseSettings.from_values({"OTLP_ENDPOINT": url})
-    assert f"OTLP_ENDPOINT: expected a URL such as 'http://collector:4318', got {url!r}" in str(
-        caught.value
-    )
+    assert f"OTLP_ENDPOINT={url!r}: expected a URL such as" in str(caught.value)

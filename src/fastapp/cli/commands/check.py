@@ -7,7 +7,7 @@ import asyncio
 import click
 
 from fastapp.checks import ERROR, CheckMessage
-from fastapp.checks.project import check_apps, check_urls
+from fastapp.checks.project import check_apps, check_gateway, check_urls
 from fastapp.checks.settings import check_deployment, check_settings
 from fastapp.conf import settings
 
@@ -72,6 +72,7 @@ def run_checks(aliases: tuple[str, ...] = (), *, deploy: bool = False) -> list[C
     if not any(message.level == ERROR for message in app_messages):
         # With a broken app there are no routes to look at, and the cause is told already.
         messages += check_urls()
+        messages += check_gateway()
         if chosen:
             messages += asyncio.run(check_reachable(chosen))
     return messages

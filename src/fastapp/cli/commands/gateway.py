@@ -59,7 +59,11 @@ def gateway(
         if not installed(package):
             raise CommandError(f"gateway needs the package {package!r}, which is not there")
     from fastapp.cli.commands.runserver_aio import serve
+    from fastapp.conf.unknown import warn_of_unread_settings
     from fastapp.gateway.application import create_gateway
     from fastapp.gateway.server import make_server
+    from fastapp.logs import configure_logging
 
+    configure_logging(settings)
+    warn_of_unread_settings(settings)
     return serve(make_server(settings, create_gateway(config), *address))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastapp.conf import settings
+from fastapp.conf.unknown import warn_of_unread_settings
 from fastapp.exceptions import CommandError
 from fastapp.packages import installed
 
@@ -85,9 +86,12 @@ def server_options(host: str, port: int | None) -> dict[str, Any]:
 
     Raises:
         CommandError: the event loop or the parser of the server is not installed.
+        ImproperlyConfigured: LOGGING is wrong.
     """
-    from fastapp.logs import logging_config
+    from fastapp.logs import configure_logging, logging_config
 
+    configure_logging(settings)
+    warn_of_unread_settings(settings)
     for package in ("uvloop", "httptools"):
         if not installed(package):
             raise CommandError(f"runserver-aio needs the package {package!r}, which is not there")
