@@ -28,8 +28,11 @@ class LazyGroup(click.Group):
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported; None when there is none of that name."""
-        entry = COMMANDS.get(cmd_name)
+        """The command, imported; None when there is none of that name.
+
+        ``serve_static`` is ``serve-static``, as in the earlier framework.
+        """
+        entry = COMMANDS.get(cmd_name.replace("_", "-"))
         if entry is None:
             return load_app_commands().get(cmd_name)
         module, _, attribute = entry[0].partition(":")
@@ -45,8 +48,13 @@ class LazyGroup(click.Group):
         except click.UsageError as exc:
             from difflib import get_close_matches
 
+            from fastapp.upgrade.command_lines import COMMANDS as OLD
+            from fastapp.upgrade.command_lines import command_name
+
+            old = OLD.get(command_name(args[0]))
             guess = get_close_matches(args[0], COMMANDS, n=1)
             hint = f" Did you mean '{guess[0]}'?" if guess else ""
+            hint = f" Fix: {old}." if old else hint
             raise click.UsageError(f"{exc.message}{hint}", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -74,6 +82,16 @@ def cli() -> None:
     """
 
 
+def _explained(exc: click.ClickException) -> click.ClickException:
+    """The error, with what replaces an option of the earlier framework."""
+    if not isinstance(exc, click.NoSuchOption) or exc.ctx is None:
+        return exc
+    from fastapp.upgrade.command_lines import OPTIONS
+
+    fix = OPTIONS.get(exc.ctx.info_name or "", {}).get(exc.option_name)
+    return click.UsageError(f"{exc.message} Fix: {fix}.", exc.ctx) if fix else exc
+
+
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated(128 + number)
 
@@ -92,7 +110,7 @@ def main() -> NoReturn:
     except click.exceptions.Exit as exc:
         sys.exit(exc.exit_code)
     except click.ClickException as exc:
-        exc.show()
+        _explained(exc).show()
         sys.exit(exc.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)

@@ -77,4 +77,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "fastapp.cli.commands.test:test",
         "Run pytest with the framework's fixtures.",
     ),
+    "upgrade-notes": (
+        "fastapp.cli.commands.upgrade_notes:upgrade_notes",
+        "List what a project of the earlier framework has to change.",
+    ),
 }

@@ -1,0 +1,1 @@
+"""What a project of the earlier framework of this name has to change; docs/moving-over.md."""
