@@ -1,0 +1,35 @@
+"""The app on README's first screen, as it is printed there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from unit.fastapp.support import manage
+
+from fastapp.test.client import app_client
+
+BLOCK = re.compile(r"```python\n# (apps/\S+)\n(.*?)```", re.DOTALL)
+PAGES = [Path("README.md"), Path("README.zh-CN.md")]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("page", PAGES, ids=str)
+async def test_the_app_runs(page: Path, project: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    files = dict(BLOCK.findall(text))
+    assert set(files) == {"apps/shop/models.py", "apps/shop/urls.py"}
+    lines = [line for source in files.values() for line in source.splitlines() if line.strip()]
+    assert len(lines) <= 10
+    for name, source in {**files, "apps/__init__.py": "", "apps/shop/__init__.py": ""}.items():
+        file = project / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(source, encoding="utf-8")
+    for command in ("makemigrations shop", "migrate"):
+        assert f"$ python manage.py {command}\n" in text
+        done = manage(project, *command.split(), QK_DEBUG="1")
+        assert done.returncode == 0, done.stderr
+    async with app_client("apps.shop") as client:
+        answer = await client.get("/shop/products")
+        assert (answer.status_code, answer.json()) == (200, [])
