@@ -86,9 +86,9 @@ def database_session(server: MariaDB) -> Iterator[DictCursor]:
         database=DATABASE,
         charset="utf8mb4",
         autocommit=True,
-        connect_timeout=10,
-        read_timeout=10,
-        write_timeout=10,
+        connect_timeout=60,
+        read_timeout=60,
+        write_timeout=60,
         cursorclass=DictCursor,
     )
     with connection, connection.cursor() as cursor:

@@ -123,10 +123,22 @@ def test_what_is_made_belongs_to_the_user(project: tuple[Path, int]) -> None:
     assert {path.name for path in (folder / "apps").iterdir() if path.is_dir()} == set(APPS)
 
 
-def test_no_secret_of_the_project_is_in_the_image(engine: Engine, image: Image) -> None:
-    done = engine.run(image, "python", "-c", "import pathlib; print(*pathlib.Path().rglob('*'))")
-    assert "apps/blog/models.py" in done.output.split()
-    assert ".env" not in done.output.split()
+FILES_WITH = """
+import pathlib, sys
+for path in pathlib.Path().rglob("*"):
+    if path.is_file() and sys.argv[1].encode() in path.read_bytes():
+        print(path)
+"""
+
+
+def test_no_secret_of_the_project_is_in_the_image(
+    engine: Engine, image: Image, environment: dict[str, str]
+) -> None:
+    def files_with(text: str) -> list[str]:
+        return engine.run(image, "python", "-c", FILES_WITH, text).output.split()
+
+    assert "apps/blog/models.py" in files_with("BlogItem")
+    assert files_with(environment["QK_SECRET_KEY"]) == []
 
 
 def test_each_app_has_a_process_of_its_own(

@@ -49,7 +49,7 @@ def status_of(client: httpx.Client, path: str) -> int:
 def open_client(url: str) -> Iterator[httpx.Client]:
     """A client of a server, from when it answers."""
     # No proxy of this machine may come between.
-    with httpx.Client(base_url=url, trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
         wait_until(lambda: status_of(client, "/healthz/live") == 200, "the server answers")
         yield client
 

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from integration.mariadb import MariaDB
+
+#: Seconds that every client of these tests waits unless it says otherwise. httpx's own 5 are too
+#: few on a busy machine, and it has no public setting.
+PATIENCE = 60.0
+for _part in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, _part, PATIENCE)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import httpx
 import manage
 
 SECRET = "a secret of the tests, long enough 0123456789"
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def server(
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         try:
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

@@ -22,7 +22,7 @@ from integration.serving import server
 from fastapp.draining import refuse_new_connections, waiting_connections
 
 CLIENTS = 12
-SECONDS = 20.0
+SECONDS = 60.0
 SERVERS = {
     "runserver-aio": ["runserver-aio"],
     "workers": ["runserver-aio", "--workers", "2"],

@@ -22,7 +22,7 @@ def test_serves_and_ends_in_order(tmp_path: Path, workers: str) -> None:
         assert "server" not in answer.headers
         assert httpx.get(f"{url}/nothing").json()["error"] == "not_found"
         process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=20)
+        _, log = process.communicate(timeout=60)
         assert process.returncode == 0
         assert "Application shutdown complete" in log
         assert '"GET /nothing HTTP/1.1" 404' in log
@@ -50,7 +50,7 @@ def test_a_signal_before_the_server_is_up_ends_it() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": path},
-        timeout=15,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 128 + signal.SIGTERM
@@ -72,6 +72,6 @@ def test_nobody_is_believed_about_forwarding_unless_trusted(tmp_path: Path) -> N
         with server(**environment) as (process, url):
             httpx.get(f"{url}/nothing", headers=forwarded)
             process.send_signal(signal.SIGTERM)
-            _, log = process.communicate(timeout=20)
+            _, log = process.communicate(timeout=60)
             line = next(line for line in log.splitlines() if "GET /nothing" in line)
             assert f"] {expected}:" in line

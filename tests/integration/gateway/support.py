@@ -17,7 +17,7 @@ from fastapp.conf import BaseSettings
 from fastapp.gateway import Gateway, GatewayConfig
 from fastapp.gateway.server import server_options
 
-SECONDS = 10.0
+SECONDS = 30.0
 QUIET: dict[str, Any] = {"log_config": None, "access_log": False}
 
 
@@ -110,15 +110,34 @@ def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
         time.sleep(0.01)
 
 
+def settled(read: Callable[[], int], still: float = 0.5) -> int:
+    """The value, once it has not changed for ``still`` seconds."""
+    value, since = read(), time.monotonic()
+    deadline = since + SECONDS
+    while time.monotonic() < since + still:
+        assert time.monotonic() < deadline, "it did not settle in time"
+        time.sleep(0.01)
+        if read() != value:
+            value, since = read(), time.monotonic()
+    return value
+
+
 def raw(port: int, request: bytes, *, timeout: float = 3.0) -> bytes:
-    """Send bytes, and read until the server closes or says nothing for a while."""
+    """Send bytes, wait for the answer, and read until the server closes or is silent for a while.
+
+    Args:
+        port: of the server.
+        request: what to send.
+        timeout: seconds of silence after the first bytes of an answer.
+    """
     received = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as client:
         client.sendall(request)
         # A server that closes with unread data resets the connection.
         with contextlib.suppress(TimeoutError, ConnectionResetError):
             while chunk := client.recv(65536):
                 received += chunk
+                client.settimeout(timeout)
     return received
 
 

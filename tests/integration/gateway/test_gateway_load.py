@@ -117,7 +117,6 @@ def test_a_thousand_idle_sockets_then_each_answers() -> None:
                 return await connect(url, proxy=None, open_timeout=60, ping_interval=None)
 
         clients = await asyncio.gather(*(opened() for _ in range(SOCKETS)))
-        await asyncio.sleep(1)
         for _ in range(2):
             await asyncio.gather(*(client.send(str(n)) for n, client in enumerate(clients)))
             answers = await asyncio.gather(*(client.recv() for client in clients))

@@ -35,5 +35,5 @@ def values(text: str) -> dict[str, float]:
 def log_of(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
     """End a server, and read all its lines."""
     process.send_signal(signal.SIGTERM)
-    _, log = process.communicate(timeout=20)
+    _, log = process.communicate(timeout=60)
     return [json.loads(line) for line in log.splitlines() if line.startswith("{")]

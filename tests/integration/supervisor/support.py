@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 SECRET = "a secret of the tests, long enough 0123456789"
-START_SECONDS = 40.0
+START_SECONDS = 90.0
 
 SETTINGS = """
 from pathlib import Path
@@ -33,13 +33,15 @@ settings = Settings()
 """
 
 URLS = """
-import asyncio, os
+import asyncio, os, pathlib
 from fastapp.urls import path
 
 async def info():
     return {"app": __name__.split(".")[1], "pid": os.getpid(), "word": "old"}
 
-async def slow(seconds: float):
+async def slow(seconds: float, marker: str = ""):
+    if marker:
+        pathlib.Path(marker).touch()
     await asyncio.sleep(seconds)
     return {"pid": os.getpid()}
 
@@ -82,7 +84,7 @@ class Running:
     ports: dict[str, int]
     lines: list[str] = field(default_factory=list)
 
-    def get(self, path: str, limit: float = 15.0) -> Any:
+    def get(self, path: str, limit: float = 60.0) -> Any:
         """JSON of a GET; the first part of the path names the app."""
         status, body = fetch(self.ports[path.split("/")[1]], path, limit)
         assert status == 200, body
@@ -100,12 +102,12 @@ class Running:
     def log(self) -> str:
         return "".join(self.lines)
 
-    def ended(self, limit: float = 20.0) -> int:
+    def ended(self, limit: float = 60.0) -> int:
         """The exit code, waited for."""
         return self.process.wait(limit)
 
 
-def fetch(port: int, path: str, limit: float = 15.0) -> tuple[int, bytes]:
+def fetch(port: int, path: str, limit: float = 60.0) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=limit)
     with contextlib.closing(connection):
         connection.request("GET", path)
@@ -195,12 +197,12 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(20)
+            thread.join(60)
 
     def _work(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=15)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         headers = {} if self._keep_alive else {"Connection": "close"}
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not self._stop.is_set() and time.monotonic() < deadline:
             outcome = self._request(connection, headers)
             with self._lock:

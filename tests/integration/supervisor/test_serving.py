@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 from integration.supervisor.support import Load, Running, eventually, fetch, is_alive
 
@@ -38,18 +37,16 @@ def test_killed_under_load(two_apps: Running) -> None:
         Load(two_apps.ports["one"], "/one/slow?seconds=0.01", clients, keep_alive=False) as one,
         Load(two_apps.ports["two"], "/two/slow?seconds=0.01", 2, keep_alive=True) as two,
     ):
-        time.sleep(0.5)
+        eventually(lambda: one.outcomes["ok"] > 20 and two.outcomes["ok"] > 20, 60)
         os.kill(old, signal.SIGKILL)
-        killed = time.monotonic()
-        eventually(lambda: one.pids - {old, 0}, 15)
-        back = time.monotonic() - killed
-        time.sleep(0.3)
+        eventually(lambda: one.pids - {old, 0}, 60)
+        answered = one.outcomes["ok"]
+        eventually(lambda: one.outcomes["ok"] > answered + 20, 60)
     # Each client had one request in flight at most; what came later waited for the new process.
     assert one.outcomes["lost"] <= clients, one.causes
     assert one.outcomes["refused"] == 0
     assert set(one.outcomes) <= {"ok", "lost"}
     assert set(two.outcomes) == {"ok"}
     assert not is_alive(old)
-    assert back < 10
     two_apps.wait_for("one ended (killed by SIGKILL; failure 1 in a row): starting it again now")
     two_apps.wait_for("one is up at", times=2)

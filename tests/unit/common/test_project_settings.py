@@ -25,7 +25,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         env={**inherited, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 
@@ -52,6 +52,16 @@ def test_about_works_without_any_environment() -> None:
 def test_check_works_without_any_environment() -> None:
     done = run("check", QK_INSTALLED_APPS="[]")
     assert done.returncode == 0, done.stderr
+
+
+def test_the_settings_page_is_right() -> None:
+    page = Path("docs/settings.md").read_text(encoding="utf-8")
+    assert "\n$ QK_TIME_ZONE=Europe/Berlin python manage.py check\n" in page
+    done = run("check", QK_TIME_ZONE="Europe/Berlin", QK_INSTALLED_APPS="[]")
+    assert done.returncode == 0, done.stderr
+    done = run("check", QK_PORT="many")
+    assert done.returncode == 1
+    assert f"\n{done.stderr}" in page
 
 
 def test_help_works_without_any_environment() -> None:

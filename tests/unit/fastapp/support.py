@@ -58,6 +58,6 @@ def manage(
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )

@@ -71,7 +71,7 @@ async def test_a_moment_beyond_the_calendar_names_its_field(kinds: None) -> None
         await Kinds.objects.create(text="a", price=1, moment=last)
 
 
-async def test_objects_is_the_manager_of_each_model(kinds: None) -> None:
+async def test_objects_is_a_manager(kinds: None) -> None:
     made = await Kinds.objects.create(text="a", price=1)
     assert await Kinds.objects.get(id=made.id) == made
     assert await Kinds.objects.get_or_none(id=0) is None

@@ -32,7 +32,7 @@ def record(message: str, **extra: object) -> logging.LogRecord:
     return made
 
 
-def test_every_record_gets_the_request_id() -> None:
+def test_the_filter_adds_the_request_id() -> None:
     token = request_id_var.set("r-1")
     try:
         made = record("x")

@@ -187,7 +187,7 @@ def ask():
             for path in ("/", "/shop/x?y=1", "/shopping", "/healthz"):
                 request = urllib.request.Request("http://127.0.0.1:PORT" + path,
                     headers={"Accept": "text/html"})
-                print(path, urllib.request.urlopen(request, timeout=5).read().decode())
+                print(path, urllib.request.urlopen(request, timeout=60).read().decode())
             break
         except OSError:
             time.sleep(0.05)
