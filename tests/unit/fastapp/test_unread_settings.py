@@ -92,7 +92,7 @@ def test_a_line_of_dotenv_that_nothing_reads(
 def test_fields_of_a_project_that_nothing_reads() -> None:
     class Settings(BaseSettings):
         ALOWED_HOSTS: list[str] = []  # noqa: RUF012 - a field, as Django users write it
-        CACHES = {"default": {}}  # noqa: RUF012 - a field, as Django users write it
+        CACHES: dict[str, Any] = {"default": {}}  # noqa: RUF012 - a field, as Django users write it
         SHOP_NAME: str = "x"
 
     hosts, caches = Settings().unread()
@@ -100,6 +100,14 @@ def test_fields_of_a_project_that_nothing_reads() -> None:
     assert "write ALLOWED_HOSTS" in hosts.fix
     assert caches.name == "CACHES"
     assert "no caches yet" in caches.problem
+
+
+def test_a_planned_setting_may_be_written_as_django_users_do() -> None:
+    metaclass: Any = type(BaseSettings)
+    names = {"__module__": __name__, "__qualname__": "Settings", "CACHES": {"default": {}}}
+    kind = metaclass("Settings", (BaseSettings,), names)
+    (found,) = kind().unread()
+    assert found.name == "CACHES"
 
 
 def test_an_unknown_field_without_a_type_names_the_nearest() -> None:
