@@ -5,11 +5,9 @@ A changed pin runs one of each; what the others made is still in the cache.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pants.backend.python.subsystems.repos import PythonRepos
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.engine.fs import Digest, MergeDigests
@@ -22,14 +20,12 @@ from image_layer.pack import ALWAYS_EXCLUDED
 from image_layer.subsystem import ImageLayerSubsystem
 from image_layer.target_platform import TargetPlatform
 from image_layer.tree_layer import TREE
-from production_closure.errors import LockfileError
 from production_closure.lock_graph import Artifact
 from sandbox_script.rules import ScriptRequest
 from sandbox_script.script import Script
-from verified_download.rules import DOWNLOAD, DownloadRequest, VerifiedFile
+from verified_download.rules import DownloadRequest, VerifiedFile
 from verified_download.rules import rules as download_rules
 
-_FETCH = Script("image_layer", "fetch_wheel", uses=(DOWNLOAD,))
 _INSTALL = Script("image_layer", "install_wheel", ("strip_elf",))
 
 
@@ -78,40 +74,16 @@ class InstalledWheel:
     digest: Digest
 
 
-def with_mappings(url: str, mappings: Iterable[str], lockfile: str) -> str:
-    """`url` with each `${NAME}` replaced by the path of `NAME|PATH`."""
-    known = dict(mapping.split("|")[:2] for mapping in mappings if "|" in mapping)
-
-    def replaced(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in known:
-            raise LockfileError(
-                f"{lockfile} has {url}, but [python-repos].path_mappings says nothing of "
-                f"{name!r}. Add '{name}|…' to it: what comes before the rest of the address on "
-                "your package index."
-            )
-        return known[name]
-
-    return re.sub(r"\$\{(\w+)\}", replaced, url)
-
-
 @rule(desc="Download a wheel")
-async def fetch_wheel(
-    request: WheelRequest, repos: PythonRepos, python_setup: PythonSetup
-) -> Wheel:
-    filename = request.artifact.filename
-    url = with_mappings(request.artifact.url, repos.path_mappings, request.lockfile)
+async def fetch_wheel(request: WheelRequest, python_setup: PythonSetup) -> Wheel:
+    artifact = request.artifact
     file = await Get(
         VerifiedFile,
         DownloadRequest(
-            _FETCH,
-            (
-                f"--url={url}",
-                f"--lockfile={request.lockfile}",
-                f"--sha256={request.artifact.sha256}",
-            ),
-            filename,
-            f"Download {filename}",
+            # As the lockfile has it: what a `${NAME}` of it means is no part of what the file is.
+            (f"--url={artifact.url}", f"--sha256={artifact.sha256}"),
+            artifact.filename,
+            request.lockfile,
             InterpreterConstraints(python_setup.interpreter_constraints),
         ),
     )

@@ -56,13 +56,13 @@ def test_a_build_that_reaches_out(repository: RuleRunner, wheel: tuple[str, byte
 
 def test_wrong_sha256(repository: RuleRunner) -> None:
     message = refusal(repository, "tiny-ext", "native/sha256", sha256="0" * 64)
-    assert f"'sha256' field in target native/sha256:wheel is {'0' * 64}" in message
+    assert f"for target native/sha256:wheel failed: sha256={'0' * 64}: " in message
     assert hashlib.sha256(SDISTS["tiny-ext"]).hexdigest() in message
 
 
 def test_wrong_size(repository: RuleRunner) -> None:
     message = refusal(repository, "tiny-ext", "native/size", size=7)
-    assert "'size' field in target native/size:wheel is 7" in message
+    assert "for target native/size:wheel failed: size=7: " in message
 
 
 def test_not_on_the_index(repository: RuleRunner, index: str) -> None:

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from pants.backend.python.subsystems.repos import PythonRepos
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.engine.fs import Digest
-from pants.testutil.option_util import create_subsystem
 from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
 
 from native_wheel.sdist import SdistRequest, fetch_sdist
@@ -33,11 +31,6 @@ def fetch(size: int | None) -> tuple[VerifiedFile, DownloadRequest]:
                 size=size,
                 interpreter_constraints=CONSTRAINTS,
             ),
-            create_subsystem(
-                PythonRepos,
-                indexes=["https://a.example/simple", "https://b.example/simple"],
-                pypi_indexes=None,
-            ),
         ],
         mock_gets=[
             MockGet(output_type=VerifiedFile, input_types=(DownloadRequest,), mock=run),
@@ -52,15 +45,11 @@ def test_the_process(size: int | None, arguments: tuple[str, ...]) -> None:
     sdist, request = fetch(size)
     assert sdist == VerifiedFile(DOWNLOADED, "tiny-1.0.tar.gz")
     assert request.argv == (
-        "--target=3rdparty/tiny:wheel",
         "--project=tiny",
         "--version=1.0",
         f"--sha256={'0' * 64}",
         *arguments,
-        "--index=https://a.example/simple",
-        "--index=https://b.example/simple",
     )
     assert request.python == CONSTRAINTS
     assert request.filename == "tiny-1.0.tar.gz"
-    files = [file.path for file in request.script.files("")]
-    assert files == ["fetch_sdist.py", "download.py"]
+    assert request.wanted_by == "target 3rdparty/tiny:wheel"

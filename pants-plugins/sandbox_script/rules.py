@@ -31,6 +31,7 @@ class ScriptRequest:
         files: small ones that are made for it.
         digest: further files.
         shared: digests that are linked into the sandbox and not copied: for what is large.
+        caches: the directories of the sandbox that lead to named caches.
     """
 
     script: Script
@@ -44,6 +45,7 @@ class ScriptRequest:
     output_files: tuple[str, ...] = ()
     output_directories: tuple[str, ...] = ()
     env: FrozenDict[str, str] = FrozenDict()
+    caches: FrozenDict[str, str] = FrozenDict()
     level: LogLevel = field(default=LogLevel.INFO, compare=False)
     cache_scope: ProcessCacheScope = ProcessCacheScope.SUCCESSFUL
 
@@ -87,6 +89,7 @@ async def script_process(request: ScriptRequest) -> Process:
         output_files=request.output_files,
         output_directories=request.output_directories,
         env=env,
+        append_only_caches=request.caches,
         level=request.level,
         cache_scope=request.cache_scope,
     )

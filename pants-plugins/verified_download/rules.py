@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
 from pants.engine.fs import Digest
-from pants.engine.process import ProcessResult
+from pants.engine.process import FallibleProcessResult, Process
 from pants.engine.rules import Get, collect_rules, rule
 
 from sandbox_script.rules import ScriptRequest
 from sandbox_script.rules import rules as script_rules
 from sandbox_script.script import Script
+from verified_download import network
+from verified_download.network import NetworkAccess
 
-# For scripts that download: it has `read` and `save`.
-DOWNLOAD = Script("verified_download", "download")
-# How a machine says which certificates and proxies its traffic needs.
-_NETWORK_ENV_VARS = (
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
+# For scripts that use a network.
+HTTP = Script("verified_download", "http_client", modules=("http_connection", "network_settings"))
+FETCH = Script(
+    "verified_download", "fetch_file", modules=("index_credentials", "simple_index"), uses=(HTTP,)
 )
+
+
+class DownloadError(Exception):
+    """Which file, for what, and what the script said."""
 
 
 @dataclass(frozen=True)
 class DownloadRequest:
-    """Run a script that writes the file `--out`, and that only if it is the one asked for."""
+    """A file that is known by its sha256, wherever it comes from and whoever asks for it.
 
-    script: Script
+    Attributes:
+        argv: of scripts/fetch_file.py, without `--out`. They are the cache key, with `filename`.
+        wanted_by: what has the sha256, for errors: a lockfile or a target.
+    """
+
     argv: tuple[str, ...]
     filename: str
-    description: str = field(compare=False)
+    wanted_by: str
     python: InterpreterConstraints
 
 
@@ -51,19 +52,26 @@ class VerifiedFile:
 
 @rule
 async def download(request: DownloadRequest) -> VerifiedFile:
-    result = await Get(
-        ProcessResult,
+    access = await Get(NetworkAccess)
+    process = await Get(
+        Process,
         ScriptRequest(
-            request.script,
+            FETCH,
             (*request.argv, f"--out={request.filename}"),
-            request.description,
+            f"Download {request.filename}",
             request.python,
-            env=await Get(EnvironmentVars, EnvironmentVarsRequest(_NETWORK_ENV_VARS)),
+            caches=access.caches,
             output_files=(request.filename,),
         ),
     )
+    result = await Get(FallibleProcessResult, Process, process)
+    if result.exit_code != 0:
+        raise DownloadError(
+            f"Download of {request.filename} for {request.wanted_by} failed: "
+            f"{result.stderr.decode(errors='replace').strip()}"
+        )
     return VerifiedFile(result.output_digest, request.filename)
 
 
 def rules() -> Iterable[object]:
-    return (*collect_rules(), *script_rules())
+    return (*collect_rules(), *script_rules(), *network.rules())

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fetch_sdist
+from fetch_file import Wanted, fetch_sdist
+from http_client import Client
+from index_credentials import IndexCredentials
 from native.driver_wheel import read_wheel
+from network_settings import Settings
 from varied_builds_for_tests import build, lay_out_requirements, members, varied
 
 TOOLS = (
@@ -43,14 +46,15 @@ def index() -> str:
 def test_the_driver_built_in_another_way(tmp_path: Path) -> None:
     ours = read_wheel()
     record = ours.record
-    source = fetch_sdist.fetch(
-        [index()],
-        target="3rdparty/asyncmy:wheel",
-        project=record["project"],
-        version=record["version"],
-        sha256=record["sdist_sha256"],
-        size=None,
+    settings = Settings(os.environ, (index(),))
+    fetch_sdist(
+        Client(settings, IndexCredentials(settings)),
+        record["project"],
+        record["version"],
+        Wanted(record["sdist_sha256"]),
+        str(tmp_path / "sdist"),
     )
+    source = (tmp_path / "sdist").read_bytes()
     fields = {name: record[name] for name in RECORDED}
     fields["exclude"] = ["*.c", "*.pyx"]
     other = build(
