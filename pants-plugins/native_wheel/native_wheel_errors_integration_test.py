@@ -67,8 +67,8 @@ def test_wrong_size(repository: RuleRunner) -> None:
 
 def test_not_on_the_index(repository: RuleRunner, index: str) -> None:
     message = refusal(repository, "absent", "native/absent")
-    assert "'absent' '1.0'" in message
-    assert f"{index}/absent/: HTTPError: HTTP Error 404" in message
+    assert "project='absent' version='1.0'" in message
+    assert f"{index}/absent/: the server answers 404" in message
 
 
 def test_no_extension_module(repository: RuleRunner) -> None:

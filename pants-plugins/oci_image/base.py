@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
 from pants.engine.fs import (
     Digest,
     DigestContents,
@@ -23,10 +22,15 @@ from oci_image.engine_state import EngineState, EngineStateRequest
 from oci_image.subsystem import BaseSourceKind, ImageAssembly
 from sandbox_script.rules import ScriptRequest
 from sandbox_script.script import Script
+from verified_download import network
+from verified_download.network import NetworkAccess
+from verified_download.rules import HTTP
 
 _PATHS = {"docker-archive:": "--docker-archive", "oci:": "--oci-layout"}
 _READ = Script("oci_image", "read_base")
-_FETCH = Script("oci_image", "fetch_base", ("read_base", "registry"))
+# A client of registries.
+REGISTRY = Script("oci_image", "registry", ("registry_login", "registry_tokens"), uses=(HTTP,))
+_FETCH = Script("oci_image", "fetch_base", ("read_base",), uses=(REGISTRY,))
 
 
 class BaseNotFoundError(Exception):
@@ -57,7 +61,7 @@ class BaseSource:
     script: Script
     argv: tuple[str, ...]
     cache_scope: ProcessCacheScope = ProcessCacheScope.SUCCESSFUL
-    env: FrozenDict[str, str] = FrozenDict()
+    caches: FrozenDict[str, str] = FrozenDict()
 
 
 @rule
@@ -88,7 +92,7 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
                 "engine of this machine. Pull it, or set [image-assembly].base_source to "
                 "'registry'."
             )
-    environment = await Get(EnvironmentVars, EnvironmentVarsRequest(options.registry_env_vars))
+    access = await Get(NetworkAccess)
     plain = tuple(f"--plain-http={each}" for each in options.insecure_registries)
     default = (
         (f"--default-registry={options.default_registry}",) if options.default_registry else ()
@@ -100,7 +104,7 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
             ("resolve", reference, *plain, *default),
             f"Ask a registry what {reference} is",
             options.python,
-            env=environment,
+            caches=access.caches,
             # A tag may become another image; a digest is what it is, and nothing is asked.
             cache_scope=(
                 ProcessCacheScope.SUCCESSFUL if "@" in reference else ProcessCacheScope.PER_SESSION
@@ -111,7 +115,7 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
     return BaseSource(
         _FETCH,
         ("fetch", pinned, f"--architecture={request.architecture}", *plain, *default),
-        env=environment,
+        caches=access.caches,
     )
 
 
@@ -126,7 +130,7 @@ async def get_base(request: BaseRequest, options: ImageAssembly) -> Base:
             f"Get the base {request.reference} for linux/{request.architecture}",
             options.python,
             output_directories=("base",),
-            env=source.env,
+            caches=source.caches,
             cache_scope=source.cache_scope,
         ),
     )
@@ -142,4 +146,4 @@ async def get_base(request: BaseRequest, options: ImageAssembly) -> Base:
 
 
 def rules() -> Iterable[object]:
-    return collect_rules()
+    return (*collect_rules(), *network.rules())

@@ -12,17 +12,19 @@ from pants.core.goals.publish import (
     PublishProcesses,
     PublishRequest,
 )
-from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
 from pants.engine.fs import Digest, MergeDigests
 from pants.engine.process import InteractiveProcess, Process
 from pants.engine.rules import Get, collect_rules, rule
 
+from oci_image.base import REGISTRY
 from oci_image.subsystem import ImageAssembly
 from oci_image.target_types import OciImageRepositoriesField, OciImageSourceField
 from sandbox_script.rules import ScriptRequest
 from sandbox_script.script import Script
+from verified_download import network
+from verified_download.network import NetworkAccess
 
-_PUSH = Script("oci_image", "push_layout", ("registry",))
+_PUSH = Script("oci_image", "push_layout", uses=(REGISTRY,))
 
 
 class PublishOciImageRequest(PublishRequest):  # type: ignore[type-arg]
@@ -54,7 +56,7 @@ async def push_oci_image(
                 )
             ]
         )
-    environment = await Get(EnvironmentVars, EnvironmentVarsRequest(options.registry_env_vars))
+    access = await Get(NetworkAccess)
     packages = await Get(Digest, MergeDigests(package.digest for package in request.packages))
     process = await Get(
         Process,
@@ -68,7 +70,7 @@ async def push_oci_image(
             f"Push {field_set.address}",
             options.python,
             digest=packages,
-            env=environment,
+            caches=access.caches,
         ),
     )
     return PublishProcesses(
@@ -77,4 +79,4 @@ async def push_oci_image(
 
 
 def rules() -> Iterable[object]:
-    return (*collect_rules(), *PublishOciImageFieldSet.rules())
+    return (*collect_rules(), *network.rules(), *PublishOciImageFieldSet.rules())

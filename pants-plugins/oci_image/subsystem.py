@@ -62,11 +62,6 @@ class ImageAssembly(Subsystem):
             """
         ),
     )
-    registry_env_vars = StrListOption(
-        default=["DOCKER_CONFIG", "HOME", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"],
-        help="Variables for what talks to registries: credentials, proxies, certificates.",
-        advanced=True,
-    )
     insecure_registries = StrListOption(
         help="Registries, as `host:port`, to speak to without TLS; those of loopback always are.",
     )

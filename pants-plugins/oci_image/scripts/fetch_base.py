@@ -34,7 +34,7 @@ def fetch(pinned: str, architecture: str, plain: list[str]) -> dict[str, Any]:
         chosen = choose(document["manifests"], architecture)
         document = json.loads(registry.manifest(chosen["digest"])[0])
     path = os.path.join(_BLOBS, "config")
-    registry.download(document["config"]["digest"], path)
+    registry.download(document["config"]["digest"], path, document["config"]["size"])
     with open(path, encoding="utf-8") as file:
         config = json.load(file)
     os.remove(path)
@@ -44,7 +44,7 @@ def fetch(pinned: str, architecture: str, plain: list[str]) -> dict[str, Any]:
     for descriptor in document["layers"]:
         digest, kind = descriptor["digest"], descriptor["mediaType"]
         path = os.path.join(_BLOBS, digest.partition(":")[2])
-        registry.download(digest, path)
+        registry.download(digest, path, descriptor["size"])
         if kind.endswith("gzip"):
             layers.append(plain_descriptor(descriptor))
         elif kind.endswith("tar"):

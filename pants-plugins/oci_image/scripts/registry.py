@@ -1,24 +1,24 @@
 """A client of the OCI distribution protocol. Standard library only.
 
-Credentials are those of `docker login`: `auths`, `credHelpers` and `credsStore` of its
-`config.json`. A registry of this machine (loopback) is spoken to without TLS.
+A registry of this machine (loopback) is spoken to without TLS.
 """
 
 from __future__ import annotations
 
-import base64
+import dataclasses
 import hashlib
 import json
 import os
 import re
-import subprocess
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email.message import Message
-from typing import IO, Any
+
+from http_client import Answer, Client, HttpError, StatusError, TemporaryError, web_page
+from http_connection import Body, Limits
+from network_settings import Settings, SettingsError
+from registry_login import HUB, LoginError, api_host, is_hub
+from registry_tokens import RegistryAuthorizer
 
 INDEX_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -28,21 +28,24 @@ MANIFEST_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
+_ACCEPT = {"Accept": ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))}
 _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?")
 _REFERENCE = re.compile(
     r"(?:(?P<host>[^/@]*[.:][^/@]*|localhost)/)?(?P<repository>[a-z0-9][a-z0-9._/-]*)"
     r"(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
-_TIMEOUT = 60.0
+_MANIFEST_BYTES = 16 << 20
+# After these, an upload that is begun again may succeed.
+_BEGIN_AGAIN = frozenset({404, 408, 416, 429})
 
 
 class RegistryError(Exception):
-    """What the registry refused, or what is wrong with a name, and the mend."""
+    """What the registry refused, or what is wrong with a name, and how to fix it."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """`host/repository:tag@digest`; one of the two last is there."""
+    """`host/repository:tag@digest`; it has a tag or a digest."""
 
     host: str
     repository: str
@@ -72,187 +75,148 @@ def parse_reference(text: str, default_registry: str = "") -> Reference:
                 "[image-assembly].default_registry to the registry that has it."
             )
         host = default_registry
+        repository = repository if "/" in repository else f"library/{repository}"
+    if is_hub(host):
+        host = HUB
         # What is official there has no name before the slash where people write it.
         repository = repository if "/" in repository else f"library/{repository}"
     digest = match["digest"] or ""
     return Reference(host, repository, match["tag"] or ("" if digest else "latest"), digest)
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
 class Registry:
     """One repository of a registry. Every method raises `RegistryError`."""
 
-    def __init__(self, reference: Reference, plain_http: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        reference: Reference,
+        plain_http: Sequence[str] = (),
+        settings: Settings | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self.host, self.repository = reference.host, reference.repository
         plain = self.host in plain_http or _LOOPBACK.fullmatch(self.host) is not None
-        self.root = f"{'http' if plain else 'https'}://{self.host}"
-        self._authorization = ""
-        # Credentials are for the registry and not for the storage it sends us on to.
-        self._opener = urllib.request.build_opener(_NoRedirect)
+        self.root = f"{'http' if plain else 'https'}://{api_host(self.host)}"
+        try:
+            settings = settings or Settings.of_process()
+            limits = limits or Limits.of(settings)
+        except SettingsError as error:
+            raise RegistryError(f"{error}") from None
+        self._login = RegistryAuthorizer(settings, limits, self.root, self.host, self.repository)
+        self._client = Client(settings, self._login, limits)
+        once = dataclasses.replace(limits, attempts=1)
+        self._client_of_uploads = Client(settings, self._login, once)
 
-    def open(
+    def manifest(self, name: str) -> tuple[bytes, str]:
+        """A manifest or index by tag or digest: its bytes, which are checked, and its digest."""
+        answer = self._call("GET", f"manifests/{name}", headers=_ACCEPT, max_bytes=_MANIFEST_BYTES)
+        if answer.content_type == "text/html":
+            raise self._error("GET", f"manifests/{name}", web_page(answer.url))
+        digest = f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
+        if name.startswith("sha256:") and name != digest:
+            raise RegistryError(f"{self.host} sent {digest} for {self.repository}@{name}")
+        return answer.content, digest
+
+    def download(self, digest: str, path: str, size: int | None = None) -> None:
+        """Write a blob to a file, which is only there if the content is what was asked for."""
+        known = {} if size is None else {"max_bytes": size}
+        try:
+            sha256 = self._client.save(self._url(f"blobs/{digest}"), path, **known)
+        except (HttpError, SettingsError, LoginError) as error:
+            raise self._error("GET", f"blobs/{digest}", error) from None
+        if f"sha256:{sha256}" != digest:
+            os.remove(path)
+            raise RegistryError(f"{self.host} sent sha256:{sha256} for {self.repository}@{digest}")
+
+    def has(self, kind: str, name: str) -> bool:
+        """Whether it has a blob (`blobs`) or a manifest (`manifests`)."""
+        answer = self._call("HEAD", f"{kind}/{name}", headers=_ACCEPT, accepted=(200, 404))
+        return answer.status == 200
+
+    def upload(self, digest: str, path: str) -> None:
+        """Send a blob."""
+
+        def attempt() -> None:
+            begun = self._call("POST", "blobs/uploads/", body=b"", accepted=(202,))
+            # It may be on another host, which is not told who we are.
+            where = urllib.parse.urljoin(begun.url, begun.headers.get("Location", ""))
+            where += f"{'&' if '?' in where else '?'}digest={urllib.parse.quote(digest, safe='')}"
+            headers = {
+                "Content-Length": str(os.path.getsize(path)),
+                "Content-Type": "application/octet-stream",
+            }
+            try:
+                with open(path, "rb") as file:
+                    self._client_of_uploads.call(
+                        "PUT", where, headers=headers, body=file, accepted=(201,)
+                    )
+            except HttpError as error:
+                # Half of the blob may have arrived, so the rest cannot be sent once more.
+                status = error.status if isinstance(error, StatusError) else 500
+                if status >= 500 or status in _BEGIN_AGAIN:
+                    raise TemporaryError(error) from None
+                raise
+
+        try:
+            self._client.attempts(attempt)
+        except (HttpError, SettingsError, LoginError) as error:
+            raise self._error("PUT", f"blobs/{digest}", error) from None
+
+    def put_manifest(self, name: str, content: bytes, media_type: str) -> None:
+        """Give a manifest a tag, or have it under its digest."""
+        headers = {"Content-Type": media_type}
+        self._call("PUT", f"manifests/{name}", headers=headers, body=content, accepted=(201,))
+
+    def _url(self, path: str) -> str:
+        return f"{self.root}/v2/{self.repository}/{path}"
+
+    def _call(
         self,
         method: str,
         path: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: IO[bytes] | bytes | None = None,
+        body: Body = None,
         accepted: Sequence[int] = (200,),
-    ) -> tuple[int, Message, IO[bytes]]:
-        """Status, headers and body of the answer."""
-        url = path if path.startswith("http") else f"{self.root}/v2/{self.repository}/{path}"
-        status, answered, stream = self._send(method, url, headers, body)
-        if status == 401:
-            self._authorization = self._authorize(answered.get("WWW-Authenticate", ""))
-            if body is not None and not isinstance(body, bytes):
-                body.seek(0)
-            status, answered, stream = self._send(method, url, headers, body)
-        if status in (301, 302, 303, 307, 308) and method == "GET":
-            moved = urllib.parse.urljoin(url, answered.get("Location", ""))
-            try:
-                again = urllib.request.urlopen(moved, timeout=_TIMEOUT)
-            except OSError as error:
-                raise RegistryError(
-                    f"the storage of {self.host} does not answer: {error}"
-                ) from error
-            status, answered, stream = again.status, again.headers, again
-        if status not in accepted:
-            text = stream.read(2000).decode(errors="replace")
-            raise RegistryError(
-                f"the registry {self.host} answers {status} to {method} of "
-                f"{self.repository}/{path}: {_errors(text)}"
-            )
-        return status, answered, stream
-
-    def _send(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        body: IO[bytes] | bytes | None,
-    ) -> tuple[int, Message, IO[bytes]]:
-        request = urllib.request.Request(url, body, dict(headers or {}), method=method)
-        if self._authorization:
-            request.add_unredirected_header("Authorization", self._authorization)
+        max_bytes: int = _MANIFEST_BYTES,
+    ) -> Answer:
         try:
-            answer = self._opener.open(request, timeout=_TIMEOUT)
-        except urllib.error.HTTPError as error:
-            return error.code, error.headers, error
-        except OSError as error:
-            raise RegistryError(f"the registry {self.host} does not answer: {error}") from error
-        return answer.status, answer.headers, answer
+            return self._client.call(
+                method,
+                self._url(path),
+                headers=headers,
+                body=body,
+                accepted=accepted,
+                max_bytes=max_bytes,
+            )
+        except (HttpError, SettingsError, LoginError) as error:
+            raise self._error(method, path, error) from None
 
-    def _authorize(self, challenge: str) -> str:
-        """The header that the registry wants to see."""
-        credentials = _credentials(self.host)
-        if challenge.lower().startswith("basic"):
-            if not credentials:
-                raise RegistryError(
-                    f"the registry {self.host} wants a login: docker login {self.host}"
+    def _error(self, method: str, path: str, error: Exception) -> RegistryError:
+        what = f"{method} of {self.repository}/{path}"
+        if isinstance(error, StatusError):
+            if error.status == 401 and not self._login.has_login:
+                return RegistryError(
+                    f"the registry {self.host} wants a login for {what}. "
+                    f"Fix: docker login {self.host}"
                 )
-            return f"Basic {credentials}"
-        fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-        if "realm" not in fields:
-            raise RegistryError(
-                f"the registry {self.host} asks for {challenge!r}, which is unknown"
+            fix = f"docker login {self.host}" if error.status in (401, 403) else error.fix
+            return RegistryError(
+                f"the registry {self.host} answers {error.status} to {what}: "
+                f"{_errors(error.text)}. Fix: {fix}"
             )
-        query = urllib.parse.urlencode(
-            {name: fields[name] for name in ("service", "scope") if name in fields}
-        )
-        request = urllib.request.Request(f"{fields['realm']}?{query}")
-        if credentials:
-            request.add_header("Authorization", f"Basic {credentials}")
-        try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
-                token = json.load(answer)
-        except (OSError, ValueError) as error:
-            raise RegistryError(f"no token for {self.host}/{self.repository}: {error}") from error
-        return f"Bearer {token.get('token') or token.get('access_token')}"
-
-    def manifest(self, name: str) -> tuple[bytes, str]:
-        """A manifest or index by tag or digest: its bytes, which are checked, and its digest."""
-        accept = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
-        _, _, stream = self.open("GET", f"manifests/{name}", headers={"Accept": accept})
-        with stream:
-            content = stream.read()
-        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        if name.startswith("sha256:") and name != digest:
-            raise RegistryError(f"{self.host} sent {digest} for {self.repository}@{name}")
-        return content, digest
-
-    def download(self, digest: str, path: str) -> None:
-        """Write a blob to a file, which is not there if the content is not what was asked for."""
-        _, _, stream = self.open("GET", f"blobs/{digest}")
-        found = hashlib.sha256()
-        with stream, open(f"{path}.part", "wb") as file:
-            while chunk := stream.read(1 << 20):
-                found.update(chunk)
-                file.write(chunk)
-        if f"sha256:{found.hexdigest()}" != digest:
-            os.remove(f"{path}.part")
-            raise RegistryError(
-                f"{self.host} sent sha256:{found.hexdigest()} for {self.repository}@{digest}"
+        if isinstance(error, HttpError):
+            # Not its address, which may be that of an upload.
+            return RegistryError(
+                f"the registry {self.host} does not answer {what}: {error.why}. Fix: {error.fix}"
             )
-        os.replace(f"{path}.part", path)
-
-    def has(self, kind: str, name: str) -> bool:
-        """Whether it has a blob (`blobs`) or a manifest (`manifests`)."""
-        accept = {"Accept": ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))}
-        status, _, stream = self.open("HEAD", f"{kind}/{name}", headers=accept, accepted=(200, 404))
-        stream.close()
-        return status == 200
-
-    def upload(self, digest: str, path: str) -> None:
-        """Send a blob."""
-        _, headers, stream = self.open("POST", "blobs/uploads/", body=b"", accepted=(202,))
-        stream.close()
-        where = urllib.parse.urljoin(f"{self.root}/", headers["Location"])
-        where += f"{'&' if '?' in where else '?'}digest={urllib.parse.quote(digest, safe='')}"
-        sizes = {
-            "Content-Length": str(os.path.getsize(path)),
-            "Content-Type": "application/octet-stream",
-        }
-        with open(path, "rb") as file:
-            self.open("PUT", where, headers=sizes, body=file, accepted=(201,))[2].close()
-
-    def put_manifest(self, name: str, content: bytes, media_type: str) -> None:
-        """Give a manifest a tag, or have it under its digest."""
-        headers = {"Content-Type": media_type}
-        self.open("PUT", f"manifests/{name}", headers=headers, body=content, accepted=(201,))[
-            2
-        ].close()
+        return RegistryError(f"{error}")
 
 
 def _errors(text: str) -> str:
+    """What a registry says in its own words."""
     try:
-        return "; ".join(
-            f"{each['code']}: {each['message']}" for each in json.loads(text)["errors"]
-        )
+        errors = json.loads(text)["errors"]
+        return "; ".join(f"{error['code']}: {error['message']}" for error in errors)
     except (ValueError, KeyError, TypeError):
-        return " ".join(text.split()) or "no reason given"
-
-
-def _credentials(host: str) -> str:
-    """`user:password` in base64, as `docker login` left it; "" for none."""
-    folder = os.environ.get("DOCKER_CONFIG") or os.path.join(os.path.expanduser("~"), ".docker")
-    try:
-        with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
-            config = json.load(file)
-    except (OSError, ValueError):
-        return ""
-    helper = config.get("credHelpers", {}).get(host) or config.get("credsStore")
-    if helper:
-        done = subprocess.run(
-            [f"docker-credential-{helper}", "get"],
-            input=host.encode(),
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode == 0:
-            found = json.loads(done.stdout)
-            return base64.b64encode(f"{found['Username']}:{found['Secret']}".encode()).decode()
-    return str(config.get("auths", {}).get(host, {}).get("auth", ""))
+        return " ".join(text.split())[:200] or "it gives no reason"

@@ -120,12 +120,12 @@ class Client:
         settings: Settings,
         authorizer: Authorizer | None = None,
         limits: Limits | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.settings = settings
         self.limits = Limits.of(settings) if limits is None else limits
         self._authorizer = authorizer or Anonymous()
-        self._sleep = sleep
+        self._sleep = sleep or time.sleep
 
     def call(
         self,
@@ -144,7 +144,7 @@ class Client:
                 content = b"".join(_body(exchange, method, max_bytes))
                 return Answer(exchange.status, exchange.headers, content, exchange.url)
 
-        return self._attempts(attempt)
+        return self.attempts(attempt)
 
     def save(
         self,
@@ -162,9 +162,10 @@ class Client:
             with self._exchange("GET", url, headers or {}, None, (200,)) as exchange:
                 return _write(_no_page(exchange, _body(exchange, "GET", max_bytes)), path)
 
-        return self._attempts(attempt)
+        return self.attempts(attempt)
 
-    def _attempts(self, attempt: Callable[[], T]) -> T:
+    def attempts(self, attempt: Callable[[], T]) -> T:
+        """What `attempt` returns, who is asked again after a `TemporaryError`."""
         number = 1
         while isinstance(outcome := _outcome(attempt), TemporaryError):
             if number >= self.limits.attempts:

@@ -96,6 +96,11 @@ class Settings:
             raw["ca_certs_path"],
         )
 
+    @classmethod
+    def of_process(cls) -> Settings:
+        """The same, or the environment's where no Pants runs this process."""
+        return cls.load() if os.path.isdir(FOLDER) else cls(dict(os.environ))
+
     def variable(self, *names: str) -> str:
         """The first of these variables that is set to something."""
         return next(filter(None, (self.environment.get(name) for name in names)), "")
@@ -133,7 +138,7 @@ class Settings:
     def proxy(self, url: str) -> str:
         """The address of the proxy for `url`, "" for none."""
         to = origin(url)
-        if _is_loopback(to.host) or self._is_bypassed(to):
+        if is_loopback(to.host) or self._is_bypassed(to):
             return ""
         value = self.variable(
             "PIP_PROXY",
@@ -193,7 +198,8 @@ class Settings:
         return context
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether it is this machine."""
     return host == "localhost" or _is_in_network(host, "127.0.0.0/8") or host == "::1"
 
 

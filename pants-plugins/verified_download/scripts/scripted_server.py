@@ -53,7 +53,7 @@ class Connection:
         with contextlib.suppress(OSError):
             while True:
                 self.send(piece)
-                with contextlib.suppress(TimeoutError):
+                with contextlib.suppress(socket.timeout):
                     if not self.socket.recv(1):
                         return
 
