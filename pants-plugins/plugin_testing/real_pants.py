@@ -134,8 +134,8 @@ class Clone:
         )
         return clone
 
-    def start(self, *args: str) -> subprocess.Popen[str]:
-        """Start Pants with these words, in a process group of its own."""
+    def start(self, *args: str, **variables: str) -> subprocess.Popen[str]:
+        """Start Pants with these words and variables, in a process group of its own."""
         env = {name: os.environ[name] for name in MACHINE_ENV if name in os.environ}
         env.update(
             HOME=str(self.caches),
@@ -151,6 +151,7 @@ class Clone:
                 PANTS_REMOTE_CACHE_READ="true",
                 PANTS_REMOTE_CACHE_WRITE="true",
             )
+        env.update(variables)
         return subprocess.Popen(
             [sys.executable, "-m", "pants", "--no-pantsrc", *args],
             cwd=self.root,

@@ -14,7 +14,15 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from http_client import Answer, Client, HttpError, StatusError, TemporaryError, web_page
+from http_client import (
+    FILE_BYTES,
+    Answer,
+    Client,
+    HttpError,
+    StatusError,
+    TemporaryError,
+    web_page,
+)
 from http_connection import Body, Limits
 from network_settings import Settings, SettingsError
 from registry_login import HUB, LoginError, api_host, is_hub
@@ -119,9 +127,9 @@ class Registry:
 
     def download(self, digest: str, path: str, size: int | None = None) -> None:
         """Write a blob to a file, which is only there if the content is what was asked for."""
-        known = {} if size is None else {"max_bytes": size}
+        limit = FILE_BYTES if size is None else size
         try:
-            sha256 = self._client.save(self._url(f"blobs/{digest}"), path, **known)
+            sha256 = self._client.save(self._url(f"blobs/{digest}"), path, max_bytes=limit)
         except (HttpError, SettingsError, LoginError) as error:
             raise self._error("GET", f"blobs/{digest}", error) from None
         if f"sha256:{sha256}" != digest:

@@ -133,9 +133,7 @@ def test_credential_helpers(tmp_path: Path) -> None:
         find(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "content", ["{", "[]", json.dumps({"auths": {HOST: {"auth": "secret"}}})]
-)
+@pytest.mark.parametrize("content", ["{", "[]", json.dumps({"auths": {HOST: {"auth": "secret"}}})])
 def test_a_file_that_cannot_be_read(tmp_path: Path, content: str) -> None:
     path = write(tmp_path / ".docker/config.json", {})
     path.write_text(content)

@@ -141,7 +141,11 @@ def test_an_upload_that_breaks_is_begun_again(
     start: Start, tmp_path: Path, blob: str, first: Script
 ) -> None:
     scripts = iter([first, created])
-    server = start(uploads("/up", lambda r, c: next(scripts)(r, c)))
+
+    def put(request: Received, connection: Connection) -> None:
+        next(scripts)(request, connection)
+
+    server = start(uploads("/up", put))
     registry(server, tmp_path).upload(DIGEST, blob)
     assert [request.method for request in server.received] == ["POST", "PUT", "POST", "PUT"]
     assert [request.body for request in server.received] == [b"", BLOB, b"", BLOB]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import netrc
 import os
 import shutil
@@ -24,7 +25,11 @@ class IndexCredentials:
     def header(self, url: str) -> str:
         to = origin(url)
         given = (credentials for _, credentials in self._given(to) if ":" in credentials)
-        known = self._of_keyring.get(to) or next(given, "") or self._of_netrc(to.host)
+        known = self._of_keyring.get(to) or next(given, "")
+        if not known:
+            # One that cannot be read matters where a password is wanted.
+            with contextlib.suppress(SettingsError):
+                known = self._of_netrc(to.host)
         return basic(urllib.parse.unquote(known)) if known else ""
 
     def answer(self, url: str, challenge: str) -> str:
@@ -32,6 +37,7 @@ class IndexCredentials:
         # A password that was refused is not tried again.
         if "basic" not in challenge.lower() or self.header(url) or to in self._of_keyring:
             return ""
+        self._of_netrc(to.host)
         self._of_keyring[to] = self._ask_keyring(to)
         return self.header(url)
 
