@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,18 +14,26 @@ from pants.engine.fs import (
     PathGlobs,
     RemovePrefix,
 )
-from pants.engine.process import ProcessCacheScope, ProcessResult
+from pants.engine.process import FallibleProcessResult, ProcessCacheScope, ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 
+from container_engine.rules import (
+    EngineImages,
+    EngineImagesRequest,
+    EngineSearch,
+    ImageOffer,
+    ImageOfferRequest,
+)
 from oci_image.documents import BaseConfig, Blob
-from oci_image.engine_state import EngineState, EngineStateRequest
 from oci_image.subsystem import BaseSourceKind, ImageAssembly
 from sandbox_script.rules import ScriptRequest
 from sandbox_script.script import Script
 from verified_download import network
 from verified_download.network import NetworkAccess
 from verified_download.rules import HTTP
+
+logger = logging.getLogger(__name__)
 
 _PATHS = {"docker-archive:": "--docker-archive", "oci:": "--oci-layout"}
 _READ = Script("oci_image", "read_base")
@@ -56,12 +65,47 @@ class Base:
 
 @dataclass(frozen=True)
 class BaseSource:
-    """The arguments with which a script finds a base. They name its content."""
+    """How a script gets a base. `argv` names its content."""
 
     script: Script
     argv: tuple[str, ...]
     cache_scope: ProcessCacheScope = ProcessCacheScope.SUCCESSFUL
     caches: FrozenDict[str, str] = FrozenDict()
+
+
+@dataclass(frozen=True)
+class EngineBaseSourceRequest:
+    """Of the container engine in use, the image `reference`."""
+
+    reference: str
+    architecture: str
+
+
+@dataclass(frozen=True)
+class EngineBaseSource:
+    """`source` is None where there is no engine, or it has no such image."""
+
+    source: BaseSource | None
+
+
+@rule
+async def find_base_in_engine(request: EngineBaseSourceRequest) -> EngineBaseSource:
+    search = await Get(EngineSearch)
+    engine = search.optional()
+    if engine is None:
+        return EngineBaseSource(None)
+    found = await Get(EngineImages, EngineImagesRequest(engine, (request.reference,)))
+    (image,) = found.images
+    if image is None or json.loads(image.config)["architecture"] != request.architecture:
+        return EngineBaseSource(None)
+    offer = await Get(ImageOffer, ImageOfferRequest(engine, image.id))
+    return EngineBaseSource(
+        BaseSource(
+            _READ,
+            ("--offer", offer.path, "--image", f"sha256:{offer.image_id}"),
+            caches=offer.caches,
+        )
+    )
 
 
 @rule
@@ -79,13 +123,11 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
                 ProcessCacheScope.PER_SESSION,
             )
     if options.base_source is not BaseSourceKind.registry:
-        state = await Get(EngineState, EngineStateRequest((reference,)))
-        if state.socket is not None and state.images[0] is not None:
-            image = state.images[0]
-            if image.base.architecture == request.architecture:
-                return BaseSource(
-                    _READ, ("--engine", state.socket, "--image", f"sha256:{image.id}")
-                )
+        in_engine = await Get(
+            EngineBaseSource, EngineBaseSourceRequest(reference, request.architecture)
+        )
+        if in_engine.source is not None:
+            return in_engine.source
         if options.base_source is BaseSourceKind.engine:
             raise BaseNotFoundError(
                 f"the base {reference!r} for linux/{request.architecture} is not in the container "
@@ -98,7 +140,7 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
         (f"--default-registry={options.default_registry}",) if options.default_registry else ()
     )
     resolved = await Get(
-        ProcessResult,
+        FallibleProcessResult,
         ScriptRequest(
             _FETCH,
             ("resolve", reference, *plain, *default),
@@ -111,6 +153,23 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
             ),
         ),
     )
+    if resolved.exit_code:
+        reason = resolved.stderr.decode(errors="replace").strip()
+        stand_in = options.stand_ins.get(reference)
+        if stand_in and options.base_source is not BaseSourceKind.registry:
+            in_engine = await Get(
+                EngineBaseSource, EngineBaseSourceRequest(stand_in, request.architecture)
+            )
+            if in_engine.source is not None:
+                logger.warning(
+                    "%s is not to be had; using its stand-in in the container engine, %s. %s",
+                    *(reference, stand_in, reason),
+                )
+                return in_engine.source
+        raise BaseNotFoundError(
+            f"getting the base for linux/{request.architecture}: base={reference}: no engine has "
+            f"it, and its registry: {reason}. Fix: {options.base_hint}."
+        )
     pinned = resolved.stdout.decode().strip()
     return BaseSource(
         _FETCH,

@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from pants.backend.docker import register as docker
 from pants.engine.target import Target
 
+from container_engine import rules as container_engine
 from oci_image import (
     base,
+    docker_client,
+    engine_base,
     engine_image,
-    engine_state,
     layer_files,
     layout,
     plan,
@@ -23,7 +25,7 @@ from oci_image import (
     publish,
 )
 from oci_image.target_types import OciImageTarget
-from oci_image.upstream import without_builder
+from oci_image.upstream import without_replaced
 from sandbox_script.rules import rules as script_rules
 
 
@@ -33,10 +35,12 @@ def target_types() -> Iterable[type[Target]]:
 
 def rules() -> Iterable[object]:
     return (
-        *without_builder(docker.rules()),
+        *without_replaced(docker.rules()),
+        *container_engine.rules(),
         *base.rules(),
+        *docker_client.rules(),
+        *engine_base.rules(),
         *engine_image.rules(),
-        *engine_state.rules(),
         *layer_files.rules(),
         *layout.rules(),
         *plan.rules(),

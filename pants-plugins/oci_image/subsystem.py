@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.option.option_types import BoolOption, EnumOption, StrListOption, StrOption
+from pants.option.option_types import BoolOption, DictOption, EnumOption, StrListOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
 
@@ -40,6 +40,20 @@ class ImageAssembly(Subsystem):
             """
         ),
     )
+    stand_ins = DictOption[str](
+        help=softwrap(
+            """
+            For a base that its registry may not be reachable for, the name of an image in the
+            container engine that takes its place. It is used, with a warning, where the engine
+            lacks the base and cannot pull it.
+            """
+        ),
+    )
+    base_hint = StrOption(
+        default="pull the base, or choose another",
+        help="How this repository's users get a base: what an error about a missing one suggests.",
+        advanced=True,
+    )
     interpreter_constraints = StrListOption(
         default=["CPython>=3.9"],
         help="Which Python runs the plugin's own scripts; they need the standard library alone.",
@@ -69,8 +83,8 @@ class ImageAssembly(Subsystem):
         default=True,
         help=softwrap(
             """
-            Make the image of a `docker_image` whose Dockerfile only assembles without the engine's
-            builder, and load into the engine what it lacks.
+            Assemble the image of a `docker_image` whose Dockerfile only adds layers, without the
+            engine's builder, and load into the engine the layers that it lacks.
             """
         ),
     )

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pants.backend.docker.goals import package_image
+from pants.backend.docker.util_rules import docker_binary
 from pants.engine.rules import TaskRule
 
+_REPLACED = (package_image.build_docker_image, docker_binary.get_docker)
 
-def without_builder(rules: Iterable[object]) -> Iterator[object]:
-    """The rules but for the one that runs `docker build`, which ours calls where it has to."""
+
+def without_replaced(rules: Iterable[object]) -> Iterator[object]:
+    """The rules but for those that run `docker build` and find the client: ours call them."""
     for rule in rules:
-        if not (isinstance(rule, TaskRule) and rule.func is package_image.build_docker_image):
+        if not (isinstance(rule, TaskRule) and rule.func in _REPLACED):
             yield rule

@@ -31,7 +31,7 @@ class ScriptRequest:
         files: small ones that are made for it.
         digest: further files.
         shared: digests that are linked into the sandbox and not copied: for what is large.
-        caches: the directories of the sandbox that lead to named caches.
+        caches: named caches of Pants, each with the path that it has in the sandbox.
     """
 
     script: Script
@@ -42,6 +42,7 @@ class ScriptRequest:
     files: tuple[FileContent, ...] = ()
     digest: Digest = EMPTY_DIGEST
     shared: FrozenDict[str, Digest] = FrozenDict()
+    caches: FrozenDict[str, str] = FrozenDict()
     output_files: tuple[str, ...] = ()
     output_directories: tuple[str, ...] = ()
     env: FrozenDict[str, str] = FrozenDict()
@@ -86,6 +87,7 @@ async def script_process(request: ScriptRequest) -> Process:
         description=request.description,
         input_digest=await Get(Digest, MergeDigests([ours, request.digest])),
         immutable_input_digests=request.shared,
+        append_only_caches=request.caches,
         output_files=request.output_files,
         output_directories=request.output_directories,
         env=env,

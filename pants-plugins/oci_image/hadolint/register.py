@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from pants.backend.docker.lint.hadolint import register as hadolint
 
-from oci_image.upstream import without_builder
+from oci_image.upstream import without_replaced
 
 
 def rules() -> Iterable[object]:
-    return tuple(without_builder(hadolint.rules()))
+    return tuple(without_replaced(hadolint.rules()))

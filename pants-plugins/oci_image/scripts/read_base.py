@@ -1,6 +1,6 @@
 """Lay out a base image: its configuration and its layers, compressed, as an OCI layout has them.
 
-    read_base.py --engine SOCKET --image ID | --docker-archive PATH | --oci-layout DIRECTORY
+    read_base.py --offer FILE --image ID | --docker-archive PATH | --oci-layout DIRECTORY
 
 Writes `base/blobs/sha256/*` and `base/base.json`: the configuration, and a descriptor of each
 layer. Standard library only.
@@ -11,16 +11,15 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
-import http.client
 import io
 import json
 import os
 import shutil
-import socket
+import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
@@ -30,7 +29,7 @@ _BLOBS = os.path.join("base", "blobs", "sha256")
 
 
 class BaseError(Exception):
-    """What is wrong with the base, and the mend."""
+    """What is wrong with the base, and the fix."""
 
 
 def compress(source: BinaryIO) -> tuple[dict[str, Any], str]:
@@ -108,26 +107,38 @@ def from_docker_archive(file: BinaryIO) -> dict[str, Any]:
     return {"config": config, "layers": found}
 
 
-@contextmanager
-def engine_archive(path: str, image: str) -> Iterator[BinaryIO]:
-    """`docker save` of an image, from the engine behind a socket."""
-
-    class Connection(http.client.HTTPConnection):
-        def connect(self) -> None:
-            self.sock = socket.socket(socket.AF_UNIX)
-            self.sock.connect(path)
-
-    connection = Connection("engine", timeout=600)
-    try:
-        connection.request("GET", f"/images/{image}/get")
-        answer = connection.getresponse()
-        if answer.status != http.HTTPStatus.OK:
-            raise BaseError(f"the container engine cannot save {image}: {answer.read().decode()}")
-        yield cast(BinaryIO, answer)
-    except OSError as error:
-        raise BaseError(f"the container engine at {path} does not answer: {error}") from error
-    finally:
-        connection.close()
+def from_offer(offer: str, image: str) -> dict[str, Any]:
+    """An image of a container engine. What prints its archive is in a file, in JSON: a command
+    line (`argv`), its environment (`env`) and its input (`stdin`)."""
+    with open(offer, encoding="utf-8") as file:
+        program = json.load(file)
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
+        stdin.write(program["stdin"].encode())
+        stdin.seek(0)
+        with subprocess.Popen(
+            program["argv"],
+            env=program["env"],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        ) as process:
+            failure: BaseError | None = None
+            base: dict[str, Any] = {}
+            try:
+                base = from_docker_archive(cast(BinaryIO, process.stdout))
+            except BaseError as error:
+                failure = error
+            # What follows the archive's end has to be taken, or the program does not end.
+            while cast(BinaryIO, process.stdout).read(_CHUNK):
+                pass
+        stderr.seek(0)
+        said = stderr.read().decode(errors="replace").strip()
+    if process.returncode:
+        # What it says is why the archive is cut.
+        raise BaseError(f"reading {image} from the container engine: {said}")
+    if failure is not None:
+        raise failure
+    return base
 
 
 def from_layout(directory: str, architecture: str) -> dict[str, Any]:
@@ -195,7 +206,7 @@ def save(base: Mapping[str, Any]) -> None:
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--engine")
+    parser.add_argument("--offer")
     parser.add_argument("--image")
     parser.add_argument("--docker-archive")
     parser.add_argument("--oci-layout")
@@ -203,9 +214,8 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     os.makedirs(_BLOBS, exist_ok=True)
     try:
-        if options.engine:
-            with engine_archive(options.engine, options.image) as file:
-                base = from_docker_archive(file)
+        if options.offer:
+            base = from_offer(options.offer, options.image)
         elif options.docker_archive:
             with open(options.docker_archive, "rb") as file:
                 base = from_docker_archive(file)
