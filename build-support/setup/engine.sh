@@ -16,24 +16,47 @@ engine_answers() {
   timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
 }
 
-# A rootless Docker or Podman socket is used by exporting DOCKER_HOST for what comes after.
-engine_elsewhere() {
-  [[ -z ${DOCKER_HOST:-} ]] || return 1
-  local socket
-  for socket in "${XDG_RUNTIME_DIR:-/nonexistent}"/{docker.sock,podman/podman.sock} \
-    /run/podman/podman.sock; do
-    if [[ -S $socket && -w $socket ]] && DOCKER_HOST=unix://$socket engine_answers; then
-      export DOCKER_HOST=unix://$socket
-      return 0
-    fi
-  done
-  return 1
+# Any Python will do.
+engine_python() {
+  if has python3 && python3 -I -S -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null; then
+    echo python3
+  else
+    find_python 3.12 || find_python 3.9
+  fi
+}
+
+# engine_choose: sets engine_choice to the engine that ./pants uses, which answers the question
+# (pants-plugins/container_engine), and exports what the `docker` client needs to use it, too.
+# Fails where there is none, or a setting is wrong: engine_problem says which.
+engine_choice=
+engine_problem=
+engine_choose() {
+  local program python answer line
+  program=$(in_repo pants-plugins/container_engine/address.py)
+  # Without a Python the client finds its engine alone; Python is installed after the engine.
+  [[ -r $program ]] && python=$(engine_python) || return 0
+  if ! answer=$("$python" -I -S -B "$program" "${SETUP_DOCKER_SOCKET:-/var/run/docker.sock}" 2>&1); then
+    engine_problem=$answer
+    return 1
+  fi
+  engine_choice=${answer%%$'\n'*}
+  while IFS= read -r line; do
+    case $line in
+      DOCKER_HOST=*) export DOCKER_HOST=${line#*=} ;;
+    esac
+  done <<<"${answer#"$engine_choice"}"
+}
+
+# Is it the user's choice, so that no other will do?
+engine_is_chosen() {
+  [[ -n ${DOCKER_HOST:-} || $engine_choice == *'(context '* || $engine_problem == *context=* ]]
 }
 
 # A client alone is not an engine: many machines have one for a remote engine that they do not reach.
 engine_is_here() {
   has docker || return 1
-  [[ -n ${DOCKER_HOST:-} ]] || engine_daemon >/dev/null || engine_answers || engine_elsewhere
+  [[ -n ${DOCKER_HOST:-} ]] || engine_daemon >/dev/null || engine_answers ||
+    { engine_choose && engine_answers; }
 }
 
 engine_is_running() {
@@ -78,11 +101,14 @@ engine_start() {
 
 # The client is here. Make sure that an engine answers it.
 engine_ready() {
-  if engine_answers || engine_elsewhere; then
+  local named=${DOCKER_HOST:+DOCKER_HOST=$DOCKER_HOST}
+  engine_choose || ! engine_is_chosen || fail "$engine_problem"
+  if engine_answers; then
     return 0
   fi
-  if [[ -n ${DOCKER_HOST:-} ]]; then
-    fail "no container engine answers at DOCKER_HOST=$DOCKER_HOST."
+  if engine_is_chosen; then
+    fail "no container engine answers at ${named:-$engine_choice} within 10 s." \
+      "Fix: start it, or choose another with DOCKER_HOST or 'docker context use'."
   fi
   if is_root; then
     engine_start

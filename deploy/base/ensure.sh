@@ -16,6 +16,11 @@ repo=$(cd "$here/../.." && pwd)
 setup=$repo/build-support/setup
 official=python:3.12-slim-bookworm
 stand_in=qingkong-base:3.12-slim-bookworm-local
+# The engine is the one of ./pants.
+for part in common python engine; do
+  # shellcheck source=/dev/null
+  source "$setup/$part.sh"
+done
 state=$repo/.cache/base-image
 # Why the registry could not be reached, the last time; asked again after a day.
 unreachable=$repo/.cache/base-unreachable
@@ -118,6 +123,7 @@ if [[ ${1:-} == --key ]]; then
   exit
 fi
 
+engine_choose || ! engine_is_chosen || fail "$engine_problem"
 mkdir -p "$repo/.cache"
 exec 9>"$repo/.cache/base.lock"
 flock 9

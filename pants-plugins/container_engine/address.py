@@ -1,10 +1,10 @@
 """Which container engine a user means: the one that their `docker` client would use.
 
-    python3 address.py
+    python3 address.py [DEFAULT_SOCKET]
 
 prints the answer for shell scripts: a line that describes the engine, then a `NAME=value` line for
-each variable that a `docker` client needs to use it. Standard library only, and no Pants: rules,
-scripts and tests share this one implementation.
+each variable without which a `docker` client would not find it. Standard library only, and no
+Pants: rules, scripts and tests share this one implementation.
 
 In order: `DOCKER_HOST`; the context that `DOCKER_CONTEXT` names; the current context of
 `$DOCKER_CONFIG/config.json`; the default socket; the socket of rootless Docker; Podman's. What is
@@ -21,7 +21,7 @@ import os
 import socket
 import sys
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping  # noqa: UP035 - runs on whatever python3 a machine has
+from typing import Any, Iterable, Mapping, Sequence  # noqa: UP035 - runs on whatever python3 a machine has
 
 #: The variables that decide.
 VARIABLES = (
@@ -268,16 +268,24 @@ def _refusal(path: str) -> str | None:
     return None
 
 
-def main() -> int:
+def report(address: EngineAddress, default_socket: str = DEFAULT_SOCKET) -> str:
+    """What the program prints."""
+    lines = [str(address)]
+    if not address.explicit and address.url != f"unix://{default_socket}":
+        lines += map("=".join, address.client_variables().items())
+    return "".join(f"{line}\n" for line in lines)
+
+
+def main(argv: Sequence[str]) -> int:
+    default_socket = argv[0] if argv else DEFAULT_SOCKET
     try:
-        address = locate(os.environ)
+        address = locate(os.environ, default_socket)
     except (EngineChoiceError, NoEngineError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    lines = [str(address), *map("=".join, address.client_variables().items())]
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.write(report(address, default_socket))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

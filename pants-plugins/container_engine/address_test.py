@@ -137,22 +137,28 @@ def test_sockets_are_tried_in_order(home: Path, tmp_path: Path) -> None:
     assert not locate({"DOCKER_HOST": "x"}).client_variables().keys() - {"DOCKER_HOST"}
 
 
-def test_shell_scripts_get_lines_of_data(tmp_path: Path) -> None:
-    def run(**variables: str) -> subprocess.CompletedProcess[str]:
+def test_shell_scripts_get_lines_of_data(home: Path, tmp_path: Path) -> None:
+    runtime = tmp_path / "run;touch y"
+    none = str(tmp_path / "none.sock")
+
+    def run(default_socket: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-I", "-S", "-B", address.__file__],
-            env={"HOME": str(tmp_path), **variables},
+            [sys.executable, "-I", "-S", "-B", address.__file__, default_socket],
+            env={"HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), **variables},
             capture_output=True,
             text=True,
             check=False,
         )
 
-    done = run(DOCKER_HOST="unix:///x;touch y")
-    assert done.stdout.splitlines() == [
-        "unix:///x;touch y (DOCKER_HOST)",
-        "DOCKER_HOST=unix:///x;touch y",
-    ]
-    wrong = run(DOCKER_CONTEXT="gone")
+    # The client finds it by itself.
+    assert run(none, DOCKER_HOST="unix:///x").stdout == "unix:///x (DOCKER_HOST)\n"
+    with listening(tmp_path / "d.sock") as path:
+        assert run(str(path)).stdout == f"unix://{path} (default socket)\n"
+    with listening(runtime / "podman/podman.sock") as path:
+        assert run(none).stdout == (
+            f"unix://{path} (Podman of this user)\nDOCKER_HOST=unix://{path}\n"
+        )
+    wrong = run(none, DOCKER_CONTEXT="gone")
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert "context=gone" in wrong.stderr
 

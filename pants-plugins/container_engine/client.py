@@ -61,7 +61,9 @@ class Engine:
         if self._product is None:
             seconds = SSH_CONNECT_SECONDS if self.address.scheme == "ssh" else ANSWER_SECONDS
             try:
-                with self._call(seconds, seconds, CLIENT_API_VERSION) as client:
+                with self._call(
+                    "finding the container engine", seconds, seconds, CLIENT_API_VERSION
+                ) as client:
                     self._product = read_product(client.version(api_version=False))
             except EngineRefusedError as error:
                 raise EngineUnreachableError(f"{error}. Fix: {OTHER_ENGINE}.") from error
@@ -69,7 +71,7 @@ class Engine:
 
     def inspect(self, name: str) -> EngineImage | None:
         """The image of this name or ID, if the engine has it."""
-        with self._call() as client:
+        with self._call(f"inspecting {name}") as client:
             try:
                 return read_image(client.inspect_image(name))
             except docker.errors.ImageNotFound:
@@ -98,36 +100,38 @@ class Engine:
         partial = self.identify().takes_partial_archives
         archive = image_archive(config, image_id, names, diff_ids, layers, partial)
         seconds = _CALL_SECONDS + sum(map(len, layers.values())) / _BYTES_PER_SECOND
-        with self._call(seconds, seconds) as client:
+        doing = f"loading {names[0]}"
+        with self._call(doing, seconds, seconds) as client:
             for answer in client.load_image(archive, quiet=True):
-                self._raise_refusal(answer, f"loading {names[0]}")
+                self._raise_refusal(answer, doing)
         loaded = self.inspect(f"sha256:{image_id}")
         missing = [name for name in names if loaded is None or not loaded.has_name(name)]
         if missing:
             # The containerd image store names images by their manifest; it is not served here.
             raise EngineRefusedError(
-                f"loading {names[0]}: the {self} took the archive, but has no image "
+                f"{doing}: the {self} took the archive, but has no image "
                 f"sha256:{image_id} under the name {missing[0]}"
             )
 
     def save(self, image: EngineImage) -> Iterator[bytes]:
         """The archive of an image, in chunks."""
         total = _CALL_SECONDS + image.size / _BYTES_PER_SECOND
-        with self._call(total, _CALL_SECONDS) as client:
+        with self._call(f"saving sha256:{image.id}", total, _CALL_SECONDS) as client:
             yield from client.get_image(f"sha256:{image.id}", _CHUNK)
 
     def pull(self, reference: str) -> None:
         """Have the engine pull an image from its registry, with the user's credentials."""
-        with self._call(_PULL_SECONDS, _CALL_SECONDS) as client:
+        doing = f"pulling {reference}"
+        with self._call(doing, _PULL_SECONDS, _CALL_SECONDS) as client:
             client.reload_config(os.path.join(docker_config(self.environment), "config.json"))
             repository, _, digest = reference.partition("@")
             answers = client.pull(repository, tag=digest or None, stream=True, decode=True)
             for answer in answers:
-                self._raise_refusal(answer, f"pulling {reference}")
+                self._raise_refusal(answer, doing)
 
     def remove(self, name: str) -> None:
         """Take a name from an image; with its last name the image goes."""
-        with self._call() as client:
+        with self._call(f"removing {name}") as client:
             client.remove_image(name)
 
     def _raise_refusal(self, answer: Any, doing: str) -> None:
@@ -140,6 +144,7 @@ class Engine:
     @contextlib.contextmanager
     def _call(
         self,
+        doing: str,
         total: float | None = None,
         silence: float | None = None,
         api_version: str | None = None,
@@ -163,7 +168,7 @@ class Engine:
                     yield client
         except docker.errors.APIError as error:
             reason = one_line(str(error.explanation or error))
-            raise EngineRefusedError(f"the {self} refused: {reason}") from error
+            raise EngineRefusedError(f"{doing}: the {self} refused: {reason}") from error
         except EngineRefusedError:
             raise
         except (
@@ -179,4 +184,6 @@ class Engine:
             AttributeError,
         ) as error:
             trouble = diagnose(error, wire)
-            raise EngineUnreachableError(f"{self}: {trouble.why}. Fix: {trouble.fix}.") from error
+            raise EngineUnreachableError(
+                f"{doing}: the {self}: {trouble.why}. Fix: {trouble.fix}."
+            ) from error

@@ -28,7 +28,12 @@ FEDORA = 'NAME="Fedora Linux"\nID=fedora\n'
 # An engine with images, and a registry behind it, each a list in a file.
 DOCKER = """
 case $1 in
-  version) [ ! -e "$STATE/down" ] && echo 1.0 ;;
+  version)
+    # One engine answers everybody, or those alone who name its address.
+    [ ! -e "$STATE/down" ] || exit 1
+    [ ! -e "$STATE/address" ] || [ "$DOCKER_HOST" = "$(cat "$STATE/address")" ] || exit 1
+    echo 1.0
+    ;;
   image)
     case $2 in
       inspect)
@@ -68,6 +73,9 @@ class Machine:
         self.log = self.home / "log"
         for part in PARTS:
             shutil.copytree(part, self.repo / part)
+        program = Path("pants-plugins/container_engine/address.py")
+        (self.repo / program).parent.mkdir(parents=True)
+        shutil.copyfile(program, self.repo / program)
         self.path.mkdir()
         self.state.mkdir()
         self.log.touch()
@@ -116,6 +124,7 @@ class Machine:
                 "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
                 "SETUP_OS_RELEASE": str(self.home / "os-release"),
                 "SETUP_SBIN": str(self.home / "sbin"),
+                "SETUP_DOCKER_SOCKET": str(self.home / "docker.sock"),
                 **self.variables,
                 **(env or {}),
             },

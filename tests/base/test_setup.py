@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import socket
 import subprocess
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -160,6 +164,46 @@ def test_an_engine_elsewhere_that_is_down_is_named(bare: Machine) -> None:
     result = bare.setup("engine", env={"DOCKER_HOST": "tcp://engine.example:2375"})
     assert result.returncode == 1
     assert "no container engine answers at DOCKER_HOST=tcp://engine.example:2375" in result.stderr
+
+
+def test_a_context_that_is_down_is_named_and_no_other_started(bare: Machine) -> None:
+    bare.uid = 0
+    bare.program("id", "echo 0")
+    bare.program("dockerd")
+    bare.with_python().with_engine().says("down", "")
+    store = bare.home / ".docker/contexts/meta" / hashlib.sha256(b"far").hexdigest()
+    store.mkdir(parents=True)
+    endpoint = {"docker": {"Host": "tcp://engine.example:2375"}}
+    document = json.dumps({"Name": "far", "Endpoints": endpoint})
+    (store / "meta.json").write_text(document, encoding="utf-8")
+    result = bare.setup("engine", env={"DOCKER_CONTEXT": "far"})
+    assert result.returncode == 1
+    assert "answers at tcp://engine.example:2375 (context far) within 10 s" in result.stderr
+    assert "Fix: " in result.stderr
+    wrong = bare.setup("engine", env={"DOCKER_CONTEXT": "gone"})
+    assert wrong.returncode == 1
+    assert "context=gone" in wrong.stderr
+    assert bare.calls("dockerd") == []
+
+
+def test_podman_of_the_user_is_used_by_all_that_follows(bare: Machine, tmp_path: Path) -> None:
+    # A path for a socket must be short.
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp") as runtime,
+        socket.socket(socket.AF_UNIX) as server,
+    ):
+        path = Path(runtime, "podman/podman.sock")
+        path.parent.mkdir()
+        server.bind(str(path))
+        server.listen()
+        bare.with_python().with_engine().says("address", f"unix://{path}")
+        env = {"XDG_RUNTIME_DIR": runtime}
+        result = bare.setup("engine", "sh", "-c", "echo $DOCKER_HOST", env=env)
+        assert (result.returncode, result.stdout) == (0, f"unix://{path}\n"), result.stderr
+        # What a user names is never exchanged for what happens to be there.
+        named = bare.setup("engine", env={**env, "DOCKER_HOST": "tcp://engine.example:1"})
+        assert named.returncode == 1
+        assert "answers at DOCKER_HOST=tcp://engine.example:1" in named.stderr
 
 
 @pytest.fixture
