@@ -123,7 +123,7 @@ if [[ ${1:-} == --key ]]; then
   exit
 fi
 
-engine_choose || ! engine_is_chosen || fail "$engine_problem"
+engine_choose || ! engine_is_chosen || fail "${engine_problem:?}"
 mkdir -p "$repo/.cache"
 exec 9>"$repo/.cache/base.lock"
 flock 9

@@ -167,7 +167,6 @@ def test_an_engine_elsewhere_that_is_down_is_named(bare: Machine) -> None:
 
 
 def test_a_context_that_is_down_is_named_and_no_other_started(bare: Machine) -> None:
-    bare.uid = 0
     bare.program("id", "echo 0")
     bare.program("dockerd")
     bare.with_python().with_engine().says("down", "")
@@ -186,7 +185,7 @@ def test_a_context_that_is_down_is_named_and_no_other_started(bare: Machine) -> 
     assert bare.calls("dockerd") == []
 
 
-def test_podman_of_the_user_is_used_by_all_that_follows(bare: Machine, tmp_path: Path) -> None:
+def test_podman_of_the_user_is_used_by_all_that_follows(bare: Machine) -> None:
     # A path for a socket must be short.
     with (
         tempfile.TemporaryDirectory(dir="/tmp") as runtime,

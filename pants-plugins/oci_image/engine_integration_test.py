@@ -1,0 +1,223 @@
+"""`docker_image` and bases of images, with engines that a variable chooses."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import socket
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pants.backend.docker.goals.package_image import DockerPackageFieldSet
+from pants.backend.docker.package_types import BuiltDockerImage
+from pants.backend.docker.util_rules.docker_binary import DockerBinary
+from pants.backend.python import target_types_rules
+from pants.backend.python.target_types import PythonRequirementTarget
+from pants.core.goals.package import BuiltPackage
+from pants.engine.addresses import Address
+from pants.engine.internals.scheduler import ExecutionError
+from pants.testutil.rule_runner import QueryRule, RuleRunner
+
+from container_engine.address import locate
+from container_engine.client import Engine
+from container_engine.engines_for_tests import (
+    StartedEngine,
+    docker_engine,
+    podman_engine,
+    short_folder,
+)
+from image_layer import register as image_layer
+from oci_image import register
+from oci_image.base import Base, BaseRequest, BaseSource
+from plugin_testing import machine
+
+BASE = "127.0.0.1:1/base:1"
+STAND_IN = "stand-in-for-test:1"
+BUILD = """\
+python_requirement(name="dockerfile", requirements=["dockerfile"], resolve="plugins")
+filesystem_layer(name="layer", files={"/etc/app": "content"})
+docker_image(name="image", image_tags=["1"], repository="engine-test", dependencies=[":layer"])
+"""
+
+
+@pytest.fixture(scope="module")
+def docker() -> Iterator[StartedEngine]:
+    with short_folder() as folder, docker_engine(folder) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def podman() -> Iterator[StartedEngine]:
+    with short_folder() as folder, podman_engine(folder, rootless=True) as engine:
+        yield engine
+
+
+@pytest.fixture
+def repository() -> RuleRunner:
+    runner = RuleRunner(
+        rules=[
+            *target_types_rules.rules(),
+            *register.rules(),
+            *image_layer.rules(),
+            QueryRule(BuiltPackage, [DockerPackageFieldSet]),
+            QueryRule(BaseSource, [BaseRequest]),
+            QueryRule(Base, [BaseRequest]),
+            QueryRule(DockerBinary, []),
+        ],
+        target_types=[
+            *register.target_types(),
+            *image_layer.target_types(),
+            PythonRequirementTarget,
+        ],
+    )
+    lock = Path("3rdparty/plugins.lock").read_text(encoding="utf-8")
+    dockerfile = f"FROM {BASE}\nADD app/layer.tar /\nUSER 10001:10001\n"
+    runner.write_files(
+        {"app/BUILD": BUILD, "app/Dockerfile": dockerfile, "3rdparty/plugins.lock": lock}
+    )
+    return runner
+
+
+def choose(runner: RuleRunner, host: str, *options: str) -> None:
+    machine.set_options(
+        runner,
+        [
+            "--python-enable-resolves",
+            "--python-resolves={'plugins': '3rdparty/plugins.lock'}",
+            "--python-default-resolve=plugins",
+            "--python-interpreter-constraints=['CPython==3.9.*']",
+            "--dockerfile-parser-install-from-resolve=plugins",
+            "--dockerfile-parser-requirements=['//app:dockerfile']",
+            "--dockerfile-parser-interpreter-constraints=['CPython==3.9.*']",
+            *options,
+        ],
+        env={"DOCKER_HOST": host, "HOME": os.environ.get("HOME", "/")},
+    )
+
+
+def engine_of(started: StartedEngine) -> Engine:
+    return Engine(locate(started.variables), {})
+
+
+def load_base(engine: Engine, name: str) -> str:
+    """A base of one layer. Returns the image's ID."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("base"))
+    layer = file.getvalue()
+    digest = hashlib.sha256(layer).hexdigest()
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "created": "2026-01-02T03:04:05Z",
+        "config": {"Env": ["PATH=/bin"], "Cmd": ["true"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
+        "history": [{"created_by": "test"}],
+    }
+    content = json.dumps(config).encode()
+    image_id = hashlib.sha256(content).hexdigest()
+    engine.load(content, image_id, [name], (digest,), {digest: layer})
+    return image_id
+
+
+def package(runner: RuleRunner) -> BuiltDockerImage:
+    target = runner.get_target(Address("app", target_name="image"))
+    built = runner.request(BuiltPackage, [DockerPackageFieldSet.create(target)])
+    (artifact,) = built.artifacts
+    assert isinstance(artifact, BuiltDockerImage)
+    return artifact
+
+
+def test_the_image_lands_in_the_engine_that_a_variable_names(
+    repository: RuleRunner, docker: StartedEngine, podman: StartedEngine
+) -> None:
+    engines = {started.name: engine_of(started) for started in (docker, podman)}
+    for engine in engines.values():
+        load_base(engine, BASE)
+    ids = set()
+    for started in (docker, podman):
+        choose(repository, started.variables["DOCKER_HOST"])
+        artifact = package(repository)
+        engine = engines[started.name]
+        host = started.variables["DOCKER_HOST"]
+        line = f"Container engine: {engine.identify()} at {host} (DOCKER_HOST)"
+        assert artifact.extra_log_lines[-1] == line
+        having = {name for name, each in engines.items() if each.inspect("engine-test:1")}
+        assert having == {started.name}
+        image = engine.inspect("engine-test:1")
+        assert image is not None
+        assert f"sha256:{image.id}" == artifact.image_id
+        assert len(image.diff_ids) == 2
+        ids.add(image.id)
+        # Pants' own use of the client goes there, too.
+        client = repository.request(DockerBinary, [])
+        assert client.extra_env["DOCKER_HOST"] == host
+        engine.remove("engine-test:1")
+    # The same image, whichever engine has it.
+    assert len(ids) == 1
+    for engine in engines.values():
+        engine.remove(BASE)
+
+
+def test_an_engine_is_in_no_key_of_a_cached_process(
+    repository: RuleRunner, docker: StartedEngine, podman: StartedEngine
+) -> None:
+    image_ids = {load_base(engine_of(started), BASE) for started in (docker, podman)}
+    (image_id,) = image_ids
+    sources, bases = set(), set()
+    for started in (docker, podman):
+        choose(repository, started.variables["DOCKER_HOST"])
+        sources.add(repository.request(BaseSource, [BaseRequest(BASE, "amd64")]))
+        bases.add(repository.request(Base, [BaseRequest(BASE, "amd64")]))
+        engine_of(started).remove(BASE)
+    (source,) = sources
+    assert f"sha256:{image_id}" in source.argv
+    assert not source.env
+    assert len(bases) == 1
+
+
+def test_a_chosen_engine_that_does_not_answer_is_an_error(
+    repository: RuleRunner,
+) -> None:
+    with short_folder() as folder, socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "silent.sock"))
+        server.listen()
+        host = f"unix://{folder}/silent.sock"
+        choose(repository, host)
+        with pytest.raises(
+            ExecutionError, match=f"{host}.*DOCKER_HOST.*not answer within 5 s"
+        ):
+            package(repository)
+        with pytest.raises(ExecutionError, match=f"{host}.*does not answer.*Fix: "):
+            repository.request(BaseSource, [BaseRequest(BASE, "amd64")])
+
+
+def test_a_base_that_cannot_be_pulled_has_a_stand_in_or_a_hint(
+    repository: RuleRunner, docker: StartedEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = engine_of(docker)
+    host = docker.variables["DOCKER_HOST"]
+    options = (
+        f"--image-assembly-stand-ins={{'{BASE}': '{STAND_IN}'}}",
+        "--image-assembly-base-hint=run it once",
+    )
+    choose(repository, host, *options)
+    with pytest.raises(
+        ExecutionError,
+        match=rf"base of app:image: base={BASE}: .*connection refused.* Fix: run it once\.",
+    ):
+        package(repository)
+    load_base(engine, STAND_IN)
+    choose(repository, host, *options)
+    artifact = package(repository)
+    assert engine.inspect(artifact.image_id) is not None
+    assert f"{BASE} is not to be had; using its stand-in {STAND_IN}" in caplog.text
+    # Without an engine that has the base, an `oci_image` takes the stand-in as well.
+    source = repository.request(BaseSource, [BaseRequest(BASE, "amd64")])
+    assert "--offer" in source.argv
+    engine.remove("engine-test:1")
+    engine.remove(STAND_IN)
