@@ -26,6 +26,11 @@ packages_for() {
       fi
       ;;
     apt-get:nginx) echo nginx-light ;;
+    apt-get:podman) echo podman crun uidmap ;;
+    apt-get:ssh-server) echo openssh-server openssh-client ;;
+    dnf:podman | zypper:podman | pacman:podman | apk:podman) echo podman ;;
+    dnf:ssh-server) echo openssh-server openssh-clients ;;
+    zypper:ssh-server | pacman:ssh-server | apk:ssh-server) echo openssh ;;
     # The one without windows, where there is one: a quarter smaller.
     apt-get:chromium)
       if apt_has chromium-headless-shell; then echo chromium-headless-shell; else echo chromium; fi

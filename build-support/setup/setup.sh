@@ -29,7 +29,7 @@ needs() {
     image) echo engine compiler python3.9 python3.12 ;;
     test)
       echo engine compiler python3.9 python3.12 mariadb mariadb-headers postgresql registry \
-        openssl nginx chromium load cross-compiler faketime diffoscope strace
+        openssl nginx chromium load cross-compiler faketime diffoscope strace podman ssh-server
       ;;
     bench) echo compiler python3.9 python3.12 nginx load ;;
     debootstrap) echo debootstrap ;;
@@ -63,6 +63,9 @@ is_here() {
     # For the driver that benchmarks/driver compares with and that is built here.
     mariadb-headers) [[ -e /usr/include/mariadb/mysql.h || -e /usr/include/mysql/mysql.h ]] ;;
     nginx) has_daemon nginx ;;
+    # Engines that images are brought into, and a way to one. An ordinary user's maps IDs.
+    podman) has podman && has newuidmap ;;
+    ssh-server) has_daemon sshd && has ssh-keygen ;;
     # Ubuntu has it as a snap only, which containers can not run; the browser's tests say so.
     chromium) has chromium-headless-shell || has chromium || is_ubuntu ;;
     load) has wrk && has hey ;;

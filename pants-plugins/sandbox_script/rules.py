@@ -46,7 +46,6 @@ class ScriptRequest:
     output_files: tuple[str, ...] = ()
     output_directories: tuple[str, ...] = ()
     env: FrozenDict[str, str] = FrozenDict()
-    caches: FrozenDict[str, str] = FrozenDict()
     level: LogLevel = field(default=LogLevel.INFO, compare=False)
     cache_scope: ProcessCacheScope = ProcessCacheScope.SUCCESSFUL
 
@@ -91,7 +90,6 @@ async def script_process(request: ScriptRequest) -> Process:
         output_files=request.output_files,
         output_directories=request.output_directories,
         env=env,
-        append_only_caches=request.caches,
         level=request.level,
         cache_scope=request.cache_scope,
     )
