@@ -99,9 +99,12 @@ def engine_of(started: StartedEngine) -> Engine:
 ENGINES = ("second_docker", "podman", "rootless_podman", "over_tls", "by_context", "over_ssh")
 
 
-@pytest.fixture(params=ENGINES)
-def started(request: pytest.FixtureRequest) -> StartedEngine:
-    found = request.getfixturevalue(request.param)
+each_engine = pytest.mark.parametrize("engine_name", ENGINES)
+
+
+@pytest.fixture
+def started(engine_name: str, request: pytest.FixtureRequest) -> StartedEngine:
+    found = request.getfixturevalue(engine_name)
     assert isinstance(found, StartedEngine)
     return found
 
@@ -150,6 +153,7 @@ def required(engine: Engine, name: str) -> EngineImage:
     return image
 
 
+@each_engine
 def test_an_engine_takes_an_image_and_then_only_what_it_lacks(started: StartedEngine) -> None:
     engine = engine_of(started)
     assert engine.identify().name == started.name
@@ -183,6 +187,7 @@ def test_an_engine_takes_an_image_and_then_only_what_it_lacks(started: StartedEn
         assert engine.inspect(each) is None
 
 
+@each_engine
 def test_a_layer_that_is_not_what_its_digest_says_is_refused(started: StartedEngine) -> None:
     engine = engine_of(started)
     layers = Layers()
@@ -211,6 +216,7 @@ def test_an_image_lands_in_the_chosen_engine_only(
         chosen.remove(layers.name)
 
 
+@each_engine
 def test_a_refused_pull_says_why(started: StartedEngine) -> None:
     with pytest.raises(EngineRefusedError, match=r"127.0.0.1:1.*refused"):
         engine_of(started).pull("127.0.0.1:1/nothing:1")

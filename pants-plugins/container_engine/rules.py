@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pants.backend.docker.subsystems.docker_options import DockerOptions
 from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
 from pants.engine.rules import Get, _uncacheable_rule, collect_rules
 from pants.option.global_options import NamedCachesDirOption
@@ -91,11 +92,12 @@ class EngineSearch:
 
 
 @_uncacheable_rule
-async def find_engine() -> EngineSearch:
-    # All of the caller's, whatever `[docker].env_vars` says. They choose where an image goes to or
-    # comes from and what is in no way part of it, so no cached process may see them.
+async def find_engine(options: DockerOptions.EnvironmentAware) -> EngineSearch:
+    # All of the caller's; `[docker].env_vars` may give others a value. They choose where an image
+    # goes to or comes from and are no part of what is in it: no cached process may see them.
+    given = (each for each in options.env_vars if each.partition("=")[0] in VARIABLES)
     environment = await Get(
-        EnvironmentVars, EnvironmentVarsRequest((*VARIABLES, *CLIENT_VARIABLES))
+        EnvironmentVars, EnvironmentVarsRequest((*VARIABLES, *CLIENT_VARIABLES, *given))
     )
     try:
         address = locate(environment)

@@ -20,8 +20,10 @@ async def find_docker_client(
     search: EngineSearch,
 ) -> DockerBinary:
     client = await docker_binary.get_docker(options, environment_options)
-    # Without an engine the client's own message is as good as any.
-    variables = search.engine.client_variables() if search.engine is not None else {}
+    # Where none is found, the client's own message is as good as any. One that is chosen and does
+    # not answer is an error: the client, which is not told of it, would use another.
+    engine = search.optional()
+    variables = engine.client_variables() if engine is not None else {}
     return DockerBinary(
         client.path,
         client.fingerprint,

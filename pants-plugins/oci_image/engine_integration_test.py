@@ -139,11 +139,16 @@ def test_the_image_lands_in_the_engine_that_a_variable_names(
     for engine in engines.values():
         load_base(engine, BASE)
     ids = set()
-    for started in (docker, podman):
-        choose(repository, started.variables["DOCKER_HOST"])
+    docker_host, podman_host = (each.variables["DOCKER_HOST"] for each in (docker, podman))
+    for started, host, callers, options in (
+        (docker, docker_host, docker_host, []),
+        (podman, podman_host, podman_host, []),
+        # What the repository says comes before what the caller says.
+        (docker, docker_host, podman_host, [f"--docker-env-vars=DOCKER_HOST={docker_host}"]),
+    ):
+        choose(repository, callers, *options)
         artifact = package(repository)
         engine = engines[started.name]
-        host = started.variables["DOCKER_HOST"]
         line = f"Container engine: {engine.identify()} at {host} (DOCKER_HOST)"
         assert artifact.extra_log_lines[-1] == line
         having = {name for name, each in engines.items() if each.inspect("engine-test:1")}
@@ -188,10 +193,10 @@ def test_a_chosen_engine_that_does_not_answer_is_an_error(
         server.listen()
         host = f"unix://{folder}/silent.sock"
         choose(repository, host)
-        with pytest.raises(
-            ExecutionError, match=f"{host}.*DOCKER_HOST.*not answer within 5 s"
-        ):
+        with pytest.raises(ExecutionError, match=f"{host}.*DOCKER_HOST.*not answer within 5 s"):
             package(repository)
+        with pytest.raises(ExecutionError, match=f"{host}.*does not answer.*Fix: "):
+            repository.request(DockerBinary, [])
         with pytest.raises(ExecutionError, match=f"{host}.*does not answer.*Fix: "):
             repository.request(BaseSource, [BaseRequest(BASE, "amd64")])
 

@@ -72,3 +72,8 @@ def test_plugins_are_tested_with_the_pants_that_runs_them() -> None:
         version = tomllib.load(file)["GLOBAL"]["pants_version"]
     locked = pins("plugins")
     assert locked["pantsbuild-pants"] == version
+    # What the plugins import beside Pants is installed with it, by the launcher.
+    text = Path("build-support/bootstrap/pants.requirements.txt").read_text()
+    beside = {"docker", "requests", "urllib3"}
+    installed = dict(line.split(" ")[0].split("==") for line in text.splitlines() if "==" in line)
+    assert {name: locked[name] for name in beside} == {name: installed[name] for name in beside}
