@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -127,15 +128,20 @@ class EngineImagesRequest:
 
 @dataclass(frozen=True)
 class EngineImages:
-    """An image for each name, None where the engine has none."""
+    """An image for each name, None where the engine has none.
+
+    No two answers are equal. Pants would not carry out again what depends on an answer equal to the
+    last one, but an image that was loaded since, and then removed by the user, has to be loaded.
+    """
 
     images: tuple[EngineImage | None, ...]
+    asked_at: int
 
 
 @_uncacheable_rule
 async def look_images_up(request: EngineImagesRequest) -> EngineImages:
     client = request.engine.client()
-    return EngineImages(tuple(map(client.inspect, request.names)))
+    return EngineImages(tuple(map(client.inspect, request.names)), time.monotonic_ns())
 
 
 @dataclass(frozen=True)

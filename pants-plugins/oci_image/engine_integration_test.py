@@ -143,7 +143,8 @@ def test_the_image_lands_in_the_engine_that_a_variable_names(
     for started, host, callers, options in (
         (docker, docker_host, docker_host, []),
         (podman, podman_host, podman_host, []),
-        # What the repository says comes before what the caller says.
+        # What the repository says comes before what the caller says. And the image was removed
+        # since it was built in this engine, which Pants must notice.
         (docker, docker_host, podman_host, [f"--docker-env-vars=DOCKER_HOST={docker_host}"]),
     ):
         choose(repository, callers, *options)
