@@ -73,9 +73,9 @@ class Machine:
         self.log = self.home / "log"
         for part in PARTS:
             shutil.copytree(part, self.repo / part)
-        program = Path("pants-plugins/container_engine/address.py")
-        (self.repo / program).parent.mkdir(parents=True)
-        shutil.copyfile(program, self.repo / program)
+        chooser = Path("pants-plugins/container_engine/address.py")
+        (self.repo / chooser).parent.mkdir(parents=True)
+        shutil.copyfile(chooser, self.repo / chooser)
         self.path.mkdir()
         self.state.mkdir()
         self.log.touch()
