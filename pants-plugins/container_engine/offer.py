@@ -30,7 +30,7 @@ def offer_content(address: EngineAddress, environment: Mapping[str, str], image_
         {
             "argv": [sys.executable, "-s", "-m", f"{__package__}.save"],
             # Plugins are where Pants found them; they need not be installed.
-            "env": {**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            "env": {**environment, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
             "stdin": json.dumps(request, sort_keys=True),
         }
     )
