@@ -177,8 +177,15 @@ def podman_engine(folder: Path, *, rootless: bool) -> Iterator[StartedEngine]:
             *("unshare", "--mount", "--propagation=private", "sh", "-c", script, "sh"),
             *command,
         ]
-    with running(command, folder / "log", folder / "p.sock", _environment(folder)):
-        yield StartedEngine("Podman", folder, {"DOCKER_HOST": f"unix://{folder}/p.sock"})
+    try:
+        with running(command, folder / "log", folder / "p.sock", _environment(folder)):
+            yield StartedEngine("Podman", folder, {"DOCKER_HOST": f"unix://{folder}/p.sock"})
+    finally:
+        # Rootless Podman leaves a process that holds its user namespace, in a session of its own.
+        pause = folder / "run/libpod/tmp/pause.pid"
+        if pause.exists():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pause.read_text(encoding="utf-8")), signal.SIGKILL)
 
 
 @contextlib.contextmanager
