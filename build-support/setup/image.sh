@@ -15,9 +15,34 @@ cd "$here/../.."
 source "$here/common.sh"
 setup=$here/setup.sh
 
-if "$setup" engine; then
-  "$setup" image ./pants package deploy:image
-  exec "$setup" engine docker run --rm fastapp:latest-py3.12
+# Pants is set up and the driver, which takes longest, is compiled while an engine starts and a base
+# is made. It has a process group of its own, so that Ctrl-C can end all of it.
+early=
+start_early() {
+  set -m
+  "$setup" code ./pants --no-dynamic-ui package 3rdparty/asyncmy:wheel </dev/null &
+  early=$!
+  set +m
+  trap 'kill -TERM -- "-$early" 2>/dev/null || :; wait "$early" || :; exit 130' INT TERM
+}
+
+# Its failure is said again, and by name, by the build that needs it.
+finish_early() {
+  [[ -n $early ]] || return 0
+  wait "$early" || :
+  early=
+  trap - INT TERM
+}
+
+if "$setup" --install image; then
+  start_early
+  if "$setup" engine; then
+    "$setup" image
+    finish_early
+    "$setup" code ./pants package deploy:image
+    exec "$setup" engine docker run --rm fastapp:latest-py3.12
+  fi
+  finish_early
 fi
 
 say "without a container engine (what it lacks is said above) the image becomes an archive"

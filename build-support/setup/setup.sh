@@ -2,6 +2,7 @@
 # Check for what a task needs, install what is missing, then run the command if one is given.
 #
 #   setup.sh TASK [COMMAND...]
+#   setup.sh --install TASK     only install what is missing: nothing is started, no base is made
 #
 # TASK is one of
 #   code          Pythons and a C compiler: lint, fmt, check, lock
@@ -76,6 +77,11 @@ is_here() {
 }
 
 main() {
+  local only_install=
+  if [[ ${1:-} == --install ]]; then
+    only_install=yes
+    shift
+  fi
   local task=${1:?"give a task: code, engine, image, test, bench or debootstrap"} thing needed missing=()
   use_mirror
   needed=$(needs "$task")
@@ -87,6 +93,7 @@ main() {
     is_root || refuse "this user is not root" "${missing[@]}"
     install_missing "${missing[@]}"
   fi
+  [[ -z $only_install ]] || exit 0
   [[ " $needed " != *' engine '* ]] || engine_ready
   case $task in
     image | test) "$here/../../deploy/base/ensure.sh" ;;
