@@ -59,7 +59,7 @@ def package_settings(root: Path, python: Path, folder: Path) -> PackageSettings:
     folder.mkdir(parents=True, exist_ok=True)
     script = (
         "source ./.pants.bootstrap --version >&2;"
-        ' printf \'%s\\n%s\\n\' "$PANTS_PYTHON_REPOS_PATH_MAPPINGS" "${PANTS_CA_CERTS_PATH-}"'
+        ' printf \'%s\\n%s\\n\' "$PANTS_PYTHON_REPOS_PATH_MAPPINGS" "${SSL_CERT_FILE-}"'
     )
     told = run(["bash", "-euo", "pipefail", "-c", script], root).output
     mapping, certificates = told.splitlines()

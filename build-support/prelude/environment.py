@@ -6,10 +6,10 @@ Tuples: Pants keeps the names of a prelude as keys.
 
 #: What the launcher found for Pants, for tests that start its engine (plugin_testing/machine.py).
 PANTS_ENV = (
-    "PANTS_CA_CERTS_PATH",
     "PANTS_PEX_CLI_URL_TEMPLATE",
     "PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH",
     "PANTS_PYTHON_REPOS_PATH_MAPPINGS",
+    "SSL_CERT_FILE",
 )
 
 #: How interpreters and packages are found, for tests that set Pants up or use pip.

@@ -6,6 +6,7 @@ them. But Pants' defaults find neither a pex that knows CPython 3.12 nor our int
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -17,13 +18,18 @@ from pants.util.frozendict import FrozenDict
 # Set by the launcher. A test that uses this module needs `extra_env_vars=MACHINE_ENV` in BUILD.
 MACHINE_ENV = frozenset(
     {
-        "PANTS_CA_CERTS_PATH",
         "PANTS_PEX_CLI_URL_TEMPLATE",
         "PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH",
         "PANTS_PYTHON_REPOS_PATH_MAPPINGS",
         "PATH",
     }
 )
+
+
+def certificates() -> dict[str, str]:
+    """What tells a Pants with caches of its own, which no launcher sets up, of certificates."""
+    file = os.environ.get("SSL_CERT_FILE")
+    return {"PANTS_CA_CERTS_PATH": file} if file else {}
 
 
 def set_options(
@@ -39,6 +45,6 @@ def set_options(
             f"--pex-cli-known-versions={pex_cli['known_versions']}",
             *args,
         ],
-        env=env,
+        env={**certificates(), **env},
         env_inherit=set(MACHINE_ENV),
     )

@@ -19,7 +19,7 @@ from pathlib import Path
 from pants.engine.fs import FileContent
 from pants.option.config import Config
 
-from plugin_testing.machine import MACHINE_ENV
+from plugin_testing.machine import MACHINE_ENV, certificates
 from plugin_testing.tiny_packages import SDISTS
 
 # Enough for a loaded machine; whatever is waited for is looked at all the time.
@@ -137,6 +137,7 @@ class Clone:
     def start(self, *args: str, **variables: str) -> subprocess.Popen[str]:
         """Start Pants with these words and variables, in a process group of its own."""
         env = {name: os.environ[name] for name in MACHINE_ENV if name in os.environ}
+        env.update(certificates())
         env.update(
             HOME=str(self.caches),
             PYTHONPATH=os.pathsep.join(map(os.path.abspath, sys.path)),
