@@ -6,7 +6,7 @@ import pytest
 from pants.engine.addresses import Address
 from pants.engine.target import InvalidFieldException
 
-from native_wheel.build_environment import flags_of
+from native_wheel.build_process import flags_of
 from native_wheel.profiles import (
     FAST_MATH_FLAGS,
     PROFILES,

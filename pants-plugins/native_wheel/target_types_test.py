@@ -6,7 +6,7 @@ from pants.engine.addresses import Address
 from pants.engine.target import Field, InvalidFieldException, InvalidTargetException
 from pants.help.help_info_extracter import TargetFieldHelpInfo
 
-from native_wheel.build_environment import check_interpreter
+from native_wheel.build_process import check_interpreter
 from native_wheel.flag_fields import (
     FIXED_ENV_VARS,
     FLAG_ENV_VARS,

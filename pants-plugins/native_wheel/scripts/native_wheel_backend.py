@@ -1,4 +1,6 @@
-"""A PEP 517 back end around a package's own: same package, our flags, proved afterwards.
+"""Builds a package by its own PEP 517 back end: same package, our flags, proved afterwards.
+
+    native_wheel_backend.py --out=DIRECTORY
 
 Run by Pants in a directory that holds `native_wheel_spec.json` and the source distribution.
 Each step either does what the target asks for or ends the build with one message.
@@ -6,6 +8,7 @@ Each step either does what the target asks for or ends the build with one messag
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import hashlib
 import importlib
@@ -14,19 +17,25 @@ import os
 import sys
 import tarfile
 import tomllib
+import venv
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import native_wheel_cross
 import native_wheel_hook
+import native_wheel_parallel
 import native_wheel_patch
 from native_wheel_errors import NativeWheelError
 from native_wheel_output import BUILD_LOG, captured, failure, print_unexpected, write_shim
 from native_wheel_repack import provenance, repack
 
-# The flat tree of the locked build requirements, beside this file.
+# The flat tree of the locked build requirements, and the wheels it is made of if it is not there.
 BUILD_TREE = "build_requirements"
-# The command lines of the compiler, in the work directory.
+BUILD_WHEELS = "build_wheels"
+# All that a build makes, and its virtual environment.
+WORK = "work"
+# The command lines of the compiler, in the work directory: one file for each of its processes.
 COMPILER_LOG = "compiler.log"
 # Where processes of the build write down that they reached out, in the work directory.
 NETWORK_LOG = "network.log"
@@ -36,29 +45,59 @@ PATCHES = "native_wheel_patches"
 EPOCH = "315532800"
 
 
-def build_wheel(
-    wheel_directory: str,
-    config_settings: dict[str, Any] | None = None,
-    metadata_directory: str | None = None,
-) -> str:
-    """Build the wheel into `wheel_directory` and return its file name (PEP 517)."""
+def build_wheel(wheel_directory: str, jobs: int | None = None) -> str:
+    """Build the wheel into `wheel_directory` and return its file name.
+
+    `jobs` is how many processes may run beside each other: by default one for each processor. The
+    wheel does not depend on it.
+    """
+    jobs = jobs or native_wheel_parallel.processors()
     spec = json.loads(Path("native_wheel_spec.json").read_text())
     destination = Path(wheel_directory).resolve()
-    work = Path("work").resolve()
+    work = Path(WORK).resolve()
     build_tree = Path(BUILD_TREE).resolve()
     isolated = isolate_network()
+    if not build_tree.exists():
+        unpack_wheels(Path(BUILD_WHEELS), build_tree)
     source = unpack(spec, work)
     patches = apply_patches(spec, source)
     log = work / COMPILER_LOG
-    backend = prepare_process(spec, source, work, log)
+    backend = prepare_process(spec, source, work, log, jobs)
     os.chdir(source)
     built = work / "wheel"
     built.mkdir()
-    name = run_backend(spec, backend, built, config_settings)
+    name = run_backend(spec, backend, built)
     refuse_network(spec, work / NETWORK_LOG)
     verify_flags(spec, read_commands(log))
     record = provenance(spec, patches=patches, isolated=isolated)
     return repack(spec, built / name, destination, record, build_tree)
+
+
+def enter_virtual_environment() -> None:
+    """Go on in an environment of the same interpreter that has nothing but its library.
+
+    What somebody has installed for the interpreter must not take part in a build: setuptools and
+    others load whatever registers itself with them.
+    """
+    if sys.prefix != sys.base_prefix:
+        return
+    venv.create(WORK, symlinks=True)
+    python = str(Path(WORK, "bin", "python").absolute())
+    os.execv(python, [python, "-E", "-s", "-B", *sys.argv])
+
+
+def unpack_wheels(wheels: Path, tree: Path) -> None:
+    """Install wheels, whose hashes are those of a lockfile, for imports: no scripts, no headers."""
+    for path in sorted(wheels.iterdir()):
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                parts = member.filename.split("/")
+                if parts[0].endswith(".data"):
+                    if parts[1] not in ("purelib", "platlib"):
+                        continue
+                    member.filename = "/".join(parts[2:])
+                # Absolute names and `..` stay inside.
+                archive.extract(member, tree)
 
 
 def isolate_network() -> bool:
@@ -130,32 +169,38 @@ def unpack(spec: dict[str, Any], work: Path) -> Path:
     return only
 
 
-def prepare_process(spec: dict[str, Any], source: Path, work: Path, log: Path) -> Any:
+def prepare_process(
+    spec: dict[str, Any], source: Path, work: Path, log: Path, jobs: int = 1
+) -> Any:
     """Set environment and hook of this process and its children; return the package's back end."""
-    here = Path.cwd()
     bin_dir = work / "bin"
-    bin_dir.mkdir()
+    bin_dir.mkdir(exist_ok=True)
     compiler = spec["compiler_path"]
     shims = {"cc": compiler, "cxx": _cxx_of(compiler)}
     for name, real in shims.items():
         write_shim(bin_dir / name, real, log)
     for tool in ("python", "python3"):
-        (bin_dir / tool).symlink_to(sys.executable)
+        if not (bin_dir / tool).exists():
+            (bin_dir / tool).symlink_to(sys.executable)
     config = {
         "cc": str(bin_dir / "cc"),
         "cxx": str(bin_dir / "cxx"),
         # Like macros of the extension's own, but after them, so that these win.
         "compile_args": [*macro_args(spec), *spec["compile_args"]],
-        "link_args": spec["link_args"],
+        "link_args": [
+            *spec["link_args"],
+            *native_wheel_parallel.link_args(
+                jobs, spec["link_args"], spec["compiler"], spec["search_path"]
+            ),
+        ],
+        "jobs": jobs,
         "work": str(work),
-        "build_requirements": str(here / BUILD_TREE),
+        "build_requirements": str(Path(BUILD_TREE).absolute()),
         "network_log": str(work / NETWORK_LOG),
     }
     home = work / "home"
     home.mkdir()
-    kept = {k: v for k, v in os.environ.items() if k.startswith("PEX")}
     os.environ.clear()
-    os.environ.update(kept)
     os.environ.update(spec["env_vars"])
     os.environ.update(
         {
@@ -166,7 +211,8 @@ def prepare_process(spec: dict[str, Any], source: Path, work: Path, log: Path) -
             native_wheel_hook.ENV_VAR: json.dumps(config),
             "PATH": os.pathsep.join([str(bin_dir), *spec["search_path"]]),
             "PYTHONHASHSEED": "0",
-            "PYTHONPATH": str(here),
+            # The hook, for each Python process.
+            "PYTHONPATH": str(Path(__file__).absolute().parent),
             "SOURCE_DATE_EPOCH": EPOCH,
             "TMPDIR": str(work),
             "TZ": "UTC",
@@ -180,15 +226,13 @@ def prepare_process(spec: dict[str, Any], source: Path, work: Path, log: Path) -
     return _backend_of(spec, source)
 
 
-def run_backend(
-    spec: dict[str, Any], backend: Any, built: Path, config_settings: dict[str, Any] | None
-) -> str:
+def run_backend(spec: dict[str, Any], backend: Any, built: Path) -> str:
     """Build the package's own wheel into `built`; return its file name."""
     work = built.parent
     try:
         with captured(work / BUILD_LOG):
             try:
-                return str(backend.build_wheel(str(built), config_settings))
+                return str(backend.build_wheel(str(built)))
             except (Exception, SystemExit) as error:
                 print_unexpected(error)
                 raise
@@ -243,10 +287,9 @@ def _backend_of(spec: dict[str, Any], source: Path) -> Any:
 
 
 def read_commands(log: Path) -> list[list[str]]:
-    """The command lines of the compiler, in the order they started."""
-    if not log.exists():
-        return []
-    text = log.read_text(errors="surrogateescape")
+    """The command lines of the compiler, whose order is that of no two builds."""
+    files = sorted(log.iterdir()) if log.exists() else []
+    text = "".join(file.read_text(errors="surrogateescape") for file in files)
     return [command.split("\037")[:-1] for command in text.split("\036") if command]
 
 
@@ -274,3 +317,15 @@ def verify_flags(spec: dict[str, Any], commands: list[list[str]]) -> None:
                     f"compiler commands, e.g. `cc {' '.join(missing[0])}`. The package's build "
                     "script drops it; report this, or take the flag out.",
                 )
+
+
+def main(argv: list[str]) -> int:
+    enter_virtual_environment()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", required=True)
+    build_wheel(parser.parse_args(argv).out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

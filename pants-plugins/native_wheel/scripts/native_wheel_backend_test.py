@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import ClassVar
 
@@ -103,6 +104,56 @@ def test_unpack_stays_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert not (tmp_path / "work/outside").exists()
 
 
+def test_unpack_wheels(tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    names = [
+        *("tiny/__init__.py", "tiny-1.0.dist-info/METADATA", "tiny-1.0.data/scripts/tiny"),
+        *("tiny-1.0.data/purelib/pure.py", "tiny-1.0.data/platlib/tiny/fast.so", "../outside.py"),
+    ]
+    with zipfile.ZipFile(wheels / "tiny-1.0-py3-none-any.whl", "w") as archive:
+        for name in names:
+            archive.writestr(name, name)
+    tree = tmp_path / "inner" / "tree"
+    backend.unpack_wheels(wheels, tree)
+    found = {path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.is_file()}
+    assert found == {
+        *("tiny/__init__.py", "tiny-1.0.dist-info/METADATA", "pure.py", "tiny/fast.so"),
+        "outside.py",
+    }
+    assert [path.name for path in tree.parent.iterdir()] == ["tree"]
+
+
+ENTER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import native_wheel_backend as backend
+
+backend.enter_virtual_environment()
+import importlib.util
+print(sys.prefix, importlib.util.find_spec("pip"), sys.argv[2:])
+"""
+
+
+def test_what_is_installed_for_the_interpreter_takes_no_part(tmp_path: Path) -> None:
+    """A build is of the interpreter and the lockfile; this machine's own packages are neither."""
+    program = tmp_path / "enter.py"
+    program.write_text(ENTER)
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    interpreter = Path(sys.base_prefix, "bin", version)
+    here = Path(backend.__file__).parent
+    result = subprocess.run(
+        [interpreter, "-E", "-s", "-S", "-B", program, here, "--out=x"],
+        cwd=tmp_path,
+        env={},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert result.stdout == f"{tmp_path / backend.WORK} None ['--out=x']\n"
+
+
 def test_unknown_back_end(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[build-system]\nbuild-backend = "absent.api"\n')
     with pytest.raises(NativeWheelError) as error:
@@ -165,7 +216,7 @@ import json, os, socket, sys
 import native_wheel_backend as backend, native_wheel_hook
 
 os.environ[native_wheel_hook.ENV_VAR] = json.dumps(
-    {"build_requirements": sys.argv[1], "network_log": sys.argv[2]}
+    {"build_requirements": sys.argv[1], "jobs": 1, "network_log": sys.argv[2]}
 )
 isolated = backend.isolate_network()
 native_wheel_hook.install()
@@ -273,6 +324,7 @@ def test_the_hook_appends_flags_and_forgets_the_interpreter() -> None:
         "cxx": "/w/cxx",
         "compile_args": ["-Os"],
         "link_args": ["-s"],
+        "jobs": 1,
         "work": "/w",
     }
     # Twice, as in a process that is patched by sitecustomize and by the back end.
@@ -304,7 +356,7 @@ def test_the_environment_of_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     umask = os.umask(0o077)
     monkeypatch.setattr(native_wheel_hook, "install", lambda: None)
     monkeypatch.setenv("CFLAGS", "-march=native")
-    monkeypatch.setenv("PEX_ROOT", "/somewhere")
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
     try:
         found = backend.prepare_process(
             spec(
@@ -325,7 +377,7 @@ def test_the_environment_of_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         os.environ.update(environment)
     assert found is json
     assert "CFLAGS" not in build
-    assert build["PEX_ROOT"] == "/somewhere"
+    assert build["PYTHONPATH"] == str(Path(backend.__file__).parent)
     assert build["PATH"] == f"{tmp_path / 'work/bin'}:/usr/bin:/bin"
     assert build["CC"] == str(tmp_path / "work/bin/cc")
     assert build["SOURCE_DATE_EPOCH"] == "315532800"

@@ -15,6 +15,8 @@ import sys
 import sysconfig
 from typing import Any
 
+import native_wheel_parallel
+
 # Where the back end put what the hook needs; one JSON object.
 ENV_VAR = "NATIVE_WHEEL_HOOK"
 
@@ -47,6 +49,7 @@ def install() -> None:
     for base in command.build_ext.__mro__:
         if base.__module__.endswith("distutils.command.build_ext"):
             _patch(base, config)
+    native_wheel_parallel.set_up_cython(config["jobs"])
 
 
 def _watch_network(log: str) -> None:
@@ -87,6 +90,7 @@ def _patch(build_ext: Any, config: dict[str, Any]) -> None:
 
     def patched_build_extensions(self: Any) -> Any:
         _normalise(self.compiler, config)
+        native_wheel_parallel.set_up_build_ext(self, config["jobs"])
         return build_extensions(self)
 
     def patched_build_extension(self: Any, ext: Any) -> Any:

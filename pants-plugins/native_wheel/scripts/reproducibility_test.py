@@ -99,6 +99,14 @@ def test_everything_varied(wheel: bytes, tmp_path: Path, build_tree: Path, conte
     assert other == wheel
 
 
+@pytest.mark.parametrize("jobs", ["1", "2", "9"])
+def test_any_number_of_jobs(
+    wheel: bytes, tmp_path: Path, build_tree: Path, content: bytes, jobs: str
+) -> None:
+    """Also where gcc divides the work of one library among processes (`-flto=4`)."""
+    assert build(tmp_path / "build", build_tree, content, FIELDS, jobs=jobs) == wheel
+
+
 def test_the_wheel_names_no_place(wheel: bytes, build_tree: Path) -> None:
     """What the bytes do not hold cannot make them differ on another machine."""
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:

@@ -25,7 +25,7 @@ from spec_for_tests import spec
 BUILD = """
 import os, socket, sys
 
-umask, order, host, user, processors = sys.argv[1:]
+umask, order, host, user, processors, jobs = sys.argv[1:]
 os.umask(int(umask, 8))
 if processors:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(processors)])
@@ -74,7 +74,7 @@ os.listdir = lambda path=".": sorted(listdir(path), reverse=order == "down")
 
 import native_wheel_backend
 
-print(native_wheel_backend.build_wheel("out"))
+print(native_wheel_backend.build_wheel("out", int(jobs)))
 """
 
 
@@ -100,6 +100,7 @@ def build(
     host: str = "",
     user: str = "",
     processors: str = "",
+    jobs: str = "0",
     **env: str,
 ) -> bytes:
     """Build the wheel of the source distribution `content` in `directory`; return its content."""
@@ -125,7 +126,7 @@ def build(
     )
     (directory / "native_wheel_spec.json").write_text(json.dumps(complete))
     result = subprocess.run(
-        [sys.executable, "-c", BUILD, umask, order, host, user, processors],
+        [sys.executable, "-c", BUILD, umask, order, host, user, processors, jobs],
         cwd=directory,
         env={
             "PATH": "/usr/bin:/bin",

@@ -1,0 +1,272 @@
+"""Builds the wheel of a `native_wheel`: one process, and what goes into it.
+
+It needs no PEX: the compiler starts as soon as the source distribution and the build requirements
+are downloaded. It runs one compiler for each processor of the machine. `{pants_concurrency}` would
+be what is free at the moment at which it starts, which is often one of two, and stays so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.backend.python.util_rules.pex_environment import PythonExecutable
+from pants.engine.addresses import Address
+from pants.engine.fs import Digest, DigestContents, FileContent, MergeDigests
+from pants.engine.platform import Platform
+from pants.engine.process import ProcessResult
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    HydratedSources,
+    HydrateSourcesRequest,
+    InvalidFieldException,
+    Target,
+    WrappedTarget,
+    WrappedTargetRequest,
+)
+
+from native_wheel.build_requirements import BuildRequirements, BuildRequirementsRequest
+from native_wheel.build_requirements import rules as build_requirements_rules
+from native_wheel.compiler import Compiler, CompilerRequest, NativeWheelSubsystem
+from native_wheel.flag_fields import (
+    NativeWheelCompileArgsField,
+    NativeWheelDefineMacrosField,
+    NativeWheelEnvVarsField,
+    NativeWheelLinkArgsField,
+    NativeWheelProfileField,
+)
+from native_wheel.machines import MACHINES, other_platform
+from native_wheel.only_source import OnlySource, OnlySourceRequest
+from native_wheel.profiles import InvalidProfile, find_profile
+from native_wheel.sdist import SdistRequest
+from native_wheel.target_types import (
+    NativeWheelBuildResolveField,
+    NativeWheelExcludeField,
+    NativeWheelInterpreterConstraintsField,
+    NativeWheelLocalVersionField,
+    NativeWheelManylinuxField,
+    NativeWheelModulesField,
+    NativeWheelPatchesField,
+    NativeWheelPlatformField,
+    NativeWheelProjectField,
+    NativeWheelResolvesField,
+    NativeWheelSha256Field,
+    NativeWheelSizeField,
+    NativeWheelVersionField,
+)
+from sandbox_script.rules import ScriptRequest
+from sandbox_script.rules import rules as script_rules
+from sandbox_script.script import Script
+from verified_download.rules import VerifiedFile
+
+_BACKEND = Script(
+    "native_wheel",
+    "native_wheel_backend",
+    (
+        "native_wheel_cross",
+        "native_wheel_errors",
+        "native_wheel_hook",
+        "native_wheel_output",
+        "native_wheel_parallel",
+        "native_wheel_patch",
+        "native_wheel_platform",
+        "native_wheel_repack",
+        "sitecustomize",
+    ),
+)
+# Where a build leaves its wheel.
+OUT = "wheel"
+# The back end needs `tomllib`.
+_OLDEST_PYTHON = (3, 11)
+
+
+@dataclass(frozen=True)
+class NativeWheelBuildRequest:
+    """Build the target at `address` for the interpreters of `constraints`, which must be one."""
+
+    address: Address
+    constraints: InterpreterConstraints
+
+
+@dataclass(frozen=True)
+class BuiltNativeWheel:
+    """`digest` holds the wheel, which is all that is in the directory `OUT`."""
+
+    digest: Digest
+
+
+def check_interpreter(
+    target: Target, constraints: InterpreterConstraints, universe: Iterable[str]
+) -> tuple[int, int]:
+    """The minor version of the wheel's interpreter. Refuses constraints that are not of one."""
+    try:
+        versions = constraints.partition_into_major_minor_versions(universe)
+    except ValueError:
+        # No interpreter that Pants knows: below, with the target's name.
+        versions = ()
+    numbers = [tuple(map(int, version.split("."))) for version in versions]
+    if len(numbers) == 1 and numbers[0] >= _OLDEST_PYTHON:
+        return numbers[0][0], numbers[0][1]
+    name = NativeWheelInterpreterConstraintsField.alias
+    value = target[NativeWheelInterpreterConstraintsField].value
+    oldest = ".".join(map(str, _OLDEST_PYTHON))
+    raise InvalidFieldException(
+        f"The {name!r} field in target {target.address} is "
+        f"{'not set' if value is None else list(value)}, which with those of its dependencies "
+        f"allows {constraints}: of the known interpreters {', '.join(versions) or 'none'}. A wheel "
+        f"with C extensions is for one, {oldest} or later. Set the field to one minor version, "
+        f"e.g. ['CPython=={versions[-1] if len(numbers) > 1 else '3.12'}.*']."
+    )
+
+
+def flags_of(target: Target, profiles: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags of a target, those of its profile first."""
+    try:
+        profile = find_profile(profiles, target[NativeWheelProfileField].value, str(target.address))
+    except InvalidProfile as error:
+        raise InvalidFieldException(str(error)) from None
+    return {
+        "compile_args": [*profile.compile_args, *(target[NativeWheelCompileArgsField].value or ())],
+        "link_args": [*profile.link_args, *(target[NativeWheelLinkArgsField].value or ())],
+        "define_macros": {
+            **dict(profile.define_macros),
+            **(target[NativeWheelDefineMacrosField].value or {}),
+        },
+    }
+
+
+def _patches(target: Target, contents: DigestContents) -> list[tuple[str, bytes]]:
+    """Name and content of each patch, in the order of the field."""
+    directory = target.address.spec_path
+    files = {file.path: file.content for file in contents}
+    ordered = []
+    for name in target[NativeWheelPatchesField].globs:
+        path = os.path.join(directory, name)
+        if path not in files:
+            raise InvalidFieldException(
+                f"The {NativeWheelPatchesField.alias!r} field in target {target.address} has "
+                f"{name!r}, but there is no file {path}. Correct the name, or add the file."
+            )
+        ordered.append((name, files[path]))
+    return ordered
+
+
+def _build_resolve(target: Target, python_setup: PythonSetup) -> str:
+    resolve = target[NativeWheelBuildResolveField].value
+    if resolve not in python_setup.resolves:
+        raise InvalidFieldException(
+            f"The {NativeWheelBuildResolveField.alias!r} field in target {target.address} is "
+            f"{resolve!r}, but [python.resolves] has only: "
+            f"{', '.join(sorted(python_setup.resolves))}. Use one of these, or add it there."
+        )
+    return str(resolve)
+
+
+def _fields(target: Target) -> dict[str, Any]:
+    """What the build is told of the target's fields, beside its flags."""
+    return {
+        "target": target.address.spec,
+        "project": target[NativeWheelProjectField].value,
+        "version": target[NativeWheelVersionField].value,
+        "profile": target[NativeWheelProfileField].value,
+        "env_vars": dict(target[NativeWheelEnvVarsField].value or {}),
+        "build_resolve": target[NativeWheelBuildResolveField].value,
+        "manylinux": target[NativeWheelManylinuxField].value,
+        "local_version": target[NativeWheelLocalVersionField].value,
+        "exclude": list(target[NativeWheelExcludeField].value or ()),
+        "sdist_sha256": target[NativeWheelSha256Field].value,
+    }
+
+
+@rule(desc="Build a native wheel")
+async def build_native_wheel(
+    request: NativeWheelBuildRequest,
+    python_setup: PythonSetup,
+    subsystem: NativeWheelSubsystem,
+    building: Platform,
+) -> BuiltNativeWheel:
+    address, constraints = request.address, request.constraints
+    wrapped = await Get(
+        WrappedTarget, WrappedTargetRequest(address, description_of_origin="<infallible>")
+    )
+    target = wrapped.target
+    resolve = _build_resolve(target, python_setup)
+    version = check_interpreter(target, constraints, python_setup.interpreter_versions_universe)
+    flags = flags_of(target, subsystem.profiles)
+    other = other_platform(target[NativeWheelPlatformField].value, building)
+    if target[NativeWheelModulesField].value:
+        await Get(
+            OnlySource,
+            OnlySourceRequest(
+                address.spec,
+                target[NativeWheelProjectField].value,
+                target[NativeWheelResolvesField].value or (),
+            ),
+        )
+    compiler, python, requirements, sdist, patches = await MultiGet(
+        Get(Compiler, CompilerRequest(other)),
+        Get(PythonExecutable, InterpreterConstraints, constraints),
+        Get(
+            BuildRequirements,
+            BuildRequirementsRequest(address.spec, resolve, constraints, version),
+        ),
+        Get(
+            VerifiedFile,
+            SdistRequest(
+                target=address.spec,
+                project=target[NativeWheelProjectField].value,
+                version=target[NativeWheelVersionField].value,
+                sha256=target[NativeWheelSha256Field].value,
+                size=target[NativeWheelSizeField].value,
+                interpreter_constraints=constraints,
+            ),
+        ),
+        Get(HydratedSources, HydrateSourcesRequest(target[NativeWheelPatchesField])),
+    )
+    ordered = _patches(target, await Get(DigestContents, Digest, patches.snapshot.digest))
+    spec = {
+        **_fields(target),
+        **flags,
+        "patches": [name for name, _ in ordered],
+        "sdist": sdist.filename,
+        # Not read: it makes another interpreter, or another patch release of it under the same
+        # path, another build.
+        "python_fingerprint": python.fingerprint,
+        "compiler_path": compiler.path,
+        "compiler": compiler.version,
+        "search_path": list(subsystem.search_path),
+    }
+    if other is not None:
+        spec["machine"] = MACHINES[other]
+    result = await Get(
+        ProcessResult,
+        ScriptRequest(
+            _BACKEND,
+            (f"--out={OUT}",),
+            f"Build {address}",
+            constraints,
+            files=(
+                FileContent(
+                    "native_wheel_spec.json", json.dumps(spec, indent=1, sort_keys=True).encode()
+                ),
+                # Under names that cannot meet a file of the build.
+                *(
+                    FileContent(f"native_wheel_patches/{number}", content)
+                    for number, (_, content) in enumerate(ordered)
+                ),
+            ),
+            digest=await Get(Digest, MergeDigests([sdist.digest, requirements.digest])),
+            shared=requirements.shared,
+            output_directories=(OUT,),
+        ),
+    )
+    return BuiltNativeWheel(result.output_digest)
+
+
+def rules() -> Iterable[object]:
+    return (*collect_rules(), *build_requirements_rules(), *script_rules())
