@@ -61,6 +61,7 @@ class Variant:
 BASELINE = "asyncmy-index"
 VARIANTS: tuple[Variant, ...] = (
     Variant(BASELINE, "asyncmy", "0.2.18"),
+    Variant("asyncmy-image", "asyncmy", "0.2.18+qingkong.1", "documented"),
     Variant("asyncmy-documented", "asyncmy", "0.2.18", "documented"),
     Variant("asyncmy-speed", "asyncmy", "0.2.18+speed", "speed"),
     Variant("asyncmy-0.2.9", "asyncmy", "0.2.9", "documented"),
@@ -85,7 +86,7 @@ ATTEMPTS: tuple[Variant, ...] = (
             "patch-o3",
         )
     ),
-    VARIANTS[2],
+    VARIANTS[3],
 )
 
 

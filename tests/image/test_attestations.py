@@ -71,7 +71,7 @@ def test_the_bill_lists_what_is_locked_and_the_driver(bill: Any) -> None:
     found = {name: component["version"] for name, component in distributions(bill).items()}
     driver = found.pop("asyncmy")
     assert found == closure
-    assert driver == "0.2.18"
+    assert driver == "0.2.18+qingkong.1"
 
 
 def test_every_hash_is_a_locked_one(bill: Any) -> None:

@@ -43,7 +43,7 @@ def expected(prod_lock: Lock, report: Report) -> dict[str, str]:
     """What production needs: the lock's closure for the Python in the image, and our driver."""
     closure = prod_lock.closure(report["markers"])
     assert "asyncmy" not in closure, "the index's wheel would beat ours"
-    return {**closure, "asyncmy": "0.2.18"}
+    return {**closure, "asyncmy": "0.2.18+qingkong.1"}
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,8 @@ def libraries(driver: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def test_the_driver_is_the_one_that_we_built(driver: dict[str, bytes]) -> None:
-    record = json.loads(driver[f"{SITE_PACKAGES}/asyncmy-0.2.18.dist-info/native_wheel.json"])
+    folder = f"{SITE_PACKAGES}/asyncmy-0.2.18+qingkong.1.dist-info"
+    record = json.loads(driver[f"{folder}/native_wheel.json"])
     assert record["compile_args"] == ["-Os", "-flto", "-ffast-math"]
     assert record["link_args"] == ["-flto", "-s"]
     target = read_build_file("3rdparty/asyncmy/BUILD")["wheel"]
@@ -165,6 +166,7 @@ def test_the_driver_is_the_one_that_we_built(driver: dict[str, bytes]) -> None:
         assert record[key] == target.fields[field]
     assert record["version"] == "0.2.18", "before 0.2.12 it has CVE-2025-65896"
     assert record["profile"] == target.fields["profile"]
+    assert [patch["name"] for patch in record["patches"]] == list(target.fields["patches"])
 
 
 def test_the_driver_is_compiled_and_small(libraries: dict[str, bytes], report: Report) -> None:

@@ -52,7 +52,8 @@ def test_the_default_command(engine: Engine, image: Image) -> None:
     done = engine.run(image)
     assert (done.code, done.errors) == (0, "")
     assert "QingKong (fastapp)" in done.output
-    assert "asyncmy 0.2.18 (optimised: -Os -flto -ffast-math | -flto -s)" in done.output
+    described = "asyncmy 0.2.18+qingkong.1 (optimised: -Os -flto -ffast-math | -flto -s; patches: "
+    assert f"{described}decode-rows-in-place, " in done.output
 
 
 def test_about_as_json_of_a_hardened_container(engine: Engine, image: Image) -> None:

@@ -73,7 +73,7 @@ def test_both_have_the_same_distributions_and_sources(
 ) -> None:
     one, other = (files[each] for each in ARCHITECTURES)
     assert distributions(one) == distributions(other)
-    assert "asyncmy-0.2.18" in distributions(one)
+    assert "asyncmy-0.2.18+qingkong.1" in distributions(one)
     sources = [name for name in one if name.startswith("app/")]
     assert len(sources) > 50
     assert {name: one[name] for name in sources} == {name: other[name] for name in sources}

@@ -1,4 +1,4 @@
-"""The patch of `wheel-speed` changes how long decoding takes, and nothing else."""
+"""The patches of the driver change how long it takes, and nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ import pytest
 from integration.mariadb import DATABASE, PASSWORD, USER, MariaDB
 
 WORKER = Path("tests/native/decoding_worker.py")
-WHEELS = {"asis": "asyncmy-0.2.18-*.whl", "patched": "asyncmy-0.2.18+speed-*.whl"}
+ENCODING = WORKER.with_name("encoding_worker.py")
+WHEELS = {"asis": "asyncmy-0.2.18-*.whl", "patched": "asyncmy-0.2.18+qingkong.1-*.whl"}
+PATCHES = ("decode-rows-in-place", "encode-parameters-in-place", "fast-code-for-queries")
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +49,10 @@ def server() -> Iterator[MariaDB]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def decoded(site: Path, *arguments: str) -> list[str]:
+def decoded(site: Path, *arguments: str, worker: Path = WORKER) -> list[str]:
     """What the worker prints with the wheel in `site`."""
     result = subprocess.run(
-        [sys.executable, str(WORKER.resolve()), *arguments],
+        [sys.executable, str(worker.resolve()), *arguments],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(site), "PYTHONHASHSEED": "0"},
         capture_output=True,
         text=True,
@@ -59,6 +61,16 @@ def decoded(site: Path, *arguments: str) -> list[str]:
     )
     assert result.returncode == 0, result.stderr
     return result.stdout.splitlines()
+
+
+def connection_to(server: MariaDB) -> dict[str, Any]:
+    return {
+        "host": "127.0.0.1",
+        "port": server.port,
+        "user": USER,
+        "password": PASSWORD,
+        "database": DATABASE,
+    }
 
 
 def record(site: Path) -> dict[str, Any]:
@@ -71,7 +83,9 @@ def test_only_one_of_the_two_is_patched(sites: dict[str, Path]) -> None:
     asis, patched = record(sites["asis"]), record(sites["patched"])
     assert asis["sdist_sha256"] == patched["sdist_sha256"]
     assert asis["patches"] == []
-    assert [patch["name"] for patch in patched["patches"]] == ["patches/decode-rows-in-place.patch"]
+    assert [patch["name"] for patch in patched["patches"]] == [
+        f"patches/{name}.patch" for name in PATCHES
+    ]
     assert not list(sites["patched"].rglob("*.h"))
 
 
@@ -87,6 +101,28 @@ def test_every_packet_is_decoded_to_the_same(sites: dict[str, Path]) -> None:
     }
     assert any("UnicodeDecodeError" in line for line in asis)
     assert any("Truncated row packet" in line for line in asis)
+
+
+def test_every_parameter_is_encoded_to_the_same(sites: dict[str, Path]) -> None:
+    asis = decoded(sites["asis"], "memory", worker=ENCODING)
+    patched = decoded(sites["patched"], "memory", worker=ENCODING)
+    differences = [pair for pair in zip(asis, patched, strict=True) if pair[0] != pair[1]]
+    assert differences == []
+    # All kinds of results were there: packed, not to be packed, and errors.
+    assert len(asis) > 50_000
+    for kind in ("(b'", "None", "UnicodeEncodeError: ", "ValueError: ", "ProgrammingError: "):
+        assert any(line.partition(": ")[2].startswith(kind) for line in asis), kind
+
+
+def test_a_real_server_stores_what_it_was_given(sites: dict[str, Path], server: MariaDB) -> None:
+    """By one text and by one bulk statement of MariaDB."""
+    asis, patched = (
+        decoded(sites[name], "server", json.dumps(connection_to(server)), worker=ENCODING)
+        for name in ("asis", "patched")
+    )
+    assert asis == patched
+    assert [line for line in patched if " is not (" in line] == []
+    assert {"0: 400 rows", "10: 400 rows"} <= set(patched)
 
 
 def test_floats_are_those_of_python(sites: dict[str, Path]) -> None:
@@ -106,13 +142,7 @@ def eval_bytes(text: str) -> bytes:
 
 
 def test_a_real_server_is_read_to_the_same(sites: dict[str, Path], server: MariaDB) -> None:
-    connection = {
-        "host": "127.0.0.1",
-        "port": server.port,
-        "user": USER,
-        "password": PASSWORD,
-        "database": DATABASE,
-    }
+    connection = connection_to(server)
     asis = decoded(sites["asis"], "server", json.dumps(connection))
     patched = decoded(sites["patched"], "server", json.dumps(connection))
     assert asis == patched

@@ -56,12 +56,14 @@ def test_the_driver_built_in_another_way(tmp_path: Path) -> None:
     )
     source = (tmp_path / "sdist").read_bytes()
     fields = {name: record[name] for name in RECORDED}
-    fields["exclude"] = ["*.c", "*.pyx"]
+    fields["exclude"] = ["*.c", "*.h", "*.pyx"]
+    fields["patches"] = [patch["name"] for patch in record["patches"]]
     other = build(
         tmp_path / "a much longer directory" / "with a blank and ünïcode",
         lay_out_requirements(tmp_path / "requirements", TOOLS),
         source,
         fields,
+        patches=[Path("3rdparty/asyncmy", name).read_bytes() for name in fields["patches"]],
         **varied(tmp_path),
     )
     assert members(other) == members(ours.content)

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -101,9 +102,13 @@ def build(
     user: str = "",
     processors: str = "",
     jobs: str = "0",
+    patches: Sequence[bytes] = (),
     **env: str,
 ) -> bytes:
-    """Build the wheel of the source distribution `content` in `directory`; return its content."""
+    """Build the wheel of the source distribution `content` in `directory`; return its content.
+
+    `patches` are the contents of those that `fields` names.
+    """
     directory.mkdir(parents=True)
     compiler = shutil.which("gcc", path="/usr/bin:/bin")
     assert compiler is not None
@@ -112,6 +117,9 @@ def build(
         shutil.copyfile(file, directory / file.name)
     (directory / "build_requirements").symlink_to(build_tree)
     (directory / "source.tar.gz").write_bytes(content)
+    (directory / backend.PATCHES).mkdir()
+    for number, patch in enumerate(patches):
+        (directory / backend.PATCHES / str(number)).write_bytes(patch)
     complete = spec(
         **{
             "compile_args": ["-Os", "-flto", "-ffast-math"],

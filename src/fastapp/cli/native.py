@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import PurePosixPath
 from typing import Any
 
 PROVENANCE_FILE = "native_wheel.json"
@@ -37,7 +38,10 @@ class NativePackage:
         return self.provenance is not None and self.problem is None
 
     def describe(self) -> str:
-        """One line, such as "asyncmy 0.2.18 (optimised: -Os -flto | -flto -s)"."""
+        """One line, such as "asyncmy 0.2.18 (optimised: -Os -flto | -flto -s)".
+
+        Patches follow by name: "(...; patches: decode-rows-in-place)".
+        """
         if self.version is None:
             return f"{self.name} not installed"
         head = f"{self.name} {self.version}"
@@ -45,7 +49,15 @@ class NativePackage:
             return f"{head} (unknown build: {self.problem})"
         if self.provenance is None:
             return f"{head} (index wheel, not optimised)"
-        return f"{head} (optimised: {self.flags('compile_args')} | {self.flags('link_args')})"
+        flags = f"{self.flags('compile_args')} | {self.flags('link_args')}"
+        patches = f"; patches: {', '.join(self.patches)}" if self.patches else ""
+        return f"{head} (optimised: {flags}{patches})"
+
+    @property
+    def patches(self) -> list[str]:
+        """The names of the patches, without their folder."""
+        recorded = (self.provenance or {}).get("patches", [])
+        return [PurePosixPath(patch["name"]).stem for patch in recorded]
 
     def flags(self, key: str) -> str:
         """The flags under ``compile_args`` or ``link_args``, separated by spaces."""
@@ -99,4 +111,9 @@ def _problem(provenance: object, name: str, version: str) -> str | None:
         flags = provenance.get(key)
         if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
             return f"{PROVENANCE_FILE}: {key} is no list of strings"
+    patches = provenance.get("patches", [])
+    if not isinstance(patches, list) or not all(
+        isinstance(patch, dict) and isinstance(patch.get("name"), str) for patch in patches
+    ):
+        return f"{PROVENANCE_FILE}: patches is no list of names"
     return None

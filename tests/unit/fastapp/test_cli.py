@@ -117,6 +117,11 @@ GOOD = {
             "unknown build: native_wheel.json: version is '1.2.2', expected '1.2.3'",
         ),
         (json.dumps({**GOOD, "link_args": "-s"}), "link_args is no list of strings"),
+        (
+            json.dumps({**GOOD, "patches": [{"name": "patches/a.patch"}, {"name": "b.patch"}]}),
+            "(optimised: -Os -flto -ffast-math | -flto -s; patches: a, b)",
+        ),
+        (json.dumps({**GOOD, "patches": ["a.patch"]}), "patches is no list of names"),
     ],
 )
 def test_provenance_of_a_driver(project: Path, provenance: str | None, expected: str) -> None:
