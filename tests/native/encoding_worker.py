@@ -92,10 +92,10 @@ MAKERS: tuple[Callable[[random.Random], Any], ...] = (
 )
 
 
-def shown(make: Callable[[], Any]) -> str:
+def shown(make: Callable[..., Any], *arguments: Any) -> str:
     """What is made, or why it was not."""
     try:
-        return repr(make())
+        return repr(make(*arguments))
     except Exception as error:  # noqa: BLE001 - which one is what is compared
         return f"{type(error).__name__}: {error}"
 
@@ -115,17 +115,17 @@ def in_memory() -> Iterator[str]:
                 row.append(1)
             rows.append(tuple(row) if source.random() < 0.7 else row)
         for encoding in ENCODINGS:
-            packed = shown(lambda: protocol.pack_bulk_rows(rows, len(makers), encoding))
+            packed = shown(protocol.pack_bulk_rows, rows, len(makers), encoding)
             yield f"{number} {encoding}: {packed}"
         for value in rows[0]:
-            yield f"{number} literal: {shown(lambda: converters.escape_item(value, 'utf8mb4'))}"
+            yield f"{number} literal: {shown(converters.escape_item, value, 'utf8mb4')}"
     for size in (2**16 - 1, 2**16, 2**24 - 1, 2**24):
         for value in ("x" * size, b"x" * size, "ü" * (size // 2)):
             types, values = protocol.pack_bulk_rows([(value,)], 1, "utf8")
             yield f"large: {types!r} {len(values)} {values[:16]!r} {values[-4:]!r}"
     for value in (float("inf"), float("-inf"), float("nan"), 5e-324, -0.0, 1e22):
-        yield f"{value}: {shown(lambda: protocol.pack_bulk_rows([(value,)], 1, 'utf8'))}"
-        yield f"{value}: {shown(lambda: converters.escape_item(value, 'utf8mb4'))}"
+        yield f"{value}: {shown(protocol.pack_bulk_rows, [(value,)], 1, 'utf8')}"
+        yield f"{value}: {shown(converters.escape_item, value, 'utf8mb4')}"
 
 
 CREATE = """

@@ -63,7 +63,7 @@ def test_the_driver_built_in_another_way(tmp_path: Path) -> None:
         lay_out_requirements(tmp_path / "requirements", TOOLS),
         source,
         fields,
-        patches=[Path("3rdparty/asyncmy", name).read_bytes() for name in fields["patches"]],
+        [Path("3rdparty/asyncmy", name).read_bytes() for name in fields["patches"]],
         **varied(tmp_path),
     )
     assert members(other) == members(ours.content)

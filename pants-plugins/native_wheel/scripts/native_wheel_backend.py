@@ -182,7 +182,7 @@ def prepare_process(
     for tool in ("python", "python3"):
         if not (bin_dir / tool).exists():
             (bin_dir / tool).symlink_to(sys.executable)
-    config = {
+    config: dict[str, Any] = {
         "cc": str(bin_dir / "cc"),
         "cxx": str(bin_dir / "cxx"),
         # Like macros of the extension's own, but after them, so that these win.

@@ -95,6 +95,8 @@ def build(
     build_tree: Path,
     content: bytes,
     fields: dict[str, Any],
+    patches: Sequence[bytes] = (),
+    /,
     *,
     umask: str = "022",
     order: str = "up",
@@ -102,7 +104,6 @@ def build(
     user: str = "",
     processors: str = "",
     jobs: str = "0",
-    patches: Sequence[bytes] = (),
     **env: str,
 ) -> bytes:
     """Build the wheel of the source distribution `content` in `directory`; return its content.
