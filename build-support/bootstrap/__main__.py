@@ -18,6 +18,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,10 @@ from pip_settings import PipSettings, bundled_pip, read_pip_settings
 from private_files import private_directory, write_atomically
 from saved_settings import render
 from tools import LINT_TOOLS, PEX, ensure_tool, goals_that_lint, pin_of, read_toml, tool_path
+
+# How long a file that may hold a password is kept since it was written; a start that misses one
+# makes it again.
+_KEEP_SECONDS = 30 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -200,6 +205,8 @@ def bootstrap(start: Start, inputs: str) -> str:
     pex = next((value for name, value in exports if name == PEX.url_variable), "")
     needed = [str(path) for path in (environment.python, environment.server, environment.client)]
     needed += [pex.removeprefix("file://")] if pex else []
+    needed += [pointer.read_text(encoding="utf-8").strip()]
+    needed += [str(network.netrc)] if network.netrc else []
     variables = {
         "launcher_client": str(environment.client),
         "launcher_server": str(environment.server),
@@ -209,6 +216,18 @@ def bootstrap(start: Start, inputs: str) -> str:
     }
     watched = (*settings.files, *network.watched, pointer)
     return render(inputs, variables.items(), exports, watched)
+
+
+def forget_old_files(start: Start) -> None:
+    """Passwords that are out of use stay for a while only: other clones may be using them."""
+    # Where settings were before they were data.
+    with contextlib.suppress(OSError):
+        (start.root / ".cache" / "bootstrap-settings").unlink()
+    oldest = time.time() - _KEEP_SECONDS
+    for file in start.private.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if file.stat().st_mtime < oldest:
+                file.unlink()
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -234,6 +253,7 @@ def main() -> None:
         text = bootstrap(start, inputs)
         # An index address may hold a password: the file is for its owner only.
         write_atomically(options.settings, text)
+        forget_old_files(start)
     except BootstrapError as error:
         fail(error.message)
     except KeyboardInterrupt:
