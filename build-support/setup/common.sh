@@ -1,5 +1,9 @@
 # shellcheck shell=bash
-# What the setup scripts share: messages, and what kind of machine this is.
+# What the setup scripts share: messages, how they end, and what kind of machine this is.
+
+# Ctrl-C ends the script, too, and not only the program that it waits for.
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 say() {
   printf 'setup: %s\n' "$@"

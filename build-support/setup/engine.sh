@@ -13,7 +13,8 @@ engine_daemon() {
 }
 
 engine_answers() {
-  timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
+  # In the foreground: it has to hear of Ctrl-C.
+  timeout --foreground 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
 }
 
 # Any Python will do.

@@ -23,7 +23,7 @@ start_early() {
   "$setup" code ./pants --no-dynamic-ui package 3rdparty/asyncmy:wheel </dev/null &
   early=$!
   set +m
-  trap 'kill -TERM -- "-$early" 2>/dev/null || :; wait "$early" || :; exit 130' INT TERM
+  trap 'kill -TERM -- "-$early" 2>/dev/null || :; wait "$early" || :' EXIT
 }
 
 # Its failure is said again, and by name, by the build that needs it.
@@ -31,7 +31,7 @@ finish_early() {
   [[ -n $early ]] || return 0
   wait "$early" || :
   early=
-  trap - INT TERM
+  trap - EXIT
 }
 
 if "$setup" --install image; then

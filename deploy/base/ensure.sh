@@ -10,6 +10,8 @@
 # reads; the file is removed when the default is in use.
 
 set -euo pipefail
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$here/../.." && pwd)
@@ -49,10 +51,12 @@ write_state() {
 # Pull an image. The registry has BASE_ANSWER_SECONDS (10) to begin, and then all the time it
 # needs. What the engine said is left in $answer.
 pull() {
-  local log pid tenths status=0 seconds=${BASE_ANSWER_SECONDS:-10}
-  log=$(mktemp)
+  local log=$repo/.cache/base-pull pid tenths status=0 seconds=${BASE_ANSWER_SECONDS:-10}
   docker pull "$1" >"$log" 2>&1 9>&- &
   pid=$!
+  # A job in the background does not hear of Ctrl-C.
+  # shellcheck disable=SC2064 # the value of now
+  trap "kill $pid 2>/dev/null" EXIT
   for ((tenths = 0; tenths < seconds * 10; tenths++)); do
     if ! kill -0 "$pid" 2>/dev/null; then
       break
@@ -67,6 +71,7 @@ pull() {
     echo "no answer in $seconds seconds" >>"$log"
   fi
   wait "$pid" || status=$?
+  trap - EXIT
   answer=$(grep -v '^$' "$log" | tail -n 1) || answer="no answer"
   rm -f "$log"
   return "$status"

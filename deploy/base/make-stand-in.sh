@@ -10,6 +10,20 @@
 
 set -euo pipefail
 
+# In namespaces of its own, where root may make them: whatever ends this script, kill -9 included,
+# ends all that it started and undoes its mounts.
+namespaces=(unshare --mount --pid --fork --kill-child --mount-proc)
+if [[ ${1:?} != --in-namespaces ]]; then
+  if "${namespaces[@]}" true 2>/dev/null; then
+    exec "${namespaces[@]}" "${BASH_SOURCE[0]}" --in-namespaces "$@"
+  fi
+else
+  shift
+fi
+# The first process of a namespace is not ended by a signal that it does not handle.
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 python=$1
 tag=$2
@@ -21,7 +35,18 @@ debian_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 packages=ca-certificates,libbz2-1.0,libcrypt1,libdb5.3,libexpat1,libffi8,libgdbm6,liblzma5,libncursesw6
 packages+=,libnsl2,libreadline8,libsqlite3-0,libssl3,libtirpc3,libuuid1,netbase,tzdata,zlib1g
 
-work=$(mktemp -d)
+# A folder that its maker does not hold any more is left from one that was killed.
+places=${TMPDIR:-/tmp}/qingkong-base
+for left in "$places".*; do
+  if [[ -d $left && -O $left ]] && flock --nonblock "$left" true; then
+    rm -rf --one-file-system "$left"
+  fi
+done
+new=$(mktemp -d "$places-new.XXXXXXXX")
+exec 8<"$new"
+flock 8
+work=$places.${new##*.}
+mv -T "$new" "$work"
 root=$work/root
 trap 'rm -rf --one-file-system "$work"' EXIT
 mkdir -m 0755 "$root"
@@ -54,7 +79,8 @@ cp "$here/dpkg-slim.cfg" "$root/etc/dpkg/dpkg.cfg.d/slim"
 read -r mirror _ _ keyring <"$work/sources"
 [[ $keyring == - ]] && keyring=$debian_keyring
 [[ -r $keyring ]] || fail "the keyring $keyring is missing; install debian-archive-keyring."
-LC_ALL=C debootstrap --variant=minbase --merged-usr --keyring="$keyring" --include="$packages" \
+# Its programs run inside, where a TMPDIR of this machine may not exist.
+LC_ALL=C TMPDIR=/tmp debootstrap --variant=minbase --merged-usr --keyring="$keyring" --include="$packages" \
   "$suite" "$root" "$mirror" >"$work/log" 2>&1 || {
   tail -n 20 "$work/log" >&2
   fail "debootstrap from this machine's mirror failed; its last lines are above."
@@ -67,7 +93,7 @@ while read -r uri name components signed; do
   echo "deb [signed-by=$signed] $uri $name ${components//,/ }"
 done <"$work/sources" >"$work/apt/sources.list"
 in_root() {
-  LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+  LC_ALL=C TMPDIR=/tmp DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
     -o APT::Architecture="$(dpkg --print-architecture)" -o APT::Sandbox::User=root \
     -o Dir::State="$root/var/lib/apt" -o Dir::State::status="$root/var/lib/dpkg/status" \
     -o Dir::Cache="$root/var/cache/apt" -o Dir::Log="$work/apt" \

@@ -113,21 +113,34 @@ class Machine:
         lines = self.log.read_text(encoding="utf-8").splitlines()
         return [line for line in lines if line.startswith(program)]
 
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": str(self.path),
+            "HOME": str(self.home),
+            "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
+            "SETUP_OS_RELEASE": str(self.home / "os-release"),
+            "SETUP_SBIN": str(self.home / "sbin"),
+            "SETUP_DOCKER_SOCKET": str(self.home / "docker.sock"),
+            **self.variables,
+        }
+
+    def popen(self, *command: str) -> subprocess.Popen[str]:
+        """Start a script as the foreground of a terminal would."""
+        return subprocess.Popen(
+            [str(self.repo / command[0]), *command[1:]],
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
     def run(
         self, *command: str, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(self.repo / command[0]), *command[1:]],
-            env={
-                "PATH": str(self.path),
-                "HOME": str(self.home),
-                "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
-                "SETUP_OS_RELEASE": str(self.home / "os-release"),
-                "SETUP_SBIN": str(self.home / "sbin"),
-                "SETUP_DOCKER_SOCKET": str(self.home / "docker.sock"),
-                **self.variables,
-                **(env or {}),
-            },
+            env={**self.environment(), **(env or {})},
             capture_output=True,
             text=True,
             timeout=60,
