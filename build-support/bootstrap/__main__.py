@@ -16,6 +16,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -26,7 +27,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 from environment import Environment, build_environment, environment_for, pip_of
-from errors import BootstrapError, say, stage
+from errors import BootstrapError, say, stage, unwritable
 from index import path_mapping
 from network import Network, network_for, write_for_pex
 from pip_runs import Pip
@@ -114,14 +115,38 @@ def pants_directories(state: Path, configured: Mapping[str, Any]) -> dict[str, s
 
 @contextlib.contextmanager
 def locked(state: Path) -> Iterator[None]:
-    """One set-up at a time; the kernel lets go of the lock whatever becomes of its holder."""
+    """One set-up at a time; the kernel lets go of the lock whatever becomes of its holders.
+
+    They are this process and those that it starts: a pip that outlives it still writes.
+    """
     with (state / "lock").open("w") as file:
+        os.set_inheritable(file.fileno(), True)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say("waiting for another start that is setting things up")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextlib.contextmanager
+def scratch_in(state: Path) -> Iterator[Path]:
+    """A folder for temporary files of this process and of those that it starts.
+
+    Not the system's: what an interrupted start left is removed by the next one, and there is one
+    place less that may be full.
+    """
+    scratch = state / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    for left in (state / "private").glob(".*"):
+        left.unlink(missing_ok=True)
+    scratch.mkdir()
+    before, tempfile.tempdir = tempfile.tempdir, str(scratch)
+    try:
+        yield scratch
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def say_what_is_ignored(settings: PipSettings) -> None:
@@ -175,8 +200,8 @@ def bootstrap(start: Start, inputs: str) -> str:
     configs = [config, *(read_toml(start.root / name) for name in extra_config_files(start.words))]
     repos = frozenset(option for each in configs for option in each.get("python-repos", {}))
     globally = {name: value for each in configs for name, value in each.get("GLOBAL", {}).items()}
-    with locked(start.state), tempfile.TemporaryDirectory() as scratch:
-        bundled = bundled_pip(Path(scratch))
+    with locked(start.state), scratch_in(start.state) as scratch:
+        bundled = bundled_pip(scratch)
         settings = read_pip_settings(bundled)
         say_what_is_ignored(settings)
         network = network_for(start.private, settings)
@@ -259,12 +284,15 @@ def main() -> None:
     except KeyboardInterrupt:
         fail("interrupted; the next start goes on from here", 130)
     except OSError as error:
+        # The caches of Pants are the only other place that a set-up writes to.
+        place = Path(os.fsdecode(error.filename or options.state))
+        inside = options.state in (place, *place.parents)
         fail(
-            BootstrapError(
+            unwritable(
                 "the set-up could not write or run a file",
-                where=str(error.filename or options.state),
+                where=str(place),
                 value=str(error.strerror or error),
-                fix="free disk space, or name a directory you may write: QINGKONG_BUILD_CACHE",
+                option="QINGKONG_BUILD_CACHE" if inside else "PANTS_NAMED_CACHES_DIR",
             ).message
         )
 

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from errors import BootstrapError
+from errors import NO_ROOM, BootstrapError, unwritable
 from pip_runs import HERE, Pip, install_arguments
+from private_files import write_atomically
 
 INSTALLER_LOCK = "installer.requirements.txt"
 PANTS_LOCK = "pants.requirements.txt"
@@ -21,7 +22,8 @@ PANTS_LOCK = "pants.requirements.txt"
 _INSTALLER_SIZE = 4_000_000
 _PANTS_SIZE = 120_000_000
 # What the environment runs beside what the lists install.
-_PROGRAMS = ("pants_server.py", "pants_patches.py")
+_SERVER_PROGRAM = "pants_server.py"
+_PATCHES = (*("pants_daemon_start.py", "pants_disk.py", "pants_dist.py", "pants_patches.py"),)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def environment_for(state: Path, python39: str) -> Environment:
         [python39, "-I", "-c", "import sys; print(sys.version)"], capture_output=True, text=True
     ).stdout
     key = hashlib.sha256(f"2\n{python39}\n{version}\n".encode())
-    for name in (INSTALLER_LOCK, PANTS_LOCK, *_PROGRAMS):
+    for name in (INSTALLER_LOCK, PANTS_LOCK, _SERVER_PROGRAM, *_PATCHES):
         key.update((HERE / name).read_bytes())
     return Environment(state / f"pants-{key.hexdigest()[:16]}")
 
@@ -74,14 +76,22 @@ def build_environment(
         [python39, "-I", "-m", "venv", "--without-pip", str(environment.path)],
         capture_output=True,
         text=True,
+        close_fds=False,
     )
     if made.returncode != 0:
         lines = (made.stderr or made.stdout).strip().splitlines() or ["no output"]
+        if NO_ROOM.search(made.stderr + made.stdout):
+            raise unwritable(
+                "setting up Pants needs more room",
+                where=str(environment.path),
+                value=lines[-1][:200],
+                option="QINGKONG_BUILD_CACHE",
+            )
         raise BootstrapError(
             "CPython 3.9 could not make a virtual environment",
             where=str(environment.path),
             value=lines[-1][:200],
-            fix=f"check that {python39} -m venv works and that the disk has room",
+            fix=f"check that {python39} -m venv works",
         )
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
@@ -92,7 +102,8 @@ def build_environment(
         _install(pip_of(environment, pip_settings), PANTS_LOCK, 2, _PANTS_SIZE, scratch)
     _write_server(environment, python39)
     client = _native_client(environment) or environment.server
-    environment.stamp.write_text(f"{client.relative_to(environment.path)}\n")
+    # Last, and whole or not at all.
+    write_atomically(environment.stamp, f"{client.relative_to(environment.path)}\n")
 
 
 def pip_of(environment: Environment, pip: Pip) -> Pip:
@@ -159,10 +170,11 @@ def _write_server(environment: Environment, python39: str) -> None:
             value=python39,
             fix="name another CPython 3.9 with PANTS_PYTHON39",
         )
-    program = (HERE / "pants_server.py").read_text()
+    program = (HERE / _SERVER_PROGRAM).read_text()
     environment.server.write_text(_SERVER.format(python=python39, program=program))
     environment.server.chmod(0o755)
-    shutil.copyfile(HERE / "pants_patches.py", environment.path / "bin" / "pants_patches.py")
+    for name in _PATCHES:
+        shutil.copyfile(HERE / name, environment.path / "bin" / name)
 
 
 def _native_client(environment: Environment) -> Path | None:

@@ -100,9 +100,30 @@ launcher_find_state() {
   fi
   launcher_state=$launcher_root/.cache/bootstrap
   if [[ ! -d $launcher_state ]]; then
+    mkdir -p "$launcher_state" 2>/dev/null || {
+      launcher_say "there is no place to set up in
+  where: ${wanted:-HOME, which is not set}, and $launcher_state
+  value: neither can be written to
+  fix:   name a directory that you may write: QINGKONG_BUILD_CACHE"
+      return 1
+    }
     launcher_say "${wanted:-a cache in HOME, which is not set,} cannot be written to: using $launcher_state"
-    mkdir -p "$launcher_state"
   fi
+}
+
+# What Pants writes in the repository goes to the state where the repository cannot be written to.
+launcher_leave_repository() {
+  local name option place moved=
+  place=$launcher_state/repositories/${launcher_clone:?}
+  for name in .pants.d=WORKDIR .pids=SUBPROCESSDIR dist=DISTDIR; do
+    option=PANTS_${name#*=}
+    name=${name%%=*}
+    [[ -z ${!option+set} && ! -w $launcher_root/$name ]] || continue
+    [[ -e $launcher_root/$name || ! -w $launcher_root ]] || continue
+    export "$option=$place/$name"
+    [[ $name != dist ]] || moved=$place/$name
+  done
+  [[ -z $moved ]] || launcher_say "$launcher_root cannot be written to: results go to $moved"
 }
 
 # launcher_read_inputs WORD...: sets launcher_inputs to what the settings are made from, word for
@@ -200,9 +221,9 @@ launcher_bootstrap() {
   local saved python39 python312
   launcher_find_state || return
   # One file for each clone, with the end of its path for a name.
-  saved=${launcher_root//\//%}
-  ((${#saved} <= 200)) || saved=${saved:$((${#saved} - 200))}
-  saved=$launcher_state/private/settings-$saved
+  launcher_clone=${launcher_root//\//%}
+  ((${#launcher_clone} <= 200)) || launcher_clone=${launcher_clone:$((${#launcher_clone} - 200))}
+  saved=$launcher_state/private/settings-$launcher_clone
   launcher_read_inputs "$@"
   if ! { launcher_read_settings "$saved" && launcher_ready "$@"; }; then
     launcher_find_python 3.9 PANTS_PYTHON39 || return
@@ -218,6 +239,7 @@ launcher_bootstrap() {
     fi
   fi
   launcher_export
+  launcher_leave_repository
 }
 
 # The base image that was made on this machine, if any: build-support writes its name there.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from errors import BootstrapError
+from errors import NO_ROOM, BootstrapError, unwritable
 from network import Network
 from pip_settings import PipSettings
 
@@ -56,7 +57,8 @@ class Pip:
             "DISABLE_PIP_VERSION_CHECK": "1",
         }
         chosen = {f"PIP_{name}": value for name, value in options.items() if value}
-        return {**kept, **self.network.variables, **chosen}
+        temporary = {"TMPDIR": tempfile.gettempdir()}
+        return {**kept, **self.network.variables, **chosen, **temporary}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -66,6 +68,8 @@ class Pip:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # With the lock of the set-up: see __main__.py.
+            close_fds=False,
         )
 
     def finish(self, process: subprocess.Popen[str], *, what: str, lock: str, size: int) -> str:
@@ -131,6 +135,15 @@ def install_arguments(requirements: Sequence[str], directory: Path) -> tuple[str
 def explain_pip(output: str, *, what: str, lock: str, index: str) -> BootstrapError:
     """One message for what pip says in many lines."""
     where = f"build-support/bootstrap/{lock}, from {index}"
+    full = [line for line in output.splitlines() if NO_ROOM.search(line)]
+    if full:
+        # pip writes below the state only, and its temporary files are there, too.
+        return unwritable(
+            f"{what} needs more room",
+            where=str(Path(tempfile.gettempdir()).parent),
+            value=full[-1].strip()[:200],
+            option="QINGKONG_BUILD_CACHE",
+        )
     wrong = re.search(
         r"^\s+(?P<name>\S+) from .*\n"
         r"\s+Expected sha256 (?P<want>\w+)(?:.|\n)*?Got\s+(?P<got>\w+)",

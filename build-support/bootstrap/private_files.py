@@ -24,8 +24,10 @@ def write_atomically(path: Path, text: str) -> None:
             file.write(text)
             file.close()
             os.replace(file.name, path)
-        except BaseException:
+        except BaseException as error:
             Path(file.name).unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = str(path)
             raise
 
 

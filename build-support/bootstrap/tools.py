@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from errors import BootstrapError, stage
+from errors import BootstrapError, stage, unwritable
 from pip_runs import HERE, Pip
 
 # A fixed time makes the pex tool come out the same everywhere; 1980 is where zip time starts.
@@ -124,16 +124,17 @@ def _build_pex(python39: str, wheel: Path, scratch: Path) -> Path:
         cwd=scratch,
         env=environment,
         umask=0o022,
+        close_fds=False,
         capture_output=True,
         text=True,
     )
     if built.returncode != 0:
         lines = (built.stderr or built.stdout).strip().splitlines() or ["no output"]
-        raise BootstrapError(
+        raise unwritable(
             "the pex tool could not be built",
-            where=str(wheel.name),
+            where=str(scratch),
             value=lines[-1][:200],
-            fix="check that the disk has room; then start again",
+            option="QINGKONG_BUILD_CACHE",
         )
     return target
 

@@ -1,0 +1,117 @@
+"""Starting the daemon of Pants: with time enough on a busy machine, and one message when it fails.
+
+Pants gives up after 60 s with a traceback, and waits as long for a daemon that has died. A daemon
+whose client was killed while it started is ended by the next start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pants.pantsd.pants_daemon_client import PantsDaemonClient
+
+#: Seconds that the daemon may need to start on a busy machine.
+DAEMON_START_SECONDS = 600
+# The file with the process that is starting, beside `pid` and `socket`, which it writes later.
+_STARTING = "starting"
+
+
+class _EndedError(Exception):
+    """The daemon ended before it answered."""
+
+
+def _is_daemon(pid: int | None) -> bool:
+    """Whether `pid` is a daemon that lives; another process may have its number now."""
+    import psutil
+    from pants.bin.pants_env_vars import DAEMON_ENTRYPOINT
+
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid) if pid else None
+        if process is not None and process.status() != psutil.STATUS_ZOMBIE:
+            return DAEMON_ENTRYPOINT in process.environ()
+    return False
+
+
+def _stop_starting(client: PantsDaemonClient) -> None:
+    """End a daemon that is starting, and that no client waits for any more."""
+    pid = client.read_metadata_by_name(_STARTING, int)
+    if _is_daemon(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _record_spawned(client: PantsDaemonClient) -> None:
+    """Have the child that starts the daemon write down which process that is; then it exits."""
+    spawn = os.spawnve
+
+    def spawn_recorded(*args: Any, **kwargs: Any) -> int:
+        pid = spawn(*args, **kwargs)
+        client.write_metadata_by_name(_STARTING, str(pid))
+        return pid
+
+    os.spawnve = spawn_recorded
+
+
+def _await(client: PantsDaemonClient, key: str, what: str) -> int:
+    def is_there() -> bool:
+        if client.read_metadata_by_name(key):
+            return True
+        starting = client.read_metadata_by_name(_STARTING, int)
+        if starting and not _is_daemon(starting) and not client.read_metadata_by_name(key):
+            raise _EndedError
+        return False
+
+    client._deadline_until(is_there, what, f"{what}: done", timeout=DAEMON_START_SECONDS)
+    return int(client.read_metadata_by_name(key, int))
+
+
+def _fail(client: PantsDaemonClient, value: str) -> None:
+    sys.exit(
+        "./pants: the daemon of Pants did not start\n"
+        f"  where: {client._metadata_base_dir}\n"
+        f"  value: {value}\n"
+        "  fix:   read what it said above or at the end of .pants.d/pants.log, "
+        "or run without a daemon: --no-pantsd"
+    )
+
+
+def wait_longer_for_daemon() -> None:
+    from pants.pantsd.pants_daemon_client import PantsDaemonClient
+    from pants.pantsd.process_manager import ProcessManager
+
+    maybe_launch: Any = PantsDaemonClient.maybe_launch
+    post_fork_child: Any = PantsDaemonClient.post_fork_child
+
+    def launch(self: PantsDaemonClient) -> object:
+        _stop_starting(self)
+        self.terminate()
+        self.daemon_spawn()
+        try:
+            pid = _await(self, self.PID_KEY, "pantsd to start")
+            port = _await(self, self.SOCKET_KEY, "pantsd to open its socket")
+        except ProcessManager.Timeout:
+            _stop_starting(self)
+            _fail(self, f"no answer within {DAEMON_START_SECONDS} s")
+        except _EndedError:
+            _fail(self, "it ended before it answered")
+        return self.Handle(pid, port, self._metadata_base_dir)
+
+    def launch_if_needed(self: PantsDaemonClient) -> object:
+        try:
+            return maybe_launch(self)
+        except ProcessManager.Timeout:
+            # It was killed, or is being, after it said who it is and before it could answer.
+            return self.restart()
+
+    def record_and_spawn(self: PantsDaemonClient, *args: Any, **kwargs: Any) -> None:
+        _record_spawned(self)
+        post_fork_child(self, *args, **kwargs)
+
+    PantsDaemonClient._launch = launch  # type: ignore[method-assign,assignment]
+    PantsDaemonClient.maybe_launch = launch_if_needed  # type: ignore[method-assign,assignment]
+    PantsDaemonClient.post_fork_child = record_and_spawn  # type: ignore[method-assign]

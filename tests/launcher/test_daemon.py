@@ -1,0 +1,171 @@
+"""The daemon of Pants: one that does not start, and builds whose daemon or client is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from launcher.machines import RealStart
+from launcher.small_builds import PATIENCE_SECONDS, Build, make_build, wait_for
+
+
+@pytest.fixture(scope="module")
+def build(real_start: RealStart, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
+    yield from make_build(real_start, tmp_path_factory.mktemp("daemon"))
+
+
+# As the launcher starts Pants, but that the daemon does not come up and the client waits less.
+_DRIVER = """
+import os, sys, time
+if "PANTS_DAEMON_ENTRYPOINT" in os.environ:
+    {daemon}
+    sys.exit("a last word")
+environment = {environment!r}
+stdlib = [path for path in sys.path[1:] if "site-packages" not in path]
+sys.path[:] = [environment + "/lib/python3.9/site-packages", *stdlib, environment + "/bin"]
+import pants_daemon_start, pants_patches
+pants_daemon_start.DAEMON_START_SECONDS = {seconds}
+pants_patches.apply()
+from pants.bin.pants_loader import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("daemon", "seconds", "value"),
+    [
+        ("time.sleep(400)", 1, "no answer within 1 s"),
+        ("pass", PATIENCE_SECONDS, "it ended before it answered"),
+    ],
+    ids=["hangs", "ends"],
+)
+def test_a_daemon_that_does_not_start_is_explained(
+    build: Build, tmp_path: Path, daemon: str, seconds: int, value: str
+) -> None:
+    build.stop_daemons()
+    [stamp] = build.machine.state.glob("pants-*/complete")
+    driver = tmp_path / "driver.py"
+    driver.write_text(_DRIVER.format(daemon=daemon, seconds=seconds, environment=str(stamp.parent)))
+    done = subprocess.run(
+        [build.machine.environment["PANTS_PYTHON39"], "-s", str(driver), "list", "::"],
+        cwd=build.machine.root,
+        env={**build.machine.environment, "NO_SCIE_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    for part in (
+        "the daemon of Pants did not start",
+        "  where: ",
+        f"  value: {value}",
+        "--no-pantsd",
+    ):
+        assert part in done.stderr
+    # It does not start later on, when no one waits for it.
+    wait_for(lambda: not build.processes())
+
+
+def begin(build: Build) -> subprocess.Popen[str]:
+    """A build whose process waits."""
+    build.held.unlink(missing_ok=True)
+    build.hold.touch()
+    process = build.start("package", "//:archive", "--no-local-cache")
+    wait_for(build.held.exists, process)
+    return process
+
+
+def end(build: Build, process: subprocess.Popen[str]) -> None:
+    process.communicate(timeout=PATIENCE_SECONDS)
+    build.hold.unlink()
+
+
+def test_killed_builds_are_repaired_by_the_next_one(build: Build) -> None:
+    """With nothing cleaned by hand, the same bytes, and one daemon in the end."""
+    build.stop_daemons()
+    wait_for(lambda: not build.processes())
+    process = build.start()
+    # Its client, with a daemon that has only begun to start.
+    wait_for(lambda: build.daemon("starting"), process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+    process = begin(build)
+    first = build.daemon()
+    assert first is not None
+    # The daemon, which cannot stop what it runs any more.
+    os.kill(first, signal.SIGKILL)
+    end(build, process)
+    assert process.returncode != 0
+    assert not build.dist.exists()
+
+    process = begin(build)
+    daemon = build.daemon()
+    assert daemon not in (None, first)
+    # The client: what the daemon builds for it is ended.
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=PATIENCE_SECONDS)
+    wait_for(lambda: not build.builds())
+    build.hold.unlink()
+    assert not build.dist.exists()
+
+    process = begin(build)
+    # Ctrl-C.
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=PATIENCE_SECONDS)
+    wait_for(lambda: not build.builds())
+    build.hold.unlink()
+    assert not build.dist.exists()
+
+    done = build.run()
+    assert done.returncode == 0, done.stderr
+    digest = build.digest()
+    assert [pid for pid, words in build.processes().items()] == [build.daemon()]
+    # As a build that no one disturbed.
+    done = build.run(
+        "--no-pantsd", "package", "//:archive", PANTS_LOCAL_STORE_DIR=str(build.held) + "2"
+    )
+    assert (done.returncode, build.digest()) == (0, digest), done.stderr
+
+
+def kill_at(build: Build, calls: str, log: Path, **changes: str) -> None:
+    """Package, and die at the first of these calls that is about the result's own path."""
+    command = [
+        *("strace", "-f", "-qq", "-o", str(log), "-P", str(build.dist / "archive.tar")),
+        *("-e", f"trace={calls}", "-e", f"inject={calls}:signal=SIGKILL:when=1"),
+        *(str(build.machine.root / "pants"), "--no-pantsd", "package", "//:archive"),
+    ]
+    subprocess.run(
+        command,
+        cwd=build.machine.root,
+        env={**build.machine.environment, **changes},
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+    )
+
+
+def test_results_are_written_whole(build: Build, tmp_path: Path) -> None:
+    """Killed at a call that fills or moves a result: it is as it was, or as it will be."""
+    archive = build.dist / "archive.tar"
+    assert build.run("--no-pantsd", "package", "//:archive").returncode == 0
+    old = archive.read_bytes()
+    (build.machine.root / "data").write_bytes(b"other" * 400_000)
+    for calls in ("rename,renameat,renameat2", "copy_file_range,sendfile,write"):
+        kill_at(build, calls, tmp_path / "log")
+        build.digest()
+        assert archive.read_bytes() == old or calls.startswith("copy")
+    # Only the first could be hit: no result is filled where it belongs.
+    new = archive.read_bytes()
+    assert new != old
+    assert build.run("--no-pantsd", "package", "//:archive").returncode == 0
+    assert archive.read_bytes() == new
+    assert list((build.machine.root / ".pants.d").glob(".writing-*")) == []
+    # That is what Pants itself does, and a test that would see it.
+    kill_at(build, "copy_file_range,sendfile,write", tmp_path / "log", QINGKONG_PANTS_PATCHES="off")
+    assert archive.read_bytes() != new
