@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from pants.pantsd.pants_daemon_client import PantsDaemonClient
@@ -27,9 +27,11 @@ class _EndedError(Exception):
 
 def _is_daemon(pid: int | None) -> bool:
     """Whether `pid` is a daemon that lives; another process may have its number now."""
-    import psutil
     from pants.bin.pants_env_vars import DAEMON_ENTRYPOINT
+    from pants.pantsd import process_manager
 
+    # What Pants itself looks at processes with.
+    psutil: Any = vars(process_manager)["psutil"]
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid) if pid else None
         if process is not None and process.status() != psutil.STATUS_ZOMBIE:
@@ -47,14 +49,14 @@ def _stop_starting(client: PantsDaemonClient) -> None:
 
 def _record_spawned(client: PantsDaemonClient) -> None:
     """Have the child that starts the daemon write down which process that is; then it exits."""
-    spawn = os.spawnve
+    spawn: Any = vars(os)["spawnve"]
 
     def spawn_recorded(*args: Any, **kwargs: Any) -> int:
-        pid = spawn(*args, **kwargs)
+        pid: int = spawn(*args, **kwargs)
         client.write_metadata_by_name(_STARTING, str(pid))
         return pid
 
-    os.spawnve = spawn_recorded
+    vars(os)["spawnve"] = spawn_recorded
 
 
 def _await(client: PantsDaemonClient, key: str, what: str) -> int:
@@ -70,7 +72,7 @@ def _await(client: PantsDaemonClient, key: str, what: str) -> int:
     return int(client.read_metadata_by_name(key, int))
 
 
-def _fail(client: PantsDaemonClient, value: str) -> None:
+def _fail(client: PantsDaemonClient, value: str) -> NoReturn:
     sys.exit(
         "./pants: the daemon of Pants did not start\n"
         f"  where: {client._metadata_base_dir}\n"
@@ -114,4 +116,4 @@ def wait_longer_for_daemon() -> None:
 
     PantsDaemonClient._launch = launch  # type: ignore[method-assign,assignment]
     PantsDaemonClient.maybe_launch = launch_if_needed  # type: ignore[method-assign,assignment]
-    PantsDaemonClient.post_fork_child = record_and_spawn  # type: ignore[method-assign]
+    PantsDaemonClient.post_fork_child = record_and_spawn  # type: ignore[method-assign,assignment]

@@ -105,5 +105,5 @@ def explain_full_disks() -> None:
             sys.exit(str(explained or error))
 
     LocalPantsRunner._perform_run = explained_run  # type: ignore[method-assign]
-    EngineInitializer.setup_graph = staticmethod(explained_setup)  # type: ignore[assignment]
+    EngineInitializer.setup_graph = staticmethod(explained_setup)  # type: ignore[method-assign]
     PantsRunner.run = explained_start  # type: ignore[method-assign]
