@@ -71,4 +71,4 @@ def start_and_kill(machine: Machine, moment: Moment, log: Path, *, alone: bool) 
 
 def killed_in(log: Path) -> tuple[int, ...]:
     text = log.read_text(errors="replace") if log.exists() else ""
-    return tuple(int(number) for number in re.findall(r"^(\d+) \+\+\+ killed by", text, re.M))
+    return tuple(int(number) for number in re.findall(r"^(\d+) +\+\+\+ killed by", text, re.M))
