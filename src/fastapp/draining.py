@@ -138,6 +138,7 @@ class DrainingServer(uvicorn.Server):
         limit = self.config.timeout_graceful_shutdown
         begun = time.monotonic()
         if not self.force_exit:
+            self._announce_the_end()
             await self._stop_listening(sockets or [])
             await self._answer_what_arrives(self.grace if limit is None else min(self.grace, limit))
         if limit is not None:
@@ -169,18 +170,22 @@ class DrainingServer(uvicorn.Server):
         # An accepted connection may be one turn of the loop away from being known.
         await asyncio.sleep(INTERVAL)
 
-    async def _answer_what_arrives(self, grace: float) -> None:
-        """Let each client send another request, and tell it to connect elsewhere from then on."""
+    def _announce_the_end(self) -> None:
+        """Have each answer from now on say that it is the last one of its connection."""
         self.server_state.default_headers = [
             *self.server_state.default_headers,
             (b"connection", b"close"),
         ]
+        for connection in self.server_state.connections:
+            if isinstance(connection, HttpToolsProtocol) and connection.cycle is not None:
+                # The one in flight is the last one, too.
+                connection.cycle.keep_alive = False
+
+    async def _answer_what_arrives(self, grace: float) -> None:
+        """Let each client send another request, and tell WebSockets to connect elsewhere."""
         for connection in list(self.server_state.connections):
             if isinstance(connection, DrainingWebSocket):
                 connection.shutdown()
-            elif isinstance(connection, HttpToolsProtocol) and connection.cycle is not None:
-                # The one in flight is the last one, too.
-                connection.cycle.keep_alive = False
         limit = time.monotonic() + grace
         while self.server_state.connections and not self.force_exit:
             if time.monotonic() > limit:

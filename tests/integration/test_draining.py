@@ -13,13 +13,16 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from integration.serving import server
+from starlette.responses import PlainTextResponse
 
-from fastapp.draining import refuse_new_connections, waiting_connections
+from fastapp.draining import DrainingServer, refuse_new_connections, waiting_connections
 
 CLIENTS = 12
 SECONDS = 60.0
@@ -88,6 +91,34 @@ def wait_until_closed(address: tuple[str, int]) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("the server takes connections still")
+
+
+def test_the_end_is_announced_before_the_listeners_are_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A request that arrives while the server does that is the last one of its connection, too."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(PlainTextResponse("word"), lifespan="off", ws="none")
+        stopping = DrainingServer(config, grace=1.0)
+        thread = threading.Thread(target=stopping.run, args=([listener],), daemon=True)
+        thread.start()
+        with socket.create_connection(listener.getsockname(), SECONDS) as client:
+
+            def refuse(listeners: Sequence[socket.socket]) -> bool:
+                client.sendall(REQUEST)
+                return refuse_new_connections(listeners)
+
+            monkeypatch.setattr("fastapp.draining.refuse_new_connections", refuse)
+            client.sendall(REQUEST)
+            first = b""
+            while not first.endswith(b"word"):
+                first += client.recv(65536)
+            assert b"connection: close" not in first
+            stopping.should_exit = True
+            last = answer(client)
+        thread.join(SECONDS)
+        assert last.startswith(b"HTTP/1.1 200")
+        assert b"connection: close" in last
 
 
 def test_a_listener_refuses_without_resetting_what_waits() -> None:
