@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, Self
 
 SECRET = "a secret of the tests, long enough 0123456789"
+#: Bounds of waiting for a condition. A process that needs 3 s to import what it needs takes more
+#: than ten times that where other tests keep the processors busy.
 START_SECONDS = 90.0
 
 SETTINGS = """
@@ -102,9 +104,9 @@ class Running:
     def log(self) -> str:
         return "".join(self.lines)
 
-    def ended(self, limit: float = 60.0) -> int:
+    def ended(self) -> int:
         """The exit code, waited for."""
-        return self.process.wait(limit)
+        return self.process.wait(START_SECONDS)
 
 
 def fetch(port: int, path: str, limit: float = 60.0) -> tuple[int, bytes]:
@@ -161,11 +163,11 @@ def runserver(
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         try:
-            process.wait(15)
+            process.wait(START_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(15)
-        collector.join(5)
+            process.wait()
+        collector.join(START_SECONDS)
 
 
 def _collect(process: subprocess.Popen[str], lines: list[str]) -> None:

@@ -59,7 +59,7 @@ urlpatterns = [path("orphan", orphan)]
 def test_a_broken_app_ends_the_start(tmp_path: Path, urls: str, cause: str) -> None:
     ports = write_project(tmp_path, good=URLS, broken=urls)
     with runserver(tmp_path, ports, up=False) as running:
-        assert running.ended(30) == 1
+        assert running.ended() == 1
     assert "Error: no service was started:" in running.log
     assert "broken" in running.log
     assert cause in running.log
@@ -75,7 +75,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         other.bind(("127.0.0.1", ports["one"]))
         other.listen()
         with runserver(tmp_path, ports, up=False) as running:
-            assert running.ended(30) == 1
+            assert running.ended() == 1
     assert f"app 'one': cannot listen on 127.0.0.1:{ports['one']}: another process" in running.log
 
 
@@ -85,7 +85,7 @@ def test_two_apps_with_one_port(tmp_path: Path) -> None:
     text = config.read_text(encoding="utf-8").replace(str(ports["two"]), str(ports["one"]))
     config.write_text(text, encoding="utf-8")
     with runserver(tmp_path, ports, up=False) as running:
-        assert running.ended(30) == 1
+        assert running.ended() == 1
     assert f"apps 'one' and 'two' both get port {ports['one']}" in running.log
 
 
@@ -124,7 +124,7 @@ def test_reload_starts_the_changed_app_only(tmp_path: Path) -> None:
         before = running.get("/two/info")["pid"]
         assert running.get("/one/info")["word"] == "old"
         (tmp_path / "apps" / "one" / "urls.py").write_text(URLS.replace('"old"', '"newer"'))
-        running.wait_for("one: urls.py changed, starting it again", limit=10)
+        running.wait_for("one: urls.py changed, starting it again")
         running.wait_for("one is up", times=2)
         assert running.get("/one/info")["word"] == "newer"
         assert running.get("/two/info")["pid"] == before
