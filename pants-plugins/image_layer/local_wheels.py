@@ -11,6 +11,10 @@ from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.subsystems.setuptools import PythonDistributionFieldSet
 from pants.backend.python.target_types import InterpreterConstraintsField
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.backend.python.util_rules.python_sources import (
+    PythonSourceFilesRequest,
+    StrippedPythonSourceFiles,
+)
 from pants.core.goals.package import BuiltPackage, PackageFieldSet
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import (
@@ -21,7 +25,14 @@ from pants.engine.fs import (
     MergeDigests,
 )
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
-from pants.engine.target import DependenciesRequest, InvalidFieldException, Target, Targets
+from pants.engine.target import (
+    DependenciesRequest,
+    InvalidFieldException,
+    Target,
+    Targets,
+    TransitiveTargets,
+    TransitiveTargetsRequest,
+)
 from pants.engine.unions import UnionRule
 
 from image_layer.bytecode import PackTreeRequest
@@ -146,6 +157,34 @@ def choose(
     return list(chosen.values())
 
 
+@dataclass(frozen=True)
+class SourceModesRequest:
+    """For the `python_distribution` at `address`."""
+
+    address: Address
+
+
+@dataclass(frozen=True)
+class SourceModes:
+    """The sources of the target at `address` that are executable, without their source roots."""
+
+    address: Address
+    executables: tuple[str, ...]
+
+
+@rule
+async def source_modes(request: SourceModesRequest) -> SourceModes:
+    closure = await Get(TransitiveTargets, TransitiveTargetsRequest([request.address]))
+    sources = await Get(
+        StrippedPythonSourceFiles, PythonSourceFilesRequest(closure.closure, include_resources=True)
+    )
+    entries = await Get(DigestEntries, Digest, sources.stripped_source_files.snapshot.digest)
+    return SourceModes(
+        request.address,
+        tuple(x.path for x in entries if isinstance(x, FileEntry) and x.is_executable),
+    )
+
+
 @rule(desc="Build a wheels layer")
 async def build_wheels_layer(
     request: WheelsLayerRequest, python_setup: PythonSetup
@@ -192,10 +231,24 @@ async def build_wheels_layer(
         if isinstance(entry, FileEntry) and entry.path.endswith(".whl")
     ]
     chosen = choose(field_set.address, built, platform)
+    # `native_wheel` sets the modes in its wheel. Others have those of the sandbox that they were
+    # built in, where a large input is a link into Pants' store: theirs are those of their sources.
+    native = {each.address for each in wanted if each.has_field(NativeWheelProjectField)}
+    modes = await MultiGet(
+        Get(SourceModes, SourceModesRequest(each.target))
+        for each in chosen
+        if each.target not in native
+    )
+    executables = {each.address: each.executables for each in modes}
     installed = await MultiGet(
         Get(
             InstalledWheel,
-            InstalledWheelRequest(each.wheel, leave_out=(), exclude=field_set.exclude.value or ()),
+            InstalledWheelRequest(
+                each.wheel,
+                leave_out=(),
+                exclude=field_set.exclude.value or (),
+                executables=executables.get(each.target),
+            ),
         )
         for each in chosen
     )

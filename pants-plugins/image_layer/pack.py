@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact
-from pants.engine.fs import Digest, FileContent, RemovePrefix
+from pants.engine.fs import Digest, DigestEntries, FileContent, FileEntry, RemovePrefix
 from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
 from pants.util.frozendict import FrozenDict
@@ -51,7 +51,14 @@ class PackLayerRequest:
 @rule
 async def pack_layer(request: PackLayerRequest, python_setup: PythonSetup) -> BuiltPackage:
     spec = request.spec
+    entries = await Get(DigestEntries, Digest, request.digest)
     content = dataclasses.asdict(spec)
+    # What the sandbox says of modes depends on where it is: a large input is a link into the store.
+    content["executables"] = sorted(
+        os.path.relpath(entry.path, spec.tree)
+        for entry in entries
+        if spec.tree and isinstance(entry, FileEntry) and entry.is_executable
+    )
     for name in ("directories", "symlinks", "files"):
         content[name] = dict(getattr(spec, name))
     output = os.path.join("out", spec.output)

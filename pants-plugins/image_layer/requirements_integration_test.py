@@ -13,6 +13,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -33,8 +34,15 @@ PATH = "/usr/lib/python"
 MACHINES = {"linux/amd64": 62, "linux/arm64": 183}
 
 
-def wheel(name: str, version: str, text: str = "") -> tuple[str, bytes]:
-    """The file name and the bytes of a wheel of one module and what is not needed."""
+# More bytes than Pants copies into a sandbox: of what is larger, it makes a link.
+LARGE = 600_000
+
+
+def wheel(name: str, version: str, text: str = "", *, large: bool = False) -> tuple[str, bytes]:
+    """The file name and the bytes of a wheel of one module and what is not needed.
+
+    With `large`, there is a large file in it, and a program.
+    """
     info = f"{name}-{version}.dist-info"
     files = {
         f"{name}/__init__.py": text or f"VERSION = {version!r}\n",
@@ -43,11 +51,16 @@ def wheel(name: str, version: str, text: str = "") -> tuple[str, bytes]:
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
+    if large:
+        files[f"{name}/large.js"] = "x" * LARGE
+        files[f"{name}/run.sh"] = "#!/bin/sh\n"
     files[f"{info}/RECORD"] = "".join(f"{x},,\n" for x in [*files, f"{info}/RECORD"])
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path, content in files.items():
-            archive.writestr(zipfile.ZipInfo(path), content)
+            entry = zipfile.ZipInfo(path)
+            entry.external_attr = (0o100755 if path.endswith(".sh") else 0o100644) << 16
+            archive.writestr(entry, content)
     return f"{name}-{version}-py3-none-any.whl", buffer.getvalue()
 
 
@@ -58,11 +71,17 @@ class Repository:
         self.runner = runner
         self.wheels = wheels
 
-    def lock(self, versions: dict[str, str], requires: dict[str, list[str]] | None = None) -> None:
+    def lock(
+        self,
+        versions: dict[str, str],
+        requires: dict[str, list[str]] | None = None,
+        *,
+        large: bool = False,
+    ) -> None:
         """Write the lockfile of `made`, of wheels that are made for it."""
         entries = []
         for name, version in versions.items():
-            filename, content = wheel(name, version)
+            filename, content = wheel(name, version, large=large)
             (self.wheels / filename).write_bytes(content)
             entries.append(
                 {
@@ -134,8 +153,7 @@ def set_options(runner: RuleRunner, wheels: Path, *more: str) -> None:
     )
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+def make_repository(wheels: Path, **arguments: Any) -> Repository:
     runner = RuleRunner(
         rules=[
             *target_types_rules.rules(),
@@ -144,12 +162,17 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
             QueryRule(DigestContents, [Digest]),
         ],
         target_types=register.target_types(),
+        **arguments,
     )
-    wheels = tmp_path_factory.mktemp("wheels")
     for name in ("image-layer", "prod"):
         runner.write_files({f"{name}.lock": Path(f"3rdparty/{name}.lock").read_text()})
     set_options(runner, wheels)
     return Repository(runner, wheels)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    return make_repository(tmp_path_factory.mktemp("wheels"))
 
 
 def check_record(layer: dict[str, bytes], distribution: str) -> None:
@@ -168,6 +191,33 @@ def check_record(layer: dict[str, bytes], distribution: str) -> None:
 
 def names(layer: Iterable[str]) -> set[str]:
     return {x.split("/")[1] for x in layer if ".dist-info" not in x}
+
+
+def test_modes_are_those_of_the_wheel_wherever_sandboxes_are(tmp_path: Path) -> None:
+    """Pants links a large file into a sandbox from its store, where nobody may write it.
+
+    It does so where both are on one file system only: on the other one, the file is a copy.
+    """
+    layers = []
+    memory = Path("/dev/shm")
+    assert memory.stat().st_dev != tmp_path.stat().st_dev, "this needs two file systems"
+    with TemporaryDirectory(dir=memory) as elsewhere:
+        for name, sandboxes in (("here", tmp_path / "sandboxes"), ("elsewhere", Path(elsewhere))):
+            sandboxes.mkdir(exist_ok=True)
+            (tmp_path / name).mkdir()
+            made = make_repository(
+                tmp_path / name,
+                isolated_local_store=True,
+                bootstrap_args=[f"--local-execution-root-dir={sandboxes}"],
+            )
+            made.lock({"one": "1.0"}, large=True)
+            made.build({"name": "all"})
+            layers.append(made.layer_bytes("all"))
+    with tarfile.open(fileobj=io.BytesIO(layers[0])) as tar:
+        modes = {x.name[len(PATH) :]: x.mode for x in tar if x.isfile()}
+    assert modes["one/large.js"] == 0o644
+    assert modes["one/run.sh"] == 0o755
+    assert layers[0] == layers[1]
 
 
 THREE = {"one": "1.0", "two": "1.0", "three": "1.0", "windows": "1.0"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.engine.fs import Digest, MergeDigests
+from pants.engine.fs import Digest, FileContent, MergeDigests
 from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 
@@ -27,6 +27,7 @@ from verified_download.rules import DownloadRequest, VerifiedFile
 from verified_download.rules import rules as download_rules
 
 _INSTALL = Script("image_layer", "install_wheel", ("strip_elf",))
+_MODES = "executables"
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,15 @@ class Installer:
 
 @dataclass(frozen=True)
 class InstalledWheelRequest:
-    """A wheel to install without what the named rules and the patterns leave out."""
+    """A wheel to install without what the named rules and the patterns leave out.
+
+    `executables` are the files to make executable; None takes the archive's word for it.
+    """
 
     wheel: Wheel
     leave_out: tuple[str, ...]
     exclude: tuple[str, ...]
+    executables: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,9 @@ async def install_wheel(
     installer = await Get(Installer, InstallerRequest())
     inputs = await Get(Digest, MergeDigests([installer.digest, wheel.digest]))
     exclude = (*ALWAYS_EXCLUDED, *patterns(request.leave_out), *request.exclude)
+    modes: tuple[FileContent, ...] = ()
+    if request.executables is not None:
+        modes = (FileContent(_MODES, "\n".join(request.executables).encode()),)
     result = await Get(
         ProcessResult,
         ScriptRequest(
@@ -128,10 +136,12 @@ async def install_wheel(
                 f"--out={TREE}",
                 *(f"--exclude={pattern}" for pattern in exclude),
                 *(["--strip"] if STRIP in request.leave_out else []),
+                *([f"--modes={_MODES}"] if modes else []),
             ),
             f"Install {wheel.filename}",
             InterpreterConstraints(python_setup.interpreter_constraints),
             path=installer.path,
+            files=modes,
             digest=inputs,
             output_directories=(TREE,),
         ),

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from image.clone import Clone, clone
@@ -62,10 +63,29 @@ def other(tmp_path: Path, base: str) -> Iterator[Clone]:
         made.stop()
 
 
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A folder on another file system than everything else."""
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
 def test_another_place_time_and_user_make_the_same_image(
-    built: Layout, other: Clone, tmp_path: Path
+    built: Layout, other: Clone, tmp_path: Path, memory: Path
 ) -> None:
-    words = ["./pants", "--no-dynamic-ui", "--no-local-cache", "package", TARGET]
+    # Pants links a large input from its store into a sandbox, read-only, where both are on one
+    # file system, and copies it where they are not. Here they are not.
+    assert memory.stat().st_dev != Path.home().stat().st_dev, "this needs two file systems"
+    assert memory.stat().st_dev != tmp_path.stat().st_dev, "this needs two file systems"
+    sandboxes = memory / "sandboxes"
+    sandboxes.mkdir(mode=0o777)
+    sandboxes.chmod(0o777)
+    memory.chmod(0o755)
+    words = [
+        *("./pants", "--no-dynamic-ui", "--no-local-cache"),
+        f"--local-execution-root-dir={sandboxes}",
+        *("package", TARGET),
+    ]
     started = elsewhere(tmp_path)
     assert_elsewhere(run([*started, "sh", "-c", TELL], other.root, other.variables).output)
     run([*started, *words], other.root, other.variables)

@@ -3,7 +3,9 @@
 Runs nothing of the wheel, and does not look at the interpreter that it runs on: any machine can
 install the wheels of any platform. Left out are the files that the patterns match, headers, and
 scripts, whose first line would name an interpreter of the build machine. RECORD lists exactly
-the files that are there. Exits 1 with one message on any error.
+the files that are there. A file is executable where the archive says so, or where `--modes` gives
+the list: a build backend that copies files has the modes of its sandbox in the archive. Exits 1
+with one message on any error.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import os
 import sys
 import warnings
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -44,8 +46,16 @@ class InstallError(Exception):
 class LayerDestination(WheelDestination):
     """Writes the importable files of a wheel below one directory."""
 
-    def __init__(self, directory: str, exclude: tuple[str, ...], *, strip_libraries: bool) -> None:
+    def __init__(
+        self,
+        directory: str,
+        exclude: tuple[str, ...],
+        *,
+        strip_libraries: bool,
+        executables: Collection[str] | None,
+    ) -> None:
         self._directory = directory
+        self._executables = executables
         self._exclude = exclude
         self._strip = strip_libraries
         self._written: dict[str, tuple[str, int]] = {}
@@ -80,6 +90,8 @@ class LayerDestination(WheelDestination):
         content = stream.read()
         if self._strip:
             content = strip(content)
+        if self._executables is not None:
+            is_executable = relative in self._executables
         self._write(relative, content, 0o755 if is_executable else 0o644)
         digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
         self._written[relative] = (digest, len(content))
@@ -114,10 +126,25 @@ class LayerDestination(WheelDestination):
 
 
 def install_wheel(
-    wheel: str, directory: str, exclude: Iterable[str] = (), *, strip_libraries: bool = False
+    wheel: str,
+    directory: str,
+    exclude: Iterable[str] = (),
+    *,
+    strip_libraries: bool = False,
+    executables: Collection[str] | None = None,
 ) -> None:
-    """Install the file `wheel` below `directory`. Raises `InstallError`."""
-    destination = LayerDestination(directory, tuple(exclude), strip_libraries=strip_libraries)
+    """Install the file `wheel` below `directory`. Raises `InstallError`.
+
+    Args:
+        wheel: the archive.
+        directory: where its files go.
+        exclude: patterns of files to leave out.
+        strip_libraries: whether to cut off what is never loaded of libraries.
+        executables: the files to make executable; None for those that the archive says are.
+    """
+    destination = LayerDestination(
+        directory, tuple(exclude), strip_libraries=strip_libraries, executables=executables
+    )
     try:
         with warnings.catch_warnings(), WheelFile.open(Path(wheel)) as source:
             # Bytecode that came with a wheel: it is left out.
@@ -136,9 +163,16 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", required=True)
     parser.add_argument("--exclude", action="append", default=[])
     parser.add_argument("--strip", action="store_true")
+    parser.add_argument("--modes", type=argparse.FileType(encoding="utf-8"))
     args = parser.parse_args(argv)
     try:
-        install_wheel(args.wheel, args.out, args.exclude, strip_libraries=args.strip)
+        install_wheel(
+            args.wheel,
+            args.out,
+            args.exclude,
+            strip_libraries=args.strip,
+            executables=args.modes and frozenset(args.modes.read().splitlines()),
+        )
     except InstallError as error:
         print(f"image_layer: {error}", file=sys.stderr)
         return 1

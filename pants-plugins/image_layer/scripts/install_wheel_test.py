@@ -181,3 +181,22 @@ def test_record_is_sorted(tmp_path: Path) -> None:
     paths = [row[0] for row in rows[:-1]]
     assert paths == sorted(paths)
     assert rows[-1] == [f"{DIST_INFO}/RECORD", "", ""]
+
+
+def test_given_modes_take_the_place_of_those_of_the_archive(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, {**FILES, "tiny/run.sh": "#!"}, executable="tiny/py.typed")
+    modes = tmp_path / "modes"
+    modes.write_text("tiny/run.sh\n")
+    for name, given in (("archive", []), ("given", [f"--modes={modes}"])):
+        argv = [f"--wheel={wheel}", f"--out={tmp_path / name}", *given]
+        assert install_wheel.main(argv) == 0
+    assert executables(tmp_path / "archive") == ["tiny/py.typed"]
+    assert executables(tmp_path / "given") == ["tiny/run.sh"]
+    modes.write_text("")
+    argv = [f"--wheel={wheel}", f"--out={tmp_path / 'none'}", f"--modes={modes}"]
+    assert install_wheel.main(argv) == 0
+    assert executables(tmp_path / "none") == []
+
+
+def executables(directory: Path) -> list[str]:
+    return [name for name in listing(directory) if (directory / name).stat().st_mode & 0o111]

@@ -1,8 +1,9 @@
 """Write one image layer as a tar whose bytes depend on its content alone. Standard library only.
 
 Entries are sorted; owner is 0:0 and the time 1980-01-01 unless the specification says
-otherwise; modes are 0755 for directories and executables, 0644 for the rest. Exits 1 with one
-message on any error, and leaves no partial file.
+otherwise; modes are 0755 for directories and executables, 0644 for the rest. Which files are
+executable is data, too: the files of a sandbox have the modes of wherever they are linked from.
+Exits 1 with one message on any error, and leaves no partial file.
 """
 
 from __future__ import annotations
@@ -44,16 +45,18 @@ def files_below(tree: str, patterns: Iterable[str]) -> Iterator[tuple[str, str]]
     """Each kept file or link below `tree`, as (path on disk, relative path)."""
     for directory, names, files in os.walk(tree):
         relative_directory = os.path.relpath(directory, tree)
-        kept = []
-        for name in names:
+        directories = []
+        for name in (*names, *files):
+            path = os.path.join(directory, name)
             relative = os.path.normpath(os.path.join(relative_directory, name))
-            if not excluded(relative, patterns):
-                kept.append(name)
-        names[:] = kept
-        for name in files:
-            relative = os.path.normpath(os.path.join(relative_directory, name))
-            if not excluded(relative, patterns):
-                yield os.path.join(directory, name), relative
+            if excluded(relative, patterns):
+                continue
+            # A link to a directory is among `names`, but it is a link.
+            if os.path.islink(path) or name not in names:
+                yield path, relative
+            else:
+                directories.append(name)
+        names[:] = directories
 
 
 def distribution_name(dist_info: str) -> str | None:
@@ -79,7 +82,7 @@ def check_forbidden(spec: dict[str, Any]) -> None:
 
 def tree_entries(spec: dict[str, Any]) -> Iterator[tuple[tarfile.TarInfo, bytes | None]]:
     """The entries of the packed tree: its directories, files and links."""
-    tree, prefix = spec["tree"], spec["path"]
+    tree, prefix, executables = spec["tree"], spec["path"], frozenset(spec["executables"])
     directories = {prefix}
     for source, relative in files_below(tree, spec["exclude"]):
         path = os.path.join(prefix, relative)
@@ -100,8 +103,7 @@ def tree_entries(spec: dict[str, Any]) -> Iterator[tuple[tarfile.TarInfo, bytes 
             continue
         with open(source, "rb") as file:
             content = file.read()
-        executable = os.stat(source).st_mode & 0o111
-        info = entry(path, mode=0o755 if executable else 0o644)
+        info = entry(path, mode=0o755 if relative in executables else 0o644)
         info.size = len(content)
         yield info, content
     for path in directories:

@@ -17,6 +17,7 @@ def spec(**fields: Any) -> dict[str, Any]:
         "target": "deploy:layer",
         "tree": "",
         "path": "",
+        "executables": [],
         "exclude": [],
         "forbid": [],
         "directories": {},
@@ -78,12 +79,12 @@ def test_same_bytes_whatever_the_machine(
 
 def test_members(tree: Path) -> None:
     write(tree, "pkg/run.sh", "pkg/mod.py")
-    (tree / "pkg/run.sh").chmod(0o700)
     (tree / "pkg/link.py").symlink_to("mod.py")
     pack_layer.write_layer(
         spec(
             tree="tree",
             path="app",
+            executables=["pkg/run.sh"],
             directories={"/data": "10001:10001 0750"},
             symlinks={"/etc/localtime": "/usr/share/zoneinfo/Asia/Shanghai"},
             files={"/etc/timezone": "Asia/Shanghai\n"},
@@ -110,6 +111,35 @@ def test_members(tree: Path) -> None:
         timezone = tar.extractfile("etc/timezone")
         assert timezone is not None
         assert timezone.read() == b"Asia/Shanghai\n"
+
+
+def test_no_mode_of_the_sandbox_is_in_the_layer(tree: Path) -> None:
+    """A large input is a link into Pants' store, where it is 0555 whatever it was."""
+    layers = []
+    for number, mode in enumerate((0o644, 0o555, 0o600)):
+        write(tree, "pkg/run.sh", "pkg/large.js")
+        for name in ("run.sh", "large.js"):
+            (tree / "pkg" / name).chmod(mode)
+        pack_layer.write_layer(
+            spec(tree="tree", path="app", executables=["pkg/run.sh"]), f"{number}.tar"
+        )
+        layers.append(Path(f"{number}.tar").read_bytes())
+        (tree / "pkg" / "run.sh").unlink()
+        (tree / "pkg" / "large.js").unlink()
+    found = members(Path("0.tar"))
+    assert (found["app/pkg/run.sh"].mode, found["app/pkg/large.js"].mode) == (0o755, 0o644)
+    assert layers == [layers[0]] * 3
+
+
+def test_links_to_directories_are_packed(tree: Path) -> None:
+    write(tree, "v1/data", "skipped/data")
+    (tree / "current").symlink_to("v1")
+    (tree / "skipped" / "link").symlink_to("../v1")
+    (tree / "dangling").symlink_to("elsewhere")
+    pack_layer.write_layer(spec(tree="tree", path="app", exclude=["skipped"]), "layer.tar")
+    found = members(Path("layer.tar"))
+    assert list(found) == ["app", "app/current", "app/dangling", "app/v1", "app/v1/data"]
+    assert (found["app/current"].issym(), found["app/current"].linkname) == (True, "v1")
 
 
 def test_directories_of_other_layers_are_not_touched(tree: Path) -> None:
