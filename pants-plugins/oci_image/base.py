@@ -36,10 +36,10 @@ from verified_download.rules import HTTP
 logger = logging.getLogger(__name__)
 
 _PATHS = {"docker-archive:": "--docker-archive", "oci:": "--oci-layout"}
-_READ = Script("oci_image", "read_base")
+_READ = Script("oci_image", "read_base", ("base_documents",))
 # A client of registries.
 REGISTRY = Script("oci_image", "registry", ("registry_login", "registry_tokens"), uses=(HTTP,))
-_FETCH = Script("oci_image", "fetch_base", ("read_base",), uses=(REGISTRY,))
+_FETCH = Script("oci_image", "fetch_base", uses=(_READ, REGISTRY))
 
 
 class BaseNotFoundError(Exception):
@@ -201,7 +201,7 @@ async def get_base(request: BaseRequest, options: ImageAssembly) -> Base:
         for each in raw["layers"]
     )
     blobs = await Get(Digest, DigestSubset(tree, PathGlobs(["blobs/**"])))
-    return Base(BaseConfig.from_json(raw["config"]), layers, blobs)
+    return Base(BaseConfig.from_json(raw["config"], request.reference), layers, blobs)
 
 
 def rules() -> Iterable[object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,16 @@ class Document:
     content: bytes
 
 
+class BaseConfigError(Exception):
+    """A value in the configuration of a base, and what to do about it."""
+
+    def __init__(self, where: str, field: str, value: object, why: str) -> None:
+        super().__init__(
+            f"reading the configuration of the base {where}: {field}={value!r}: {why}. Fix: use "
+            "another base, or correct the configuration of this one."
+        )
+
+
 @dataclass(frozen=True)
 class BaseConfig:
     """What of the base is in every image made from it.
@@ -66,16 +77,57 @@ class BaseConfig:
     diff_ids: tuple[str, ...]
 
     @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> BaseConfig:
-        """From an image's configuration as it is stored."""
+    def from_json(cls, raw: Mapping[str, Any], where: str) -> BaseConfig:
+        """From an image's configuration as it is stored.
+
+        Args:
+            raw: the document.
+            where: what to call the base in errors.
+
+        Raises:
+            BaseConfigError: a value of it is not what the specification says.
+        """
+        settings = raw.get("config") or {}
+        if not isinstance(settings, dict):
+            raise BaseConfigError(where, "config", settings, "it has to be an object")
+        rootfs = raw.get("rootfs") or {}
+        for place, names in (
+            ("", ("architecture", "os", "variant", "created")),
+            ("config.", ("User", "WorkingDir", "StopSignal")),
+        ):
+            for name in names:
+                value = (settings if place else raw).get(name)
+                if not isinstance(value, (str, type(None))):
+                    raise BaseConfigError(where, place + name, value, "it has to be a text")
+        for name in ("architecture", "os"):
+            if not raw.get(name):
+                raise BaseConfigError(where, name, raw.get(name), "there has to be one")
+        diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+        if not isinstance(diff_ids, list) or not all(map(_is_digest, diff_ids)):
+            raise BaseConfigError(where, "rootfs.diff_ids", diff_ids, "it has to be digests")
+        for name in ("Entrypoint", "Cmd", "Shell", "Env"):
+            value = settings.get(name) or []
+            if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+                raise BaseConfigError(where, f"config.{name}", value, "it has to be texts")
+        for name in ("ExposedPorts", "Labels", "Volumes"):
+            value = settings.get(name) or {}
+            if not isinstance(value, dict):
+                raise BaseConfigError(where, f"config.{name}", value, "it has to be an object")
+        for entry in settings.get("Env") or []:
+            if not entry.partition("=")[0] or "=" not in entry:
+                raise BaseConfigError(where, "config.Env", entry, "it has to be NAME=VALUE")
         return cls(
             architecture=raw["architecture"],
             os=raw["os"],
             variant=raw.get("variant") or "",
             created=raw.get("created") or "",
-            config=canonical(raw.get("config") or {}).decode(),
-            diff_ids=tuple(digest[len("sha256:") :] for digest in raw["rootfs"]["diff_ids"]),
+            config=canonical(settings).decode(),
+            diff_ids=tuple(digest[len("sha256:") :] for digest in diff_ids),
         )
+
+
+def _is_digest(value: object) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(r"sha256:[0-9a-f]{64}", value))
 
 
 def canonical(document: Any) -> bytes:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
+
+import pytest
 
 from oci_image.documents import (
     BaseConfig,
+    BaseConfigError,
     Blob,
     canonical,
     docker_manifest,
@@ -40,7 +44,7 @@ def recipe() -> Recipe:
 
 
 def test_a_configuration_has_the_layers_and_a_history_that_fits_them() -> None:
-    base = BaseConfig.from_json(RAW)
+    base = BaseConfig.from_json(RAW, "base:1")
     config = image_config(base, recipe(), {"x.tar": LAYER}, {"l": "v"})
     assert config.blob.digest == hashlib.sha256(config.content).hexdigest()
     assert config.blob.size == len(config.content)
@@ -53,7 +57,7 @@ def test_a_configuration_has_the_layers_and_a_history_that_fits_them() -> None:
 
 
 def test_the_clock_has_no_part_in_it() -> None:
-    base = BaseConfig.from_json(RAW)
+    base = BaseConfig.from_json(RAW, "base:1")
     config = image_config(base, recipe(), {"x.tar": LAYER}, {})
     assert json.loads(config.content)["created"] == RAW["created"]
     later = image_config(base, recipe(), {"x.tar": LAYER}, {}, created="2027-01-01T00:00:00Z")
@@ -64,9 +68,9 @@ def test_where_the_base_came_from_makes_no_difference() -> None:
     as_engines_tell = {**RAW, "config": {"Env": ["A=1"], "Image": "", "Domainname": ""}}
     as_engines_tell["history"] = []
     assert (
-        image_config(BaseConfig.from_json(RAW), recipe(), {"x.tar": LAYER}, {}).content
+        image_config(BaseConfig.from_json(RAW, "base:1"), recipe(), {"x.tar": LAYER}, {}).content
         == image_config(
-            BaseConfig.from_json(as_engines_tell), recipe(), {"x.tar": LAYER}, {}
+            BaseConfig.from_json(as_engines_tell, "base:1"), recipe(), {"x.tar": LAYER}, {}
         ).content
     )
 
@@ -90,3 +94,35 @@ def test_the_same_content_is_the_same_bytes() -> None:
     assert json.loads(docker_manifest("c.json", ["a:1", "b:1"], ["x"])) == [
         {"Config": "c.json", "RepoTags": ["a:1", "b:1"], "Layers": ["x"]}
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "value"),
+    [
+        ({"architecture": None}, "architecture", "None"),
+        ({"architecture": 1}, "architecture", "1"),
+        ({"os": ""}, "os", "''"),
+        ({"rootfs": None}, "rootfs.diff_ids", "None"),
+        ({"rootfs": []}, "rootfs.diff_ids", "None"),
+        ({"rootfs": {"diff_ids": ["sha256:../../x"]}}, "rootfs.diff_ids", "['sha256:../../x']"),
+        ({"rootfs": {"diff_ids": [7]}}, "rootfs.diff_ids", "[7]"),
+        ({"config": "x"}, "config", "'x'"),
+        ({"config": {"Env": ["NAME"]}}, "config.Env", "'NAME'"),
+        ({"config": {"Env": ["=x"]}}, "config.Env", "'=x'"),
+        ({"config": {"Env": {"A": "1"}}}, "config.Env", "{'A': '1'}"),
+        ({"config": {"Cmd": "sh"}}, "config.Cmd", "'sh'"),
+        ({"config": {"Labels": ["a"]}}, "config.Labels", "['a']"),
+        ({"config": {"User": 0.5}}, "config.User", "0.5"),
+    ],
+)
+def test_a_malformed_base_is_one_error(changes: dict[str, Any], field: str, value: str) -> None:
+    with pytest.raises(BaseConfigError) as error:
+        BaseConfig.from_json({**RAW, **changes}, "base:1")
+    assert f"the base base:1: {field}={value}: " in str(error.value)
+    assert "Fix: " in str(error.value)
+
+
+def test_what_a_base_may_leave_out() -> None:
+    rootfs = {"diff_ids": []}
+    found = BaseConfig.from_json({"architecture": "amd64", "os": "linux", "rootfs": rootfs}, "x")
+    assert (found.config, found.variant, found.diff_ids) == ("{}", "", ())

@@ -34,11 +34,14 @@ class EngineBaseRequest:
 
 @dataclass(frozen=True)
 class EngineBase:
+    """`reference` is the base's name, which is in errors."""
+
     image: EngineImage
+    reference: str
 
     @property
     def config(self) -> BaseConfig:
-        return BaseConfig.from_json(json.loads(self.image.config))
+        return BaseConfig.from_json(json.loads(self.image.config), self.reference)
 
 
 @_uncacheable_rule
@@ -47,7 +50,7 @@ async def have_base(request: EngineBaseRequest, options: ImageAssembly) -> Engin
     reference = request.reference
     image = client.inspect(reference)
     if image is not None:
-        return EngineBase(image)
+        return EngineBase(image, reference)
     logger.info("Pulling %s, the base of %s, into %s", reference, request.address, request.engine)
     try:
         client.pull(reference)
@@ -66,7 +69,7 @@ async def have_base(request: EngineBaseRequest, options: ImageAssembly) -> Engin
             "%s: %s is not to be had; using its stand-in %s, which %s has (sha256:%s). %s",
             *(request.address, reference, stand_in, request.engine, image.id[:12], reason),
         )
-    return EngineBase(image)
+    return EngineBase(image, reference)
 
 
 def rules() -> Iterable[object]:

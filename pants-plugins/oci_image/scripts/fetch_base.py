@@ -9,45 +9,66 @@ Standard library only.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from typing import Any
 
-from read_base import _BLOBS, BaseError, choose, compress, plain_descriptor, save
+from base_documents import (
+    DEEPEST,
+    BaseError,
+    check_blob,
+    check_config,
+    check_diff_id,
+    descriptors,
+    digest_name,
+    malformed,
+    member,
+    parsed,
+    read_document,
+)
+from read_base import _BLOBS, choose, compress, plain_descriptor, save
 from registry import Registry, RegistryError, parse_reference
 
 
 def resolve(reference: str, default: str, plain: list[str]) -> str:
     """The name by digest, which stays the same image."""
-    parsed = parse_reference(reference, default)
-    digest = parsed.digest or Registry(parsed, plain).manifest(parsed.tag)[1]
-    return f"{parsed.host}/{parsed.repository}@{digest}"
+    named = parse_reference(reference, default)
+    digest = named.digest or Registry(named, plain).manifest(named.tag)[1]
+    return f"{named.host}/{named.repository}@{digest}"
 
 
 def fetch(pinned: str, architecture: str, plain: list[str]) -> dict[str, Any]:
     """Write the layers' blobs; returns the configuration and a descriptor of each layer."""
-    parsed = parse_reference(pinned)
-    registry = Registry(parsed, plain)
-    document = json.loads(registry.manifest(parsed.digest)[0])
+    reference = parse_reference(pinned)
+    registry = Registry(reference, plain)
+    document = parsed(registry.manifest(reference.digest)[0], pinned)
+    depth = 0
     while "manifests" in document:
-        chosen = choose(document["manifests"], architecture)
-        document = json.loads(registry.manifest(chosen["digest"])[0])
+        depth += 1
+        if depth > DEEPEST:
+            raise malformed(pinned, "manifests", depth, "there are indexes within indexes")
+        chosen = choose(descriptors(document, "manifests", pinned), architecture)
+        document = parsed(registry.manifest(chosen["digest"])[0], pinned)
+    named = member(document, "config", dict, pinned)
+    digest_name(named.get("digest"), pinned)
     path = os.path.join(_BLOBS, "config")
-    registry.download(document["config"]["digest"], path, document["config"]["size"])
-    with open(path, encoding="utf-8") as file:
-        config = json.load(file)
+    registry.download(named["digest"], path, member(named, "size", int, pinned))
+    config = read_document(path, named, pinned)
     os.remove(path)
-    if config["architecture"] != architecture:
-        raise BaseError(f"the base {pinned} is for {config['architecture']}, not {architecture}")
+    found = descriptors(document, "layers", pinned)
+    diff_ids = check_config(config, len(found), architecture, pinned)
     layers = []
-    for descriptor in document["layers"]:
+    for descriptor, diff_id in zip(found, diff_ids):
         digest, kind = descriptor["digest"], descriptor["mediaType"]
-        path = os.path.join(_BLOBS, digest.partition(":")[2])
+        path = os.path.join(_BLOBS, digest_name(digest, pinned))
         registry.download(digest, path, descriptor["size"])
+        check_blob(path, descriptor, pinned)
         if kind.endswith("gzip"):
+            check_diff_id(path, diff_id, pinned)
             layers.append(plain_descriptor(descriptor))
         elif kind.endswith("tar"):
+            if digest != diff_id:
+                raise malformed(pinned, "diff_ids", diff_id, f"the layer is {digest}")
             with open(path, "rb") as layer:
                 layers.append(compress(layer)[0])
             os.remove(path)

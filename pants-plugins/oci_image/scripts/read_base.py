@@ -23,13 +23,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
+from base_documents import (
+    DEEPEST,
+    BaseError,
+    check_blob,
+    check_config,
+    check_diff_id,
+    descriptors,
+    digest_name,
+    malformed,
+    member,
+    parsed,
+    read_document,
+)
+
 _CHUNK = 1 << 20
 _GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 _BLOBS = os.path.join("base", "blobs", "sha256")
-
-
-class BaseError(Exception):
-    """What is wrong with the base, and the fix."""
 
 
 def compress(source: BinaryIO) -> tuple[dict[str, Any], str]:
@@ -73,38 +83,57 @@ class SavedFiles:
             self.layers[name] = compress(content)
 
 
-def from_docker_archive(file: BinaryIO) -> dict[str, Any]:
-    """The image of an archive that `docker save` wrote, read as a stream."""
+def from_docker_archive(
+    file: BinaryIO, where: str, architecture: str | None = None
+) -> dict[str, Any]:
+    """The image of an archive that `docker save` wrote, read as a stream.
+
+    Args:
+        file: the archive.
+        where: what to call it in errors.
+        architecture: what it has to be for; None takes what it is for.
+    """
     saved = SavedFiles()
     try:
         with tarfile.open(fileobj=file, mode="r|") as archive:
-            for member in archive:
-                name = os.path.normpath(member.name)
-                if member.issym() or member.islnk():
-                    target = os.path.join(os.path.dirname(name), member.linkname)
+            for entry in archive:
+                name = os.path.normpath(entry.name)
+                if entry.issym() or entry.islnk():
+                    target = os.path.join(os.path.dirname(name), entry.linkname)
                     saved.links[name] = os.path.normpath(target)
-                elif member.isfile():
-                    content = cast(BinaryIO, archive.extractfile(member))
-                    saved.take(name, content, member.size)
+                elif entry.isfile():
+                    content = cast(BinaryIO, archive.extractfile(entry))
+                    saved.take(name, content, entry.size)
     except tarfile.TarError as error:
         raise BaseError(f"the archive of the base cannot be read: {error}") from error
     if "manifest.json" not in saved.documents:
         raise BaseError("the archive of the base has no manifest.json; make it with `docker save`")
-    images = json.loads(saved.documents["manifest.json"])
+    images = parsed(saved.documents["manifest.json"], f"manifest.json of {where}", list)
     if len(images) != 1:
         raise BaseError(f"the archive of the base has {len(images)} images; save the one to use")
-    config = json.loads(saved.documents[os.path.normpath(images[0]["Config"])])
-    found: list[dict[str, Any]] = []
-    for path in map(os.path.normpath, images[0]["Layers"]):
-        descriptor, diff_id = saved.layers[saved.links.get(path, path)]
-        expected = config["rootfs"]["diff_ids"][len(found)]
+    (image,) = images
+    if not isinstance(image, dict):
+        raise malformed(where, "manifest.json", image, "it has to be an object")
+    name = os.path.normpath(member(image, "Config", str, where))
+    if name not in saved.documents:
+        raise malformed(where, "Config", name, "the archive has no such document")
+    config = parsed(saved.documents[name], f"{name} of {where}")
+    paths = member(image, "Layers", list, where)
+    diff_ids = check_config(config, len(paths), architecture, where)
+    layers: list[dict[str, Any]] = []
+    for path, expected in zip(paths, diff_ids):
+        normal = os.path.normpath(path) if isinstance(path, str) else ""
+        found = saved.layers.get(saved.links.get(normal, normal))
+        if found is None:
+            raise malformed(where, "Layers", path, "the archive has no such layer")
+        descriptor, diff_id = found
         if expected != f"sha256:{diff_id}":
             raise BaseError(
                 f"layer {path} of the base is sha256:{diff_id}, but its configuration says "
                 f"{expected}; save the image again"
             )
-        found.append(descriptor)
-    return {"config": config, "layers": found}
+        layers.append(descriptor)
+    return {"config": config, "layers": layers}
 
 
 def from_offer(offer: str, image: str) -> dict[str, Any]:
@@ -125,7 +154,7 @@ def from_offer(offer: str, image: str) -> dict[str, Any]:
             failure: BaseError | None = None
             base: dict[str, Any] = {}
             try:
-                base = from_docker_archive(cast(BinaryIO, process.stdout))
+                base = from_docker_archive(cast(BinaryIO, process.stdout), image)
             except BaseError as error:
                 failure = error
             # What follows the archive's end has to be taken, or the program does not end.
@@ -143,37 +172,47 @@ def from_offer(offer: str, image: str) -> dict[str, Any]:
 
 def from_layout(directory: str, architecture: str) -> dict[str, Any]:
     """The image of an OCI layout: the one there is, or the one for an architecture."""
+    blobs = os.path.join(directory, "blobs", "sha256")
 
-    def blob(digest: str) -> str:
-        algorithm, _, value = digest.partition(":")
-        return os.path.join(directory, "blobs", algorithm, value)
-
-    def read(path: str) -> Any:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
+    def path_of(descriptor: Mapping[str, Any]) -> str:
+        return os.path.join(blobs, digest_name(descriptor.get("digest"), directory))
 
     try:
-        document = read(os.path.join(directory, "index.json"))
-        while "manifests" in document:
-            chosen = choose(document["manifests"], architecture)
-            document = read(blob(chosen["digest"]))
-        config = read(blob(document["config"]["digest"]))
-        layers = []
-        for descriptor in document["layers"]:
-            source, kind = blob(descriptor["digest"]), descriptor["mediaType"]
-            if kind.endswith("gzip"):
-                name = descriptor["digest"].partition(":")[2]
-                shutil.copyfile(source, os.path.join(_BLOBS, name))
-                layers.append(plain_descriptor(descriptor))
-            elif kind.endswith("tar"):
-                with open(source, "rb") as file:
-                    layers.append(compress(file)[0])
-            else:
-                raise BaseError(f"a layer of the base is {kind}; use one with gzip")
+        with open(os.path.join(directory, "index.json"), "rb") as file:
+            document = parsed(file.read(), f"index.json of {directory}")
     except FileNotFoundError as error:
         raise BaseError(
             f"{directory} is no whole OCI layout: {error.filename} is missing"
         ) from error
+    depth = 0
+    while "manifests" in document:
+        depth += 1
+        if depth > DEEPEST:
+            raise malformed(directory, "manifests", depth, "there are indexes within indexes")
+        chosen = choose(descriptors(document, "manifests", directory), architecture)
+        document = read_document(path_of(chosen), chosen, directory)
+    named = member(document, "config", dict, directory)
+    config = read_document(path_of(named), named, directory)
+    found = descriptors(document, "layers", directory)
+    diff_ids = check_config(config, len(found), architecture, directory)
+    layers = []
+    for descriptor, diff_id in zip(found, diff_ids):
+        source, kind = path_of(descriptor), descriptor["mediaType"]
+        check_blob(source, descriptor, directory)
+        if kind.endswith("gzip"):
+            check_diff_id(source, diff_id, directory)
+            name = digest_name(descriptor["digest"], directory)
+            shutil.copyfile(source, os.path.join(_BLOBS, name))
+            layers.append(plain_descriptor(descriptor))
+        elif kind.endswith("tar"):
+            if descriptor["digest"] != diff_id:
+                raise malformed(
+                    directory, "diff_ids", diff_id, f"the layer is {descriptor['digest']}"
+                )
+            with open(source, "rb") as layer:
+                layers.append(compress(layer)[0])
+        else:
+            raise BaseError(f"a layer of the base is {kind}; use one with gzip")
     return {"config": config, "layers": layers}
 
 
@@ -184,14 +223,21 @@ def plain_descriptor(descriptor: Mapping[str, Any]) -> dict[str, Any]:
 
 def choose(manifests: list[dict[str, Any]], architecture: str) -> dict[str, Any]:
     """The manifest for Linux on an architecture, or the only one."""
-    images = [each for each in manifests if each.get("platform", {}).get("os") != "unknown"]
-    if len(images) == 1 and "platform" not in images[0]:
+
+    def platform(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+        value = manifest.get("platform", {})
+        return value if isinstance(value, dict) else {}
+
+    images = [each for each in manifests if platform(each).get("os") != "unknown"]
+    if len(images) == 1 and not platform(images[0]):
         return images[0]
     for each in images:
-        platform = each.get("platform", {})
-        if platform.get("architecture") == architecture and platform.get("os") == "linux":
+        if (platform(each).get("architecture"), platform(each).get("os")) == (
+            architecture,
+            "linux",
+        ):
             return each
-    there = sorted({each.get("platform", {}).get("architecture", "unknown") for each in images})
+    there = sorted({str(platform(each).get("architecture", "unknown")) for each in images})
     raise BaseError(
         f"the base is not there for linux/{architecture}, only for: {', '.join(there)}. Take a "
         f"base that has it, or leave {architecture} out of the 'architectures' field."
@@ -218,7 +264,7 @@ def main(argv: list[str]) -> int:
             base = from_offer(options.offer, options.image)
         elif options.docker_archive:
             with open(options.docker_archive, "rb") as file:
-                base = from_docker_archive(file)
+                base = from_docker_archive(file, options.docker_archive, options.architecture)
         else:
             base = from_layout(options.oci_layout, options.architecture)
     except BaseError as error:
