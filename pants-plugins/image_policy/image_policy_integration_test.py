@@ -115,9 +115,9 @@ def test_a_good_image(repository: RuleRunner) -> None:
     assert result.exit_code == 0, result.stdout + result.stderr
     assert result.output_setting == ShowOutput.FAILED
     assert "QK-IMG-001  ok      The user is a number, and not root" in result.stdout
-    assert "19 rules, 0 failed, 6 waived" in result.stdout
+    assert "20 rules, 0 failed, 6 waived" in result.stdout
     found = cases(repository, result)
-    assert len(found) == 19
+    assert len(found) == 20
     assert not any(found.values())
 
 

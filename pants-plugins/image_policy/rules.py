@@ -62,6 +62,7 @@ _CHECK = Script(
         "rules_account",
         "rules_config",
         "rules_content",
+        "rules_distributions",
         "rules_files",
         "secret_scan",
     ),

@@ -11,6 +11,7 @@ from pathlib import Path
 import rules_account
 import rules_config
 import rules_content
+import rules_distributions
 import rules_files
 from policy_rule import OWN_PREFIX, Finding, PolicyError, Rule, Subject
 
@@ -23,6 +24,7 @@ OWN_RULES: tuple[Rule, ...] = tuple(
             *rules_account.RULES,
             *rules_config.RULES,
             *rules_content.RULES,
+            *rules_distributions.RULES,
             *rules_files.RULES,
         ),
         key=lambda rule: rule.id,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from image_view import Entry
 from policy_rule import Finding, Subject, rule
 
 _SETUID, _SETGID, _STICKY = 0o4000, 0o2000, 0o1000
-_WRITE_BY_OTHERS, _WRITE_BY_GROUP, _READ_BY_OTHERS = 0o002, 0o020, 0o004
+_WRITE_BY_OTHERS, _WRITE_BY_GROUP = 0o002, 0o020
+_READ, _ENTER = 0o4, 0o1
 _CAPABILITY = "SCHILY.xattr.security.capability"
 
 
@@ -39,19 +41,34 @@ def read_only_program(subject: Subject) -> Iterator[Finding]:
     for entry in subject.image.added:
         if subject.in_volume(entry.path) or entry.kind in {"symlink", "hardlink"}:
             continue
-        if (entry.info.uid, entry.info.gid) != (0, 0):
+        if entry.info.uid != 0:
             yield Finding(
-                f"belongs to {entry.info.uid}:{entry.info.gid}. Let it belong to 0:0, or declare "
+                f"belongs to {entry.info.uid}:{entry.info.gid}. Let it belong to root, or declare "
                 "the directory as a volume.",
                 entry.path,
             )
         if entry.mode & _WRITE_BY_GROUP:
             yield Finding(f"its group may write it (mode {entry.mode:04o}).", entry.path)
-        needed = _READ_BY_OTHERS | (0o001 if entry.kind == "directory" else 0)
-        if entry.mode & needed != needed:
+        needed = _READ | (_ENTER if entry.kind == "directory" else 0)
+        if _rights(subject, entry) & needed != needed:
             yield Finding(
-                f"the container's user can not read it (mode {entry.mode:04o}).", entry.path
+                f"the container's user cannot read it (mode {entry.mode:04o}, "
+                f"{entry.info.uid}:{entry.info.gid}).",
+                entry.path,
             )
+
+
+def _rights(subject: Subject, entry: Entry) -> int:
+    """What the image's user may do with a file: the owner's three bits, the group's, or others'."""
+    user, _, group = str(subject.image.settings.get("User") or "0").partition(":")
+    if user in {"0", "root"}:
+        return 0o7
+    # The kernel takes the first that fits, even where a later one would allow more.
+    if user == str(entry.info.uid):
+        return entry.mode >> 6 & 0o7
+    if group == str(entry.info.gid):
+        return entry.mode >> 3 & 0o7
+    return entry.mode & 0o7
 
 
 @rule(

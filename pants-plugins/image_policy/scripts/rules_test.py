@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import MAGIC_NUMBER, source_hash
@@ -53,13 +55,28 @@ OURS: Tree = {
     "app/main.py": "print('hello')\n",
     "data": directory(0o750, 10001, 10001),
     f"{SITE}/shop-1.0.dist-info/METADATA": "Name: shop\nSee mirror.example.test for more.\n",
-    f"{SITE}/shop-1.0.dist-info/RECORD": "shop/__init__.py,,\n",
     f"{SITE}/shop/__init__.py": "",
 }
 MACHINE = Machine(("mirror.example.test/simple", "hunter2hunter2"), ("mirror.example.test",))
 # Put together here, so that no scanner takes this file for one that has secrets.
 TOKEN = "ghp_" + "a1B2" * 9
 ADDRESS = "mysql://shop:" + "s3cr3t" + "@db/shop"
+
+
+RECORD = f"{SITE}/shop-1.0.dist-info/RECORD"
+
+
+def record(tree: Mapping[str, Any], changes: Mapping[str, str | None]) -> str:
+    """A RECORD of all files in `SITE`."""
+    hashes: dict[str, str | None] = {"shop-1.0.dist-info/RECORD": ""}
+    for path, node in tree.items():
+        if path.startswith(f"{SITE}/"):
+            content = node.content if isinstance(node, Node) else node
+            content = content.encode() if isinstance(content, str) else content
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode()
+            hashes[path[len(SITE) + 1 :]] = f"sha256={digest.rstrip('=')}"
+    rows = {**hashes, **changes}.items()
+    return "".join(f"{path},{digest},\n" for path, digest in rows if digest is not None)
 
 
 def pyc(source: str, *, checked: bool = False) -> Node:
@@ -78,6 +95,7 @@ class Case:
         ours: more of our layer; None takes a path away.
         base: more of the base.
         config: changes beside `config`.
+        record: the hash in RECORD of more files of `SITE`; None leaves the file out.
     """
 
     rule: str
@@ -86,12 +104,14 @@ class Case:
     ours: Mapping[str, Any] = field(default_factory=dict)
     base: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    record: Mapping[str, str | None] = field(default_factory=dict)
 
     def subject(self, place: Path) -> Subject:
         def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
             return {key: value for key, value in {**old, **new}.items() if value is not None}
 
-        trees = [changed(BASE, self.base), changed(OURS, self.ours)]
+        ours = changed(OURS, self.ours)
+        trees = [changed(BASE, self.base), {RECORD: record(ours, self.record), **ours}]
         settings = changed(SETTINGS, self.settings)
         layout = Layout(write_layout(place, trees, settings, config=self.config))
         (manifest,) = layout.images()
@@ -115,8 +135,19 @@ CASES = [
     Case("QK-IMG-001", "'User' is '10001:0'", {"User": "10001:0"}),
     Case("QK-IMG-001", "'User' is '10001'", {"User": "10001"}),
     Case("QK-IMG-002", "/app/x: belongs to 10001:0", ours={"app/x": Node(uid=10001)}),
+    Case("QK-IMG-002", "/app/x: belongs to 7:0", ours={"app/x": Node(uid=7)}),
     Case("QK-IMG-002", "/app/x: its group may write it", ours={"app/x": Node(mode=0o664)}),
-    Case("QK-IMG-002", "the container's user can not read it", ours={"app": directory(0o700)}),
+    *(
+        Case("QK-IMG-002", f"/app/x: the container's user cannot read it (mode {mode:04o}", ours=x)
+        for mode, x in (
+            (0o640, {"app/x": Node(mode=0o640)}),
+            (0o640, {"app/x": Node(mode=0o640, gid=7)}),
+            (0o404, {"app/x": Node(mode=0o404, gid=10001)}),
+            (0o044, {"app/x": Node(mode=0o044, uid=10001, gid=10001)}),
+            (0o750, {"app/x": directory(0o750)}),
+            (0o744, {"app/x": directory(0o744)}),
+        )
+    ),
     Case("QK-IMG-003", "/app/x: has setuid (mode 4755)", ours={"app/x": Node(mode=0o4755)}),
     Case("QK-IMG-003", "/app/x: has setgid", ours={"app/x": Node(mode=0o2755)}),
     Case(
@@ -144,7 +175,7 @@ CASES = [
     Case(
         "QK-IMG-006",
         "RECORD: names 'mirror.example.test'",
-        ours={f"{SITE}/shop-1.0.dist-info/RECORD": "http://mirror.example.test/x"},
+        ours={f"{SITE}/mirror.example.test": ""},
     ),
     Case(
         "QK-IMG-006",
@@ -222,6 +253,28 @@ CASES = [
     Case("QK-IMG-018", "is a volume of 0:0, but the user", ours={"data": directory()}),
     Case("QK-IMG-019", "'WorkingDir' is ''", {"WorkingDir": None}),
     Case("QK-IMG-019", "is 'WorkingDir', but no directory", {"WorkingDir": "/none"}),
+    *(
+        Case(
+            "QK-IMG-020",
+            f"/{SITE}/{name}: is in the RECORD of no distribution",
+            ours={f"{SITE}/{name}": "import os\n"},
+            record={name: None},
+        )
+        for name in ("x.pth", "sitecustomize.py", "shop/more.py", "shop-1.0.dist-info/METADATA")
+    ),
+    Case(
+        "QK-IMG-020",
+        "is not what its hash says in the RECORD of shop-1.0",
+        record={"shop/__init__.py": f"sha256={'A' * 43}"},
+    ),
+    Case("QK-IMG-020", "has no hash in the RECORD of shop-1.0", record={"shop/__init__.py": ""}),
+    Case("QK-IMG-020", "has a hash of 'md5'", record={"shop/__init__.py": "md5=AA"}),
+    Case("QK-IMG-020", "shop/gone.py: is missing", record={"shop/gone.py": "sha256=AA"}),
+    Case(
+        "QK-IMG-020",
+        "shop/__init__.py: is a file of ",
+        ours={f"{SITE}/fork-1.0.dist-info/RECORD": "shop/__init__.py,,\n"},
+    ),
 ]
 
 # What is no longer the user's or no longer a volume breaks another rule besides.
@@ -241,6 +294,36 @@ def test_bytecode_that_was_chosen(tmp_path: Path) -> None:
         "app/__pycache__/main.cpython-312.pyc": pyc("print('hello')\n"),
     }
     verdicts = judge(Case("", "", ours=cached).subject(tmp_path), OWN_RULES, ())
+    assert [verdict.rule.id for verdict in verdicts if verdict.findings] == []
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        Node(mode=0o640, gid=10001),
+        Node(mode=0o604, gid=7),
+        directory(0o750, 0, 10001),
+    ],
+)
+def test_what_the_user_can_read(tmp_path: Path, node: Node) -> None:
+    verdicts = judge(Case("", "", ours={"app/x": node}).subject(tmp_path), OWN_RULES, ())
+    assert [verdict.rule.id for verdict in verdicts if verdict.findings] == []
+
+
+def test_a_directory_that_the_user_owns_can_be_read(tmp_path: Path) -> None:
+    """It is no volume, which is wrong, and all that is wrong."""
+    ours = {"app/x": directory(0o750, 10001, 10001)}
+    verdicts = judge(Case("", "", ours=ours).subject(tmp_path), OWN_RULES, ())
+    messages = [str(finding) for verdict in verdicts for finding in verdict.findings]
+    (message,) = messages
+    assert message.startswith("/app/x: belongs to 10001:10001")
+
+
+def test_bytecode_of_what_a_distribution_owns_is_owned(tmp_path: Path) -> None:
+    cached = f"{SITE}/shop/__pycache__"
+    ours = {cached: directory(), f"{cached}/__init__.cpython-312.pyc": pyc("")}
+    left_out = {"shop/__pycache__": None, "shop/__pycache__/__init__.cpython-312.pyc": None}
+    verdicts = judge(Case("", "", ours=ours, record=left_out).subject(tmp_path), OWN_RULES, ())
     assert [verdict.rule.id for verdict in verdicts if verdict.findings] == []
 
 
@@ -279,7 +362,8 @@ def test_documents_of_packages_may_name_hosts_and_examples(tmp_path: Path) -> No
 
 
 def test_a_later_layer_does_not_hide_a_secret(tmp_path: Path) -> None:
-    trees = [BASE, {"app/x": TOKEN}, {**OURS, "app/.wh.x": ""}]
+    ours = {RECORD: record(OURS, {}), **OURS, "app/.wh.x": ""}
+    trees = [BASE, {"app/x": TOKEN}, ours]
     layout = Layout(write_layout(tmp_path, trees, SETTINGS))
     (manifest,) = layout.images()
     image = read_image(layout, manifest, None)
