@@ -54,8 +54,9 @@ async def pack_layer(request: PackLayerRequest, python_setup: PythonSetup) -> Bu
     entries = await Get(DigestEntries, Digest, request.digest)
     content = dataclasses.asdict(spec)
     # What the sandbox says of modes depends on where it is: a large input is a link into the store.
+    below = f"{spec.tree}/"
     content["executables"] = sorted(
-        os.path.relpath(entry.path, spec.tree)
+        entry.path[len(below) :]
         for entry in entries
         if spec.tree and isinstance(entry, FileEntry) and entry.is_executable
     )

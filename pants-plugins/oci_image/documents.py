@@ -88,42 +88,53 @@ class BaseConfig:
             BaseConfigError: a value of it is not what the specification says.
         """
         settings = raw.get("config") or {}
-        if not isinstance(settings, dict):
-            raise BaseConfigError(where, "config", settings, "it has to be an object")
-        rootfs = raw.get("rootfs") or {}
-        for place, names in (
-            ("", ("architecture", "os", "variant", "created")),
-            ("config.", ("User", "WorkingDir", "StopSignal")),
-        ):
-            for name in names:
-                value = (settings if place else raw).get(name)
-                if not isinstance(value, (str, type(None))):
-                    raise BaseConfigError(where, place + name, value, "it has to be a text")
-        for name in ("architecture", "os"):
-            if not raw.get(name):
-                raise BaseConfigError(where, name, raw.get(name), "there has to be one")
-        diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
-        if not isinstance(diff_ids, list) or not all(map(_is_digest, diff_ids)):
-            raise BaseConfigError(where, "rootfs.diff_ids", diff_ids, "it has to be digests")
-        for name in ("Entrypoint", "Cmd", "Shell", "Env"):
-            value = settings.get(name) or []
-            if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-                raise BaseConfigError(where, f"config.{name}", value, "it has to be texts")
-        for name in ("ExposedPorts", "Labels", "Volumes"):
-            value = settings.get(name) or {}
-            if not isinstance(value, dict):
-                raise BaseConfigError(where, f"config.{name}", value, "it has to be an object")
-        for entry in settings.get("Env") or []:
-            if not entry.partition("=")[0] or "=" not in entry:
-                raise BaseConfigError(where, "config.Env", entry, "it has to be NAME=VALUE")
+        _check_document(raw, settings, where)
+        _check_settings(settings, where)
         return cls(
             architecture=raw["architecture"],
             os=raw["os"],
             variant=raw.get("variant") or "",
             created=raw.get("created") or "",
             config=canonical(settings).decode(),
-            diff_ids=tuple(digest[len("sha256:") :] for digest in diff_ids),
+            diff_ids=tuple(digest[len("sha256:") :] for digest in raw["rootfs"]["diff_ids"]),
         )
+
+
+_TEXTS = ("architecture", "os", "variant", "created")
+_TEXT_SETTINGS = ("User", "WorkingDir", "StopSignal")
+
+
+def _check_document(raw: Mapping[str, Any], settings: object, where: str) -> None:
+    for name in _TEXTS:
+        if not isinstance(raw.get(name), (str, type(None))):
+            raise BaseConfigError(where, name, raw.get(name), "it has to be a text")
+    for name in ("architecture", "os"):
+        if not raw.get(name):
+            raise BaseConfigError(where, name, raw.get(name), "there has to be one")
+    rootfs = raw.get("rootfs")
+    diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    if not isinstance(diff_ids, list) or not all(map(_is_digest, diff_ids)):
+        raise BaseConfigError(where, "rootfs.diff_ids", diff_ids, "it has to be digests")
+    if not isinstance(settings, dict):
+        raise BaseConfigError(where, "config", settings, "it has to be an object")
+
+
+def _check_settings(settings: Mapping[str, Any], where: str) -> None:
+    for name in _TEXT_SETTINGS:
+        value = settings.get(name)
+        if not isinstance(value, (str, type(None))):
+            raise BaseConfigError(where, f"config.{name}", value, "it has to be a text")
+    for name in ("Entrypoint", "Cmd", "Shell", "Env"):
+        value = settings.get(name) or []
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise BaseConfigError(where, f"config.{name}", value, "it has to be texts")
+    for name in ("ExposedPorts", "Labels", "Volumes"):
+        value = settings.get(name) or {}
+        if not isinstance(value, dict):
+            raise BaseConfigError(where, f"config.{name}", value, "it has to be an object")
+    for entry in settings.get("Env") or []:
+        if "=" not in entry or entry.startswith("="):
+            raise BaseConfigError(where, "config.Env", entry, "it has to be NAME=VALUE")
 
 
 def _is_digest(value: object) -> bool:
