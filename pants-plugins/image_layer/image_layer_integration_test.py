@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,14 +13,24 @@ from pants.backend.python import target_types_rules
 from pants.backend.python.dependency_inference import rules as dependency_inference
 from pants.backend.python.target_types import PythonSourcesGeneratorTarget
 from pants.core.goals.package import BuiltPackage, PackageFieldSet
-from pants.core.target_types import ResourcesGeneratorTarget
+from pants.core.target_types import (
+    FilesGeneratorTarget,
+    RelocatedFiles,
+    ResourcesGeneratorTarget,
+)
+from pants.core.target_types import rules as core_target_types_rules
 from pants.engine.addresses import Address
 from pants.engine.fs import Digest, DigestContents
 from pants.engine.internals.scheduler import ExecutionError
+from pants.engine.target import InvalidFieldException
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from image_layer import register
-from image_layer.layers import FilesystemLayerFieldSet, SourcesLayerFieldSet
+from image_layer.layers import (
+    FilesLayerFieldSet,
+    FilesystemLayerFieldSet,
+    SourcesLayerFieldSet,
+)
 from plugin_testing import machine
 
 FILES = {
@@ -31,11 +42,17 @@ FILES = {
     "src/pkg/unused.py": "",
     "src/pkg/page.html": "<p>",
     "src/pkg/secret.html": "",
+    "data/BUILD": (
+        "files(name='data', sources=['a/*', 'run.sh'])\n"
+        "relocated_files(name='moved', files_targets=[':data'], src='data', dest='moved')\n"
+    ),
+    "data/a/x.csv": "1,2",
+    "data/run.sh": "#!/bin/sh",
 }
 
 # The digest of the layer of `test_filesystem_layer`. A new value is a new layer in every image that
 # has one: change it only on purpose.
-GOLDEN = "534e9c9a018f8794dc60e93e23fb1959c64ce73714f5574c1cd521455397c3e6"
+GOLDEN = "5741a9ea1a3a1427a7ee9ddb1def3dee929b35e04e2386d3c307759e44b90027"
 
 
 def set_options(runner: RuleRunner, interpreter: str) -> None:
@@ -53,17 +70,20 @@ def repository() -> RuleRunner:
     runner = RuleRunner(
         rules=[
             *dependency_inference.rules(),
+            *core_target_types_rules(),
             *target_types_rules.rules(),
             *register.rules(),
             *(
                 QueryRule(BuiltPackage, [field_set])
-                for field_set in (FilesystemLayerFieldSet, SourcesLayerFieldSet)
+                for field_set in (FilesLayerFieldSet, FilesystemLayerFieldSet, SourcesLayerFieldSet)
             ),
             QueryRule(DigestContents, [Digest]),
         ],
         target_types=[
             PythonSourcesGeneratorTarget,
             *register.target_types(),
+            FilesGeneratorTarget,
+            RelocatedFiles,
             ResourcesGeneratorTarget,
         ],
     )
@@ -75,6 +95,7 @@ def repository() -> RuleRunner:
 def files(repository: RuleRunner) -> None:
     """The files as they are above, whatever the test before did to them."""
     repository.write_files(FILES)
+    Path(repository.build_root, "data", "run.sh").chmod(0o755)
 
 
 def pack(
@@ -116,9 +137,7 @@ def test_sources_layer(repository: RuleRunner) -> None:
     path, layer = sources_layer(repository)
     assert path == "deploy/layer.tar"
     assert listing(layer) == [
-        "d 755 0:0 0 app",
         "- 644 0:0 16 app/main.py",
-        "d 755 0:0 0 app/pkg",
         "- 644 0:0 0 app/pkg/__init__.py",
         "- 644 0:0 3 app/pkg/page.html",
         "- 644 0:0 12 app/pkg/used.py",
@@ -141,9 +160,7 @@ def test_bytecode_where_it_is_chosen(repository: RuleRunner) -> None:
     )
     lines = listing(layer)
     assert [line.split()[-1] for line in lines if "__pycache__" in line] == [
-        "app/__pycache__",
         "app/__pycache__/main.cpython-312.pyc",
-        "app/pkg/__pycache__",
         "app/pkg/__pycache__/used.cpython-312.pyc",
     ]
     assert [line for line in lines if "__pycache__" not in line] == listing(plain)
@@ -173,6 +190,69 @@ def test_bytecode_is_for_one_python(repository: RuleRunner) -> None:
     assert "3.9, 3.10, 3.11, 3.12" in message
 
 
+def files_layer(runner: RuleRunner, **fields: Any) -> list[str]:
+    return listing(
+        pack(runner, FilesLayerFieldSet, "files_layer", path="/srv/shop", **fields)[1]
+    )
+
+
+def test_a_tree_of_data(repository: RuleRunner) -> None:
+    """Files with their path, resources without their source root, what is moved where it goes."""
+    everything = ["data:data", "data:moved", "src/pkg:templates"]
+    assert files_layer(repository, dependencies=everything, exclude=["*/secret.html"]) == [
+        "- 644 0:0 3 srv/shop/data/a/x.csv",
+        "- 755 0:0 9 srv/shop/data/run.sh",
+        "- 644 0:0 3 srv/shop/moved/a/x.csv",
+        "- 755 0:0 9 srv/shop/moved/run.sh",
+        "- 644 0:0 3 srv/shop/pkg/page.html",
+    ]
+    assert files_layer(
+        repository,
+        dependencies=["data:moved"],
+        owner="10001:7",
+        file_mode="0640",
+        directory_mode="0750",
+    ) == [
+        "d 750 10001:7 0 srv/shop",
+        "d 750 10001:7 0 srv/shop/moved",
+        "d 750 10001:7 0 srv/shop/moved/a",
+        "- 640 10001:7 3 srv/shop/moved/a/x.csv",
+        "- 640 10001:7 9 srv/shop/moved/run.sh",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "parts"),
+    [
+        ({"dependencies": ["src/main.py"]}, ("dependencies=src/main.py", "python_source")),
+        ({"dependencies": ["data:data"], "owner": "app"}, ("owner='app'",)),
+        ({"dependencies": ["data:data"], "file_mode": "rw"}, ("file_mode='rw'",)),
+        ({"dependencies": ["data:data"], "directory_mode": "0999"}, ("directory_mode='0999'",)),
+    ],
+)
+def test_a_tree_of_data_that_is_wrong(
+    repository: RuleRunner, fields: dict[str, Any], parts: tuple[str, ...]
+) -> None:
+    with pytest.raises((ExecutionError, InvalidFieldException)) as error:
+        files_layer(repository, **fields)
+    for part in ("packing deploy:layer: ", *parts, "Fix: "):
+        assert part in str(error.value)
+
+
+def test_files_among_sources_are_an_error(repository: RuleRunner) -> None:
+    with pytest.raises(ExecutionError) as error:
+        pack(
+            repository,
+            SourcesLayerFieldSet,
+            "sources_layer",
+            dependencies=["src/main.py", "data:data"],
+            path="/app",
+        )
+    message = str(error.value)
+    for part in ("packing deploy:layer: ", "dependencies=data/", "`files_layer`", "Fix: "):
+        assert part in message
+
+
 def filesystem_layer(runner: RuleRunner) -> tuple[str, bytes]:
     return pack(
         runner,
@@ -190,7 +270,6 @@ def test_filesystem_layer(repository: RuleRunner) -> None:
     assert path == "base/files.tar"
     assert listing(layer) == [
         "d 750 10001:10001 0 data",
-        "d 755 0:0 0 etc",
         "l 777 0:0 0 etc/localtime -> /usr/share/zoneinfo/Asia/Shanghai",
         "- 644 0:0 14 etc/timezone",
     ]

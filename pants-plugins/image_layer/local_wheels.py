@@ -122,6 +122,18 @@ def candidates(
     return [*kept, *fitting]
 
 
+def check_distributions(layer: Address, targets: Iterable[Target]) -> None:
+    """Refuse what would not be in the layer."""
+    for target in targets:
+        if not PythonDistributionFieldSet.is_applicable(target):
+            raise InvalidFieldException(
+                f"packing {layer}: {WheelsLayerDependenciesField.alias}={target.address}: a "
+                f"`{target.alias}` target makes no wheel, and is no part of this layer. Fix: name "
+                "`native_wheel` or `python_distribution` targets, or use the layer that is for it: "
+                "`sources_layer`, `files_layer`."
+            )
+
+
 def choose(
     layer: Address, built: Sequence[BuiltWheel], platform: TargetPlatform
 ) -> list[BuiltWheel]:
@@ -207,9 +219,9 @@ async def build_wheels_layer(
         await MultiGet(
             Get(ProductionClosure, ProductionClosureRequest(each.address)) for each in others
         )
-    wanted = candidates(
-        await Get(Targets, DependenciesRequest(field_set.dependencies)), others, request.platform
-    )
+    dependencies = await Get(Targets, DependenciesRequest(field_set.dependencies))
+    check_distributions(field_set.address, (*dependencies, *others))
+    wanted = candidates(dependencies, others, request.platform)
     packages = await MultiGet(
         Get(BuiltPackage, PackageFieldSet, PythonDistributionFieldSet.create(target))
         for target in wanted

@@ -5,7 +5,13 @@ from pants.engine.addresses import Address
 from pants.engine.fs import EMPTY_DIGEST
 from pants.engine.target import InvalidFieldException, Target
 
-from image_layer.local_wheels import BuiltWheel, candidates, choose, for_another_platform
+from image_layer.local_wheels import (
+    BuiltWheel,
+    candidates,
+    check_distributions,
+    choose,
+    for_another_platform,
+)
 from image_layer.target_platform import TargetPlatform
 from image_layer.target_types import FilesystemLayerTarget
 from image_layer.wheels import Wheel
@@ -83,3 +89,13 @@ def test_a_wheel_for_a_later_libc() -> None:
 def test_no_wheel() -> None:
     message = refusal([], INTEL)
     assert "has no wheel for linux/amd64. Add a `native_wheel` or" in message
+
+
+def test_what_makes_no_wheel_is_an_error() -> None:
+    check_distributions(LAYER, [native("wheel")])
+    other = FilesystemLayerTarget({}, Address("deploy", target_name="files"))
+    with pytest.raises(InvalidFieldException) as error:
+        check_distributions(LAYER, [native("wheel"), other])
+    message = str(error.value)
+    for part in ("deploy:driver", "dependencies=deploy:files", "filesystem_layer", "Fix: "):
+        assert part in message

@@ -37,6 +37,10 @@ class LayerSpec:
     path: str = ""
     exclude: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
+    # Of the tree. Without a mode, files have theirs, and no directory is declared.
+    owner: str = "0:0"
+    file_mode: str = ""
+    directory_mode: str = ""
     directories: FrozenDict[str, str] = FrozenDict()
     symlinks: FrozenDict[str, str] = FrozenDict()
     files: FrozenDict[str, str] = FrozenDict()

@@ -8,6 +8,7 @@ from pants.engine.target import Target
 
 from image_layer import image_names, layers, local_wheels, pack, requirements
 from image_layer.target_types import (
+    FilesLayerTarget,
     FilesystemLayerTarget,
     RequirementsLayerTarget,
     SourcesLayerTarget,
@@ -18,6 +19,7 @@ from production_closure.register import rules as production_closure_rules
 
 def target_types() -> Iterable[type[Target]]:
     return (
+        FilesLayerTarget,
         FilesystemLayerTarget,
         RequirementsLayerTarget,
         SourcesLayerTarget,

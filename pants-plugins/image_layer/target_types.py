@@ -188,7 +188,70 @@ class SourcesLayerDependenciesField(LayerDependenciesField):
     help = help_text(
         """
         The first-party targets to ship. Everything of ours that they depend on comes too, with
-        source roots stripped; requirements do not, they have layers of their own.
+        source roots stripped; requirements do not, they have layers of their own. `files` have no
+        place beside sources: use `resources`, or a `files_layer`.
+        """
+    )
+
+
+class FilesLayerDependenciesField(LayerDependenciesField):
+    required = True
+    help = help_text(
+        """
+        The `file`, `files`, `relocated_files`, `resource` and `resources` targets whose files are
+        packed, and those that they depend on. Resources go without their source root, and files
+        with their path from the build root: `relocated_files` gives them another.
+        """
+    )
+
+
+class FilesLayerOwnerField(StringField):
+    alias = "owner"
+    default = "0:0"
+    value: str
+    help = help_text("Who owns the files and the directories, as `UID:GID`.")
+
+    @classmethod
+    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
+        value = super().compute_value(raw_value, address)
+        if value is None or not re.fullmatch(r"[0-9]{1,10}:[0-9]{1,10}", value):
+            raise InvalidFieldException(
+                f"packing {address}: {cls.alias}={value!r}: it has to be two numbers. Fix: write "
+                "'UID:GID', e.g. '10001:10001'."
+            )
+        return value
+
+
+class _ModeField(StringField):
+    @classmethod
+    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
+        value = super().compute_value(raw_value, address)
+        if value is not None and not re.fullmatch(r"[0-7]{3,4}", value):
+            raise InvalidFieldException(
+                f"packing {address}: {cls.alias}={value!r}: it has to be a mode in octal digits. "
+                "Fix: write it as `chmod` takes it, e.g. '0640'."
+            )
+        return value
+
+
+class FilesLayerFileModeField(_ModeField):
+    alias = "file_mode"
+    help = help_text(
+        """
+        The mode of all files, e.g. `0640`. By default it is 0755 for those that are executable in
+        the repository, and 0644 for the others. A daemon that runs does not see that `chmod` alone
+        changed a file.
+        """
+    )
+
+
+class FilesLayerDirectoryModeField(_ModeField):
+    alias = "directory_mode"
+    help = help_text(
+        """
+        The mode of `path` and of all directories below it, e.g. `0750`, with the `owner`. By
+        default no directory is declared: each is as another layer or the base has it, and
+        root's with 0755 where none has it.
         """
     )
 
@@ -257,6 +320,20 @@ class SourcesLayerTarget(Target):
         LayerBytecodeField,
     )
     help = help_text("An image layer with first-party sources and resources, as a tar.")
+
+
+class FilesLayerTarget(Target):
+    alias = "files_layer"
+    core_fields = (
+        *_LAYER_FIELDS,
+        FilesLayerDependenciesField,
+        LayerPathField,
+        LayerExcludeField,
+        FilesLayerOwnerField,
+        FilesLayerFileModeField,
+        FilesLayerDirectoryModeField,
+    )
+    help = help_text("An image layer with a tree of data files, their owner and modes, as a tar.")
 
 
 class FilesystemLayerTarget(Target):

@@ -178,9 +178,24 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
     )
 
 
-@rule(desc="Get the base of a container image")
-async def get_base(request: BaseRequest, options: ImageAssembly) -> Base:
+@dataclass(frozen=True)
+class SourcedBaseRequest:
+    """The base that `source` gets; the rest is for those who read about it."""
+
+    source: BaseSource
+    reference: str
+    architecture: str
+
+
+@rule
+async def get_base(request: BaseRequest) -> Base:
     source = await Get(BaseSource, BaseRequest, request)
+    return await Get(Base, SourcedBaseRequest(source, request.reference, request.architecture))
+
+
+@rule(desc="Get the base of a container image")
+async def get_sourced_base(request: SourcedBaseRequest, options: ImageAssembly) -> Base:
+    source = request.source
     result = await Get(
         ProcessResult,
         ScriptRequest(

@@ -34,10 +34,17 @@ from container_engine.rules import (
     EngineImagesRequest,
     EngineSearch,
 )
+from oci_image.base import (
+    Base,
+    EngineBaseSource,
+    EngineBaseSourceRequest,
+    SourcedBaseRequest,
+)
 from oci_image.documents import Document, image_config
 from oci_image.engine_base import EngineBase, EngineBaseRequest
 from oci_image.plan import ImagePlan, ImagePlanRequest
 from oci_image.recipe import NotAssemblable
+from oci_image.restated_layers import RestatedLayers, RestatedLayersRequest
 from oci_image.subsystem import ImageAssembly
 
 logger = logging.getLogger(__name__)
@@ -115,6 +122,32 @@ class EngineImageResult:
     is_expected: bool = True
 
 
+@dataclass(frozen=True)
+class RestatedPlanRequest:
+    """The plan with its layers as they are on a base of an engine. See `restated_layers.py`."""
+
+    plan: ImagePlan
+    base: EngineBase
+
+
+@rule
+async def restate_plan(request: RestatedPlanRequest) -> ImagePlan:
+    plan, image = request.plan, request.base.image
+    reference, architecture = f"sha256:{image.id}", request.base.config.architecture
+    found = await Get(EngineBaseSource, EngineBaseSourceRequest(reference, architecture))
+    if found.source is None:
+        raise EngineRefusedError(
+            f"assembling {plan.address}: base={request.base.reference}: the engine has lost it. "
+            "Fix: package it again."
+        )
+    base = await Get(
+        Base, SourcedBaseRequest(found.source, request.base.reference, architecture)
+    )
+    layers = tuple(plan.layers.items())
+    restated = await Get(RestatedLayers, RestatedLayersRequest(plan.address, layers, base))
+    return plan.with_layers(restated.layers)
+
+
 @rule(desc="Bring a container image into the engine")
 async def bring_into_engine(
     request: EngineImageRequest, oci_options: ImageAssembly
@@ -128,6 +161,7 @@ async def bring_into_engine(
         Get(EngineBase, EngineBaseRequest(engine, plan.recipe.base, plan.address)),
         Get(EngineImages, EngineImagesRequest(engine, plan.names)),
     )
+    plan = await Get(ImagePlan, RestatedPlanRequest(plan, base))
     try:
         image = image_in_engine(plan, base, named.images, oci_options.created)
     except NotAssemblable as error:

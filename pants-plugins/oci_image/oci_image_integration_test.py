@@ -63,6 +63,10 @@ def base_layout(folder: Path, *architectures: str) -> Path:
         file = io.BytesIO()
         with tarfile.open(fileobj=file, mode="w") as archive:
             archive.addfile(tarfile.TarInfo(f"base-{architecture}"))
+            for name, mode in (("tmp", 0o1777), ("etc", 0o755)):
+                directory = tarfile.TarInfo(name)
+                directory.type, directory.mode = tarfile.DIRTYPE, mode
+                archive.addfile(directory)
         config = {
             "architecture": architecture,
             "os": "linux",
@@ -191,6 +195,63 @@ def test_the_source_of_the_base_makes_no_difference(
         by_default = package(repository, "team/base:1", f"--image-assembly-default-registry={host}")
     assert from_registry == from_layout
     assert by_default == from_layout
+
+
+LAYERS = """\
+filesystem_layer(
+    name="system", directories={"/data": "10001:10001 0750"}, files={"/tmp/x": "", "/new/y": ""}
+)
+filesystem_layer(name="layer", files={"/data/x": "", "/data/more/y": "", "/etc/z": ""})
+filesystem_layer(name="other", directories={"/data": "0:0 0755"})
+"""
+
+
+def ours(files: dict[str, bytes]) -> list[list[str]]:
+    """What `tar -tv` would say of each of our layers."""
+    index = json.loads(files["app/oci/index.json"])
+    (digest,) = {each["digest"] for each in index["manifests"]}
+    manifest = json.loads(files[f"app/oci/blobs/{digest.replace(':', '/')}"])
+    found = []
+    for layer in manifest["layers"][1:]:
+        content = files[f"app/oci/blobs/{layer['digest'].replace(':', '/')}"]
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(content))) as archive:
+            found.append([f"{x.name} {x.uid}:{x.gid} {x.mode:o}" for x in archive])
+    return found
+
+
+def build_of(*layers: str) -> dict[str, str]:
+    """The files of an image of these layers of `LAYERS`."""
+    named = [f":{layer}" for layer in layers]
+    build = BUILD.replace('filesystem_layer(name="layer", files={"/etc/app": "content"})\n', LAYERS)
+    adds = "".join(f"ADD app/{layer}.tar /\n" for layer in layers)
+    return {
+        "app/BUILD": build.replace('dependencies=[":layer"]', f"dependencies={named}"),
+        "app/Dockerfile": DOCKERFILE.replace("ADD app/layer.tar /\n", adds),
+    }
+
+
+def test_directories_keep_what_the_layers_below_say(repository: RuleRunner, base: Path) -> None:
+    repository.write_files(build_of("system", "layer"))
+    assert ours(package(repository, f"oci:{base}")) == [
+        ["new 0:0 755", "tmp 0:0 1777", "data 10001:10001 750", "new/y 0:0 644", "tmp/x 0:0 644"],
+        [
+            "data 10001:10001 750",
+            "data/more 0:0 755",
+            "etc 0:0 755",
+            "data/more/y 0:0 644",
+            "data/x 0:0 644",
+            "etc/z 0:0 644",
+        ],
+    ]
+
+
+def test_two_declarations_that_disagree(repository: RuleRunner, base: Path) -> None:
+    repository.write_files(build_of("system", "other"))
+    with pytest.raises(ExecutionError) as error:
+        package(repository, f"oci:{base}")
+    message = str(error.value)
+    for part in ("app:image", "'/data'", "app/system.tar", "app/other.tar", "'0:0 0755'", "Fix: "):
+        assert part in message
 
 
 def inspected(reference: str, architecture: str) -> dict[str, Any]:

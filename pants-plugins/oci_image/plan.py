@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from pants.backend.docker.goals.package_image import (
@@ -75,6 +75,10 @@ class ImagePlan:
     recipe: Recipe | None
     reason: str
     layers: FrozenDict[str, FileDigest]
+
+    def with_layers(self, layers: FrozenDict[str, FileDigest]) -> ImagePlan:
+        """The same plan with other bytes for the same layers."""
+        return replace(self, layers=layers)
 
     @property
     def diff_ids(self) -> dict[str, str]:

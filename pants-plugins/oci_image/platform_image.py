@@ -20,6 +20,7 @@ from oci_image.base import Base, BaseRequest
 from oci_image.documents import LAYER_TYPE, Blob, Document, image_config, manifest
 from oci_image.layer_files import ConvertedLayer, ConvertedLayerRequest
 from oci_image.plan import ImagePlan, ImagePlanRequest
+from oci_image.restated_layers import RestatedLayers, RestatedLayersRequest
 from oci_image.subsystem import ImageAssembly
 
 #: What a layout without a choice is for: the platform that the layers have by default.
@@ -72,12 +73,14 @@ async def assemble_image(request: PlatformImageRequest, options: ImageAssembly) 
             "itself."
         )
     architecture = request.architecture or DEFAULT_ARCHITECTURE
-    base, *packed = await MultiGet(
-        Get(Base, BaseRequest(options.base or plan.recipe.base, architecture)),
-        *(
-            Get(ConvertedLayer, ConvertedLayerRequest("compress", file, os.path.basename(path)))
-            for path, file in plan.layers.items()
-        ),
+    base = await Get(Base, BaseRequest(options.base or plan.recipe.base, architecture))
+    restated = await Get(
+        RestatedLayers, RestatedLayersRequest(request.address, tuple(plan.layers.items()), base)
+    )
+    plan = plan.with_layers(restated.layers)
+    packed = await MultiGet(
+        Get(ConvertedLayer, ConvertedLayerRequest("compress", file, os.path.basename(path)))
+        for path, file in plan.layers.items()
     )
     files: dict[str, FileDigest] = {path: layer.file for path, layer in zip(plan.layers, packed)}
     ours = [

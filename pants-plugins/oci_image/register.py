@@ -23,6 +23,7 @@ from oci_image import (
     platform_image,
     platform_layers,
     publish,
+    restated_layers,
 )
 from oci_image.target_types import OciImageTarget
 from oci_image.upstream import without_replaced
@@ -47,5 +48,6 @@ def rules() -> Iterable[object]:
         *platform_image.rules(),
         *platform_layers.rules(),
         *publish.rules(),
+        *restated_layers.rules(),
         *script_rules(),
     )

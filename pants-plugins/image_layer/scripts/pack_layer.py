@@ -1,9 +1,12 @@
 """Write one image layer as a tar whose bytes depend on its content alone. Standard library only.
 
 Entries are sorted; owner is 0:0 and the time 1980-01-01 unless the specification says
-otherwise; modes are 0755 for directories and executables, 0644 for the rest. Which files are
-executable is data, too: the files of a sandbox have the modes of wherever they are linked from.
-Exits 1 with one message on any error, and leaves no partial file.
+otherwise; modes are 0755 for executables, 0644 for the rest. Which files are executable is data,
+too: the files of a sandbox have the modes of wherever they are linked from.
+
+The only directories in it are those that the specification declares. What else is above the files
+may be another layer's, with a mode and an owner that only the image knows. Exits 1 with one message
+on any error, and leaves no partial file.
 """
 
 from __future__ import annotations
@@ -80,9 +83,22 @@ def check_forbidden(spec: dict[str, Any]) -> None:
             )
 
 
+def owner_and_mode(spec: dict[str, Any], field: str, key: str, value: str) -> tuple[int, int, int]:
+    """The numbers of `UID:GID MODE`."""
+    match = re.fullmatch(r"(\d+):(\d+) ([0-7]{3,4})", value)
+    if match is None:
+        raise LayerError(
+            f"the {field!r} field in target {spec['target']} has {value!r} for {key!r}; it must be "
+            "'UID:GID MODE', e.g. '0:0 0755'."
+        )
+    uid, gid, mode = match.groups()
+    return int(uid), int(gid), int(mode, 8)
+
+
 def tree_entries(spec: dict[str, Any]) -> Iterator[tuple[tarfile.TarInfo, bytes | None]]:
-    """The entries of the packed tree: its directories, files and links."""
+    """The entries of the packed tree: its files and links, and directories if they are declared."""
     tree, prefix, executables = spec["tree"], spec["path"], frozenset(spec["executables"])
+    uid, gid = map(int, spec["owner"].split(":"))
     directories = {prefix}
     for source, relative in files_below(tree, spec["exclude"]):
         path = os.path.join(prefix, relative)
@@ -97,44 +113,28 @@ def tree_entries(spec: dict[str, Any]) -> Iterator[tuple[tarfile.TarInfo, bytes 
                     f"{relative} in the layer of target {spec['target']} is a link to {link!r}, "
                     "a path of the build machine. Exclude it with the 'exclude' field."
                 )
-            info = entry(path, mode=0o777)
+            info = entry(path, mode=0o777, uid=uid, gid=gid)
             info.type, info.linkname = tarfile.SYMTYPE, link
             yield info, None
             continue
         with open(source, "rb") as file:
             content = file.read()
-        info = entry(path, mode=0o755 if relative in executables else 0o644)
+        mode = 0o755 if relative in executables else 0o644
+        info = entry(path, mode=int(spec["file_mode"] or f"{mode:o}", 8), uid=uid, gid=gid)
         info.size = len(content)
         yield info, content
-    for path in directories:
-        if path:
-            info = entry(path, mode=0o755)
+    if spec["directory_mode"]:
+        for path in directories - {""}:
+            info = entry(path, mode=int(spec["directory_mode"], 8), uid=uid, gid=gid)
             info.type = tarfile.DIRTYPE
             yield info, None
 
 
 def declared_entries(spec: dict[str, Any]) -> Iterator[tuple[tarfile.TarInfo, bytes | None]]:
     """The entries that the target spells out."""
-    for path, owner_mode in spec["directories"].items():
-        match = re.fullmatch(r"(\d+):(\d+) ([0-7]{3,4})", owner_mode)
-        if match is None:
-            raise LayerError(
-                f"the 'directories' field in target {spec['target']} has {owner_mode!r} for "
-                f"{path!r}; it must be 'UID:GID MODE', e.g. '0:0 0755'."
-            )
-        uid, gid, mode = match.groups()
-        info = entry(path, mode=int(mode, 8), uid=int(uid), gid=int(gid))
-        info.type = tarfile.DIRTYPE
-        yield info, None
-    # Without an entry of its own, the directory that a name is added to would get the time of
-    # the image's build, and the layer another digest each time.
-    parents = {
-        os.path.dirname(path.strip("/"))
-        for field in ("directories", "symlinks", "files")
-        for path in spec[field]
-    }
-    for parent in parents - {path.strip("/") for path in spec["directories"]} - {""}:
-        info = entry(parent, mode=0o755)
+    for path, value in spec["directories"].items():
+        uid, gid, mode = owner_and_mode(spec, "directories", path, value)
+        info = entry(path, mode=mode, uid=uid, gid=gid)
         info.type = tarfile.DIRTYPE
         yield info, None
     for path, link in spec["symlinks"].items():

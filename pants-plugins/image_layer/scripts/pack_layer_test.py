@@ -20,6 +20,9 @@ def spec(**fields: Any) -> dict[str, Any]:
         "executables": [],
         "exclude": [],
         "forbid": [],
+        "owner": "0:0",
+        "file_mode": "",
+        "directory_mode": "",
         "directories": {},
         "symlinks": {},
         "files": {},
@@ -94,13 +97,10 @@ def test_members(tree: Path) -> None:
     found = members(Path("out/layer.tar"))
     assert list(found) == sorted(found)
     assert {name: (oct(info.mode), info.uid, info.gid) for name, info in found.items()} == {
-        "app": ("0o755", 0, 0),
-        "app/pkg": ("0o755", 0, 0),
         "app/pkg/link.py": ("0o777", 0, 0),
         "app/pkg/mod.py": ("0o644", 0, 0),
         "app/pkg/run.sh": ("0o755", 0, 0),
         "data": ("0o750", 10001, 10001),
-        "etc": ("0o755", 0, 0),
         "etc/localtime": ("0o777", 0, 0),
         "etc/timezone": ("0o644", 0, 0),
     }
@@ -138,19 +138,33 @@ def test_links_to_directories_are_packed(tree: Path) -> None:
     (tree / "dangling").symlink_to("elsewhere")
     pack_layer.write_layer(spec(tree="tree", path="app", exclude=["skipped"]), "layer.tar")
     found = members(Path("layer.tar"))
-    assert list(found) == ["app", "app/current", "app/dangling", "app/v1", "app/v1/data"]
+    assert list(found) == ["app/current", "app/dangling", "app/v1/data"]
     assert (found["app/current"].issym(), found["app/current"].linkname) == (True, "v1")
 
 
 def test_directories_of_other_layers_are_not_touched(tree: Path) -> None:
-    """An entry for `usr` would put its mode and owner over the base image's."""
+    """An entry for `tmp` would put its mode and owner over the base image's."""
     write(tree, "click/__init__.py")
-    pack_layer.write_layer(spec(tree="tree", path="usr/lib/site-packages"), "layer.tar")
-    assert list(members(Path("layer.tar"))) == [
-        "usr/lib/site-packages",
-        "usr/lib/site-packages/click",
-        "usr/lib/site-packages/click/__init__.py",
-    ]
+    pack_layer.write_layer(
+        spec(tree="tree", path="usr/lib", files={"/tmp/x": ""}, symlinks={"/srv/a/b": "c"}),
+        "layer.tar",
+    )
+    assert list(members(Path("layer.tar"))) == ["srv/a/b", "tmp/x", "usr/lib/click/__init__.py"]
+
+
+def test_a_tree_of_data_has_the_owner_and_the_modes_that_are_declared(tree: Path) -> None:
+    write(tree, "a/x", "y")
+    (tree / "link").symlink_to("y")
+    fields = {"owner": "10001:7", "file_mode": "0640", "directory_mode": "2750"}
+    pack_layer.write_layer(spec(tree="tree", path="srv/data", **fields), "layer.tar")
+    found = members(Path("layer.tar"))
+    assert {name: (oct(info.mode), info.uid, info.gid) for name, info in found.items()} == {
+        "srv/data": ("0o2750", 10001, 7),
+        "srv/data/a": ("0o2750", 10001, 7),
+        "srv/data/a/x": ("0o640", 10001, 7),
+        "srv/data/link": ("0o777", 10001, 7),
+        "srv/data/y": ("0o640", 10001, 7),
+    }
 
 
 def test_a_declared_directory_keeps_its_owner(tree: Path) -> None:
@@ -180,7 +194,7 @@ def test_exclude(tree: Path) -> None:
         ),
         "layer.tar",
     )
-    assert list(members(Path("layer.tar"))) == ["app", "app/a", "app/a/x.py"]
+    assert list(members(Path("layer.tar"))) == ["app/a/x.py"]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +253,7 @@ def test_nothing_to_pack(tree: Path) -> None:
 def test_program(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("spec.json").write_text(json.dumps(spec(files={"/etc/x": "y"})))
     assert pack_layer.main(["spec.json", "out/layer.tar"]) == 0
-    assert list(members(Path("out/layer.tar"))) == ["etc", "etc/x"]
+    assert list(members(Path("out/layer.tar"))) == ["etc/x"]
 
     Path("spec.json").write_text(json.dumps(spec(directories={"/x": "?"})))
     assert pack_layer.main(["spec.json", "out/other.tar"]) == 1
