@@ -191,9 +191,7 @@ def test_bytecode_is_for_one_python(repository: RuleRunner) -> None:
 
 
 def files_layer(runner: RuleRunner, **fields: Any) -> list[str]:
-    return listing(
-        pack(runner, FilesLayerFieldSet, "files_layer", path="/srv/shop", **fields)[1]
-    )
+    return listing(pack(runner, FilesLayerFieldSet, "files_layer", path="/srv/shop", **fields)[1])
 
 
 def test_a_tree_of_data(repository: RuleRunner) -> None:

@@ -21,7 +21,14 @@ from pants.backend.docker.package_types import BuiltDockerImage
 from pants.backend.docker.subsystems.docker_options import DockerOptions
 from pants.backend.docker.util_rules.docker_binary import DockerBinary
 from pants.core.goals.package import BuiltPackage
-from pants.engine.fs import CreateDigest, Digest, DigestContents, FileContent, FileEntry
+from pants.engine.fs import (
+    CreateDigest,
+    Digest,
+    DigestContents,
+    FileContent,
+    FileDigest,
+    FileEntry,
+)
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.unions import UnionMembership
 from pants.option.global_options import GlobalOptions, KeepSandboxes
@@ -40,11 +47,11 @@ from oci_image.base import (
     EngineBaseSourceRequest,
     SourcedBaseRequest,
 )
-from oci_image.documents import Document, image_config
+from oci_image.documents import Document
 from oci_image.engine_base import EngineBase, EngineBaseRequest
 from oci_image.plan import ImagePlan, ImagePlanRequest
 from oci_image.recipe import NotAssemblable
-from oci_image.restated_layers import RestatedLayers, RestatedLayersRequest
+from oci_image.restated_layers import RestatedPlans, RestatedPlansRequest
 from oci_image.subsystem import ImageAssembly
 
 logger = logging.getLogger(__name__)
@@ -52,7 +59,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ImageInEngine:
-    """An image as the engine shall have it. `missing` are the paths of the layers to give it.
+    """An image as the engine shall have it. `missing` are the layers to give it.
 
     It is None where the engine has the image under all its names.
     """
@@ -60,16 +67,19 @@ class ImageInEngine:
     names: tuple[str, ...]
     config: Document
     diff_ids: tuple[str, ...]
-    missing: tuple[str, ...] | None
+    missing: tuple[FileDigest, ...] | None
 
 
 def image_in_engine(
-    plan: ImagePlan, base: EngineBase, named: Sequence[EngineImage | None], created: str | None
+    restated: RestatedPlans,
+    base: EngineBase,
+    named: Sequence[EngineImage | None],
+    created: str | None,
 ) -> ImageInEngine:
     """The image of a plan, compared with what the engine has.
 
     Args:
-        plan: of the image.
+        restated: the plan of the image and of its parents, with the layers that it gets.
         base: its base.
         named: what has the image's names now.
         created: when the image shall say that it was created.
@@ -77,19 +87,17 @@ def image_in_engine(
     Raises:
         NotAssemblable: an instruction of the Dockerfile is wrong.
     """
-    assert plan.recipe is not None
-    config = image_config(base.config, plan.recipe, plan.diff_ids, plan.labels, created)
-    layers = plan.recipe.layers
-    base_ids = base.image.diff_ids
-    diff_ids = (*base_ids, *(plan.diff_ids[path] for path in layers))
-    missing: tuple[str, ...] | None = None
+    config = restated.config(base.config, created)
+    layers, base_ids = restated.layers, base.image.diff_ids
+    diff_ids = (*base_ids, *(layer.fingerprint for layer in layers))
+    missing: tuple[FileDigest, ...] | None = None
     if any(image is None or image.id != config.blob.digest for image in named):
         # A layer is known to be in the engine when it and all below it are those of an image.
         present = max(
             _common(diff_ids, image.diff_ids) for image in (base.image, *named) if image is not None
         )
         missing = layers[max(present - len(base_ids), 0) :]
-    return ImageInEngine(plan.names, config, diff_ids, missing)
+    return ImageInEngine(restated.plans[-1].names, config, diff_ids, missing)
 
 
 def _common(left: tuple[str, ...], right: tuple[str, ...]) -> int:
@@ -123,7 +131,7 @@ class EngineImageResult:
 
 
 @dataclass(frozen=True)
-class RestatedPlanRequest:
+class RestatedInEngineRequest:
     """The plan with its layers as they are on a base of an engine. See `restated_layers.py`."""
 
     plan: ImagePlan
@@ -131,7 +139,7 @@ class RestatedPlanRequest:
 
 
 @rule
-async def restate_plan(request: RestatedPlanRequest) -> ImagePlan:
+async def restate_in_engine(request: RestatedInEngineRequest) -> RestatedPlans:
     plan, image = request.plan, request.base.image
     reference, architecture = f"sha256:{image.id}", request.base.config.architecture
     found = await Get(EngineBaseSource, EngineBaseSourceRequest(reference, architecture))
@@ -140,12 +148,8 @@ async def restate_plan(request: RestatedPlanRequest) -> ImagePlan:
             f"assembling {plan.address}: base={request.base.reference}: the engine has lost it. "
             "Fix: package it again."
         )
-    base = await Get(
-        Base, SourcedBaseRequest(found.source, request.base.reference, architecture)
-    )
-    layers = tuple(plan.layers.items())
-    restated = await Get(RestatedLayers, RestatedLayersRequest(plan.address, layers, base))
-    return plan.with_layers(restated.layers)
+    base = await Get(Base, SourcedBaseRequest(found.source, request.base.reference, architecture))
+    return await Get(RestatedPlans, RestatedPlansRequest(plan, base))
 
 
 @rule(desc="Bring a container image into the engine")
@@ -158,16 +162,16 @@ async def bring_into_engine(
     if not oci_options.assemble:
         return EngineImageResult(None, "[image-assembly].assemble is off")
     base, named = await MultiGet(
-        Get(EngineBase, EngineBaseRequest(engine, plan.recipe.base, plan.address)),
+        Get(EngineBase, EngineBaseRequest(engine, plan.base, plan.address)),
         Get(EngineImages, EngineImagesRequest(engine, plan.names)),
     )
-    plan = await Get(ImagePlan, RestatedPlanRequest(plan, base))
+    restated = await Get(RestatedPlans, RestatedInEngineRequest(plan, base))
     try:
-        image = image_in_engine(plan, base, named.images, oci_options.created)
+        image = image_in_engine(restated, base, named.images, oci_options.created)
     except NotAssemblable as error:
         return EngineImageResult(None, str(error), is_expected=False)
     if image.missing is not None:
-        files = (FileEntry(path, plan.layers[path]) for path in image.missing)
+        files = (FileEntry(x.fingerprint, x) for x in dict.fromkeys(image.missing))
         contents = await Get(DigestContents, Digest, await Get(Digest, CreateDigest(files)))
         try:
             engine.client().load(
@@ -175,7 +179,7 @@ async def bring_into_engine(
                 image.config.blob.digest,
                 image.names,
                 image.diff_ids,
-                {plan.diff_ids[layer.path]: layer.content for layer in contents},
+                {layer.path: layer.content for layer in contents},
             )
         except EngineRefusedError as error:
             return EngineImageResult(None, str(error), is_expected=False)

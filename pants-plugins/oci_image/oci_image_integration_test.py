@@ -254,6 +254,44 @@ def test_two_declarations_that_disagree(repository: RuleRunner, base: Path) -> N
         assert part in message
 
 
+CHILD = """\
+filesystem_layer(name="more", files={"/data/more": ""})
+docker_image(name="child", source="Dockerfile.child", dependencies=[":more"], image_tags=["1"])
+oci_image(name="oci", image=":child")
+"""
+
+
+@pytest.mark.parametrize(
+    ("base_line", "dependencies"),
+    [("ARG PARENT=:image\nFROM ${PARENT}\n", ""), ("FROM app:1\n", ', ":image"')],
+)
+def test_a_parent_in_the_repository_is_an_input(
+    repository: RuleRunner, base: Path, base_line: str, dependencies: str
+) -> None:
+    """No engine is asked for it: an edit of the parent is in the child at once."""
+    image = build_of("system")
+    child = CHILD.replace('":more"]', f'":more"{dependencies}]')
+    build = image["app/BUILD"].replace('oci_image(name="oci", image=":image")\n', child)
+    dockerfile = f"{base_line}ADD app/more.tar /\nENV CHILD=1\n"
+    repository.write_files({**image, "app/BUILD": build, "app/Dockerfile.child": dockerfile})
+    files = package(repository, f"oci:{base}")
+    assert ours(files) == [
+        ["new 0:0 755", "tmp 0:0 1777", "data 10001:10001 750", "new/y 0:0 644", "tmp/x 0:0 644"],
+        ["data 10001:10001 750", "data/more 0:0 644"],
+    ]
+    config = json.loads(files[f"app/oci/blobs/{image_id(files).replace(':', '/')}"])["config"]
+    assert config == {
+        "Env": ["PATH=/bin", "CHILD=1"],
+        "User": "10001:10001",
+        "Cmd": ["true"],
+    }
+    edited = build.replace('"/new/y": ""', '"/new/z": ""')
+    assert edited != build
+    lower, upper = ours(package(repository, f"oci:{base}", build=edited))
+    assert "new/z 0:0 644" in lower
+    assert upper == ["data 10001:10001 750", "data/more 0:0 644"]
+
+
 def inspected(reference: str, architecture: str) -> dict[str, Any]:
     """What skopeo says of an image for a processor: it reads the index."""
     words = ["skopeo", f"--override-arch={architecture}", "--override-os=linux", "inspect"]

@@ -15,11 +15,24 @@ from pants.backend.docker.goals.package_image import (
 )
 from pants.backend.docker.subsystems.docker_options import DockerOptions
 from pants.backend.docker.subsystems.dockerfile_parser import DockerfileParser
-from pants.backend.docker.target_types import DockerImageTags, DockerImageTagsRequest
+from pants.backend.docker.target_types import (
+    DockerImageSourceField,
+    DockerImageTags,
+    DockerImageTagsRequest,
+)
+from pants.backend.docker.util_rules.docker_build_args import (
+    DockerBuildArgs,
+    DockerBuildArgsRequest,
+)
 from pants.backend.docker.util_rules.docker_build_context import (
     DockerBuildContext,
     DockerBuildContextRequest,
 )
+from pants.backend.docker.util_rules.docker_build_env import (
+    DockerBuildEnvironment,
+    DockerBuildEnvironmentRequest,
+)
+from pants.backend.docker.subsystems.dockerfile_parser import DockerfileInfo, DockerfileInfoRequest
 from pants.backend.python.target_types import EntryPoint
 from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
 from pants.engine.addresses import Address
@@ -30,11 +43,20 @@ from pants.engine.fs import (
     DigestSubset,
     FileDigest,
     FileEntry,
+    MergeDigests,
     PathGlobs,
+    Snapshot,
 )
 from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
-from pants.engine.target import WrappedTarget, WrappedTargetRequest
+from pants.engine.target import (
+    Dependencies,
+    DependenciesRequest,
+    Target,
+    Targets,
+    WrappedTarget,
+    WrappedTargetRequest,
+)
 from pants.engine.unions import UnionMembership
 from pants.util.frozendict import FrozenDict
 
@@ -66,6 +88,7 @@ class ImagePlan:
     """`recipe` is None where only an engine can build it, for `reason`.
 
     `layers` has the uncompressed tar of each layer of the recipe: its sha256 is its diff id.
+    `parent` is the image of this repository that the recipe's base is; None for one from elsewhere.
     """
 
     address: Address
@@ -75,6 +98,19 @@ class ImagePlan:
     recipe: Recipe | None
     reason: str
     layers: FrozenDict[str, FileDigest]
+    parent: ImagePlan | None = None
+
+    @property
+    def lineage(self) -> tuple[ImagePlan, ...]:
+        """The images of this repository that it is made of, the lowest first, itself last."""
+        return (*self.parent.lineage, self) if self.parent else (self,)
+
+    @property
+    def base(self) -> str:
+        """The name of the image from elsewhere below all of them."""
+        recipe = self.lineage[0].recipe
+        assert recipe is not None
+        return recipe.base
 
     def with_layers(self, layers: FrozenDict[str, FileDigest]) -> ImagePlan:
         """The same plan with other bytes for the same layers."""
@@ -126,18 +162,82 @@ async def read_instructions(request: InstructionsRequest, reader: DockerfileRead
     return Instructions(tuple(map(Instruction.from_json, json.loads(result.stdout))))
 
 
+@dataclass(frozen=True)
+class ImageContextRequest:
+    """Of the `docker_image` target at `address`."""
+
+    address: Address
+
+
+@dataclass(frozen=True)
+class ImageContext:
+    """The Dockerfile with the layers, and without images of this repository."""
+
+    context: DockerBuildContext
+
+
+@rule
+async def find_context(request: ImageContextRequest) -> ImageContext:
+    """Pants' own, unless the base is the address of another target.
+
+    Pants would build that one, with an engine, to have a name for it.
+    """
+    info, wrapped = await MultiGet(
+        Get(DockerfileInfo, DockerfileInfoRequest(request.address)),
+        Get(WrappedTarget, WrappedTargetRequest(request.address, description_of_origin="a plan")),
+    )
+    args, env = await MultiGet(
+        Get(DockerBuildArgs, DockerBuildArgsRequest(wrapped.target)),
+        Get(DockerBuildEnvironment, DockerBuildEnvironmentRequest(wrapped.target)),
+    )
+    given, folder = args.to_dict(), request.address.spec_path or "//"
+    parents = []
+    for name, default in info.from_image_build_args.to_dict().items():
+        value = (given.get(name) or default or "").strip("\"'")
+        if value.startswith((":", "//")):
+            parents.append(f"{name}={folder if value.startswith(':') else ''}{value}")
+    if not parents:
+        return ImageContext(
+            await Get(
+                DockerBuildContext,
+                DockerBuildContextRequest(address=request.address, build_upstream_images=False),
+            )
+        )
+    layers = await Get(PlatformLayers, PlatformLayersRequest(wrapped.target, None))
+    return ImageContext(
+        DockerBuildContext.create(
+            build_args=DockerBuildArgs.from_strings(*args, *parents),
+            snapshot=await Get(Snapshot, MergeDigests([info.digest, layers.digest])),
+            upstream_image_ids=(),
+            dockerfile_info=info,
+            build_env=env,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class ParentPlanRequest:
+    """Which `docker_image` among the dependencies of `target` its base is: an address or a name."""
+
+    target: Target
+    base: str
+    architecture: str | None
+
+
+@dataclass(frozen=True)
+class ParentPlan:
+    plan: ImagePlan | None
+
+
 @rule(desc="Plan a container image")
 async def plan_image(
     request: ImagePlanRequest, options: DockerOptions, unions: UnionMembership
 ) -> ImagePlan:
-    context, wrapped = await MultiGet(
-        Get(
-            DockerBuildContext,
-            DockerBuildContextRequest(address=request.address, build_upstream_images=True),
-        ),
+    found_context, wrapped = await MultiGet(
+        Get(ImageContext, ImageContextRequest(request.address)),
         Get(WrappedTarget, WrappedTargetRequest(request.address, description_of_origin="a plan")),
     )
-    target = wrapped.target
+    context, target = found_context.context, wrapped.target
     field_set = DockerPackageFieldSet.create(target)
     more_tags = await MultiGet(
         Get(DockerImageTags, DockerImageTagsRequest, each(target))
@@ -172,9 +272,12 @@ async def plan_image(
                 for name, given, value in (arg.partition("=") for arg in context.build_args)
             },
         )
+        if len(set(recipe.layers)) != len(recipe.layers):
+            raise NotAssemblable("it adds one layer twice")
     except NotAssemblable as error:
-        reason = f"{context.dockerfile}: {error}"
+        recipe, reason = None, f"{context.dockerfile}: {error}"
     layers: FrozenDict[str, FileDigest] = FrozenDict()
+    parent: ImagePlan | None = None
     if recipe is not None:
         files = context.digest
         if request.architecture is not None:
@@ -195,6 +298,12 @@ async def plan_image(
             LayerFiles, LayerFilesRequest(tuple(there[path] for path in recipe.layers))
         )
         layers = found.uncompressed
+        found_parent = await Get(
+            ParentPlan, ParentPlanRequest(target, recipe.base, request.architecture)
+        )
+        parent = found_parent.plan
+        if parent is not None and parent.recipe is None:
+            recipe, reason = None, f"its parent {parent.address}: {parent.reason}"
     return ImagePlan(
         request.address,
         image_refs,
@@ -203,7 +312,22 @@ async def plan_image(
         recipe,
         reason,
         layers,
+        parent,
     )
+
+
+@rule
+async def find_parent(request: ParentPlanRequest) -> ParentPlan:
+    targets = await Get(Targets, DependenciesRequest(request.target[Dependencies]))
+    images = [each for each in targets if each.has_field(DockerImageSourceField)]
+    plans = await MultiGet(
+        Get(ImagePlan, ImagePlanRequest(each.address, request.architecture)) for each in images
+    )
+    base = request.base
+    for plan in plans:
+        if base.removeprefix("//") == plan.address.spec.removeprefix("//") or base in plan.names:
+            return ParentPlan(plan)
+    return ParentPlan(None)
 
 
 def check_context_root(root: str) -> None:

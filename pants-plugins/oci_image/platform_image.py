@@ -17,10 +17,10 @@ from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import InvalidFieldException
 
 from oci_image.base import Base, BaseRequest
-from oci_image.documents import LAYER_TYPE, Blob, Document, image_config, manifest
+from oci_image.documents import LAYER_TYPE, Blob, Document, manifest
 from oci_image.layer_files import ConvertedLayer, ConvertedLayerRequest
 from oci_image.plan import ImagePlan, ImagePlanRequest
-from oci_image.restated_layers import RestatedLayers, RestatedLayersRequest
+from oci_image.restated_layers import RestatedPlans, RestatedPlansRequest
 from oci_image.subsystem import ImageAssembly
 
 #: What a layout without a choice is for: the platform that the layers have by default.
@@ -73,21 +73,18 @@ async def assemble_image(request: PlatformImageRequest, options: ImageAssembly) 
             "itself."
         )
     architecture = request.architecture or DEFAULT_ARCHITECTURE
-    base = await Get(Base, BaseRequest(options.base or plan.recipe.base, architecture))
-    restated = await Get(
-        RestatedLayers, RestatedLayersRequest(request.address, tuple(plan.layers.items()), base)
-    )
-    plan = plan.with_layers(restated.layers)
+    base = await Get(Base, BaseRequest(options.base or plan.base, architecture))
+    restated = await Get(RestatedPlans, RestatedPlansRequest(plan, base))
     packed = await MultiGet(
         Get(ConvertedLayer, ConvertedLayerRequest("compress", file, os.path.basename(path)))
-        for path, file in plan.layers.items()
+        for each in restated.plans
+        for path, file in each.layers.items()
     )
-    files: dict[str, FileDigest] = {path: layer.file for path, layer in zip(plan.layers, packed)}
     ours = [
-        Blob(files[path].fingerprint, files[path].serialized_bytes_length, f"{LAYER_TYPE}+gzip")
-        for path in plan.recipe.layers
+        Blob(x.file.fingerprint, x.file.serialized_bytes_length, f"{LAYER_TYPE}+gzip")
+        for x in packed
     ]
-    config = image_config(base.config, plan.recipe, plan.diff_ids, plan.labels, options.created)
+    config = restated.config(base.config, options.created)
     image = manifest(config.blob, base.layers, ours)
     digest = await Get(
         Digest,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pants.backend.docker.target_types import DockerImageSourceField
 from pants.core.goals.package import (
     BuiltPackage,
     EnvironmentAwarePackageRequest,
@@ -27,10 +28,13 @@ from image_layout.platform_layer import PlatformLayerRequest
 
 @dataclass(frozen=True)
 class PlatformLayersRequest:
-    """All packages that `image` depends on, for `platform`, e.g. `linux/arm64`."""
+    """All packages that `image` depends on, for `platform`, e.g. `linux/arm64`.
+
+    None is what each of them says it is for. Images are none of them.
+    """
 
     image: Target
-    platform: str
+    platform: str | None
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,14 @@ class PlatformLayers:
 
 @rule(desc="Make layers for a platform")
 async def make_layers(request: PlatformLayersRequest, unions: UnionMembership) -> PlatformLayers:
-    targets = await Get(Targets, DependenciesRequest(request.image[Dependencies]))
+    dependencies = await Get(Targets, DependenciesRequest(request.image[Dependencies]))
+    targets = [each for each in dependencies if not each.has_field(DockerImageSourceField)]
     members = unions.get(PlatformLayerRequest)
     differing = [
         member(target, request.platform)
         for target in targets
         for member in members
-        if member.is_applicable(target)
+        if request.platform is not None and member.is_applicable(target)
     ]
     ours = {each.target for each in differing}
     field_sets = await Get(

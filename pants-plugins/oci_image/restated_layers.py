@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pants.engine.addresses import Address
 from pants.engine.fs import (
     CreateDigest,
     Digest,
@@ -27,7 +26,9 @@ from pants.util.logging import LogLevel
 
 from oci_image.base import Base
 from oci_image.compression import LARGEST_LAYER
+from oci_image.documents import BaseConfig, Document, image_config
 from oci_image.layer_tree import LayerTree, directory_entries, read_layer, restated
+from oci_image.plan import ImagePlan
 from oci_image.subsystem import ImageAssembly
 from sandbox_script.rules import ScriptRequest
 from sandbox_script.script import Script
@@ -73,17 +74,31 @@ class RestatedLayer:
 
 
 @dataclass(frozen=True)
-class RestatedLayersRequest:
-    """The uncompressed layers, lowest first and with their paths, of the image of a target."""
+class RestatedPlansRequest:
+    """The layers of an image, and of its parents in the repository, on a base."""
 
-    address: Address
-    layers: tuple[tuple[str, FileDigest], ...]
+    plan: ImagePlan
     base: Base
 
 
 @dataclass(frozen=True)
-class RestatedLayers:
-    layers: FrozenDict[str, FileDigest]
+class RestatedPlans:
+    """The lineage of the plan, with other layers."""
+
+    plans: tuple[ImagePlan, ...]
+
+    @property
+    def layers(self) -> tuple[FileDigest, ...]:
+        """Of all of them, the lowest first."""
+        return tuple(layer for plan in self.plans for layer in plan.layers.values())
+
+    def config(self, base: BaseConfig, created: str | None) -> Document:
+        """The configuration of the uppermost. Raises `NotAssemblable`."""
+        for plan in self.plans:
+            assert plan.recipe is not None
+            document = image_config(base, plan.recipe, plan.diff_ids, plan.labels, created)
+            base = BaseConfig.from_json(json.loads(document.content), plan.address.spec)
+        return document
 
 
 @rule(level=LogLevel.DEBUG)
@@ -155,22 +170,28 @@ async def restate_layer(request: RestatedLayerRequest, options: ImageAssembly) -
 
 
 @rule
-async def restate_layers(request: RestatedLayersRequest) -> RestatedLayers:
+async def restate_plans(request: RestatedPlansRequest) -> RestatedPlans:
+    plans = request.plan.lineage
+    layers = [layer for plan in plans for layer in plan.layers.items()]
     base, *trees = await MultiGet(
         Get(TreeDocument, BaseTreeRequest(request.base)),
-        *(Get(TreeDocument, LayerTreeRequest(layer)) for _, layer in request.layers),
+        *(Get(TreeDocument, LayerTreeRequest(layer)) for _, layer in layers),
     )
     directories = restated(
-        request.address.spec,
+        request.plan.address.spec,
         base.tree,
-        [(path, document.tree) for (path, _), document in zip(request.layers, trees)],
+        [(path, document.tree) for (path, _), document in zip(layers, trees)],
     )
-    layers = await MultiGet(
+    result = await MultiGet(
         Get(RestatedLayer, RestatedLayerRequest(layer, FrozenDict(needed)))
-        for (_, layer), needed in zip(request.layers, directories)
+        for (_, layer), needed in zip(layers, directories)
     )
-    return RestatedLayers(
-        FrozenDict({path: layer.file for (path, _), layer in zip(request.layers, layers)})
+    files = iter(result)
+    return RestatedPlans(
+        tuple(
+            plan.with_layers(FrozenDict({path: next(files).file for path in plan.layers}))
+            for plan in plans
+        )
     )
 
 
