@@ -14,7 +14,11 @@ from pants.backend.docker.goals.package_image import (
     get_build_options,
 )
 from pants.backend.docker.subsystems.docker_options import DockerOptions
-from pants.backend.docker.subsystems.dockerfile_parser import DockerfileParser
+from pants.backend.docker.subsystems.dockerfile_parser import (
+    DockerfileInfo,
+    DockerfileInfoRequest,
+    DockerfileParser,
+)
 from pants.backend.docker.target_types import (
     DockerImageSourceField,
     DockerImageTags,
@@ -32,7 +36,6 @@ from pants.backend.docker.util_rules.docker_build_env import (
     DockerBuildEnvironment,
     DockerBuildEnvironmentRequest,
 )
-from pants.backend.docker.subsystems.dockerfile_parser import DockerfileInfo, DockerfileInfoRequest
 from pants.backend.python.target_types import EntryPoint
 from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
 from pants.engine.addresses import Address
@@ -272,8 +275,6 @@ async def plan_image(
                 for name, given, value in (arg.partition("=") for arg in context.build_args)
             },
         )
-        if len(set(recipe.layers)) != len(recipe.layers):
-            raise NotAssemblable("it adds one layer twice")
     except NotAssemblable as error:
         recipe, reason = None, f"{context.dockerfile}: {error}"
     layers: FrozenDict[str, FileDigest] = FrozenDict()

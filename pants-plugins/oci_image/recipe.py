@@ -135,7 +135,10 @@ def read_recipe(instructions: Iterable[Instruction], arguments: Mapping[str, str
         reader.read(instruction)
     if not reader.base:
         raise NotAssemblable("it has no FROM")
-    return Recipe(reader.base, tuple(reader.steps), tuple(reader.changes))
+    recipe = Recipe(reader.base, tuple(reader.steps), tuple(reader.changes))
+    if len(set(recipe.layers)) != len(recipe.layers):
+        raise NotAssemblable("it adds one layer twice")
+    return recipe
 
 
 def configured(
