@@ -123,6 +123,6 @@ def test_a_malformed_base_is_one_error(changes: dict[str, Any], field: str, valu
 
 
 def test_what_a_base_may_leave_out() -> None:
-    rootfs = {"diff_ids": []}
+    rootfs: dict[str, list[str]] = {"diff_ids": []}
     found = BaseConfig.from_json({"architecture": "amd64", "os": "linux", "rootfs": rootfs}, "x")
     assert (found.config, found.variant, found.diff_ids) == ("{}", "", ())

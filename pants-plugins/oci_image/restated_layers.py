@@ -94,11 +94,16 @@ class RestatedPlans:
 
     def config(self, base: BaseConfig, created: str | None) -> Document:
         """The configuration of the uppermost. Raises `NotAssemblable`."""
-        for plan in self.plans:
-            assert plan.recipe is not None
-            document = image_config(base, plan.recipe, plan.diff_ids, plan.labels, created)
-            base = BaseConfig.from_json(json.loads(document.content), plan.address.spec)
-        return document
+        *parents, plan = self.plans
+        for parent in parents:
+            document = _config(base, parent, created)
+            base = BaseConfig.from_json(json.loads(document.content), parent.address.spec)
+        return _config(base, plan, created)
+
+
+def _config(base: BaseConfig, plan: ImagePlan, created: str | None) -> Document:
+    assert plan.recipe is not None
+    return image_config(base, plan.recipe, plan.diff_ids, plan.labels, created)
 
 
 @rule(level=LogLevel.DEBUG)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import base_documents
 import fetch_base
 import push_layout
 import pytest
@@ -135,7 +136,7 @@ def test_a_base_is_fetched_for_its_platform(
     assert gzip.decompress(blob.read_bytes()) == tar("arm64")
     assert sorted(os.listdir("base/blobs/sha256")) == [blob.name]
     with pytest.raises(
-        read_base.BaseError, match="not there for linux/s390x, only for: amd64, arm"
+        base_documents.BaseError, match="not there for linux/s390x, only for: amd64, arm"
     ) as error:
         fetch_base.fetch(pinned, "s390x", [])
     assert "or leave s390x out of the 'architectures' field" in str(error.value)
