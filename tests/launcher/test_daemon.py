@@ -99,10 +99,11 @@ def test_killed_builds_are_repaired_by_the_next_one(build: Build) -> None:
     process = begin(build)
     first = build.daemon()
     assert first is not None
-    # The daemon, which cannot stop what it runs any more.
+    # The daemon, which cannot stop what it runs any more: that goes on to its own end, for nothing.
     os.kill(first, signal.SIGKILL)
     end(build, process)
     assert process.returncode != 0
+    wait_for(lambda: not build.builds())
     assert not build.dist.exists()
 
     process = begin(build)
