@@ -12,11 +12,9 @@ import pytest
 from image.clone import Clone, clone
 from image.commands import run
 from incremental.conftest import TARGET, on_base
-from incremental.elsewhere import TELL, assert_elsewhere, elsewhere
+from incremental.elsewhere import TELL, assert_elsewhere, elsewhere, rewrite
 from incremental.layouts import Layout, differences
 
-# Long before any of our files, and after what zip files can carry.
-_OTHER_DAY = 1_000_000_000
 _OTHERS = {
     "TZ": "America/St_Johns",
     "LANG": "tr_TR.UTF-8",
@@ -28,19 +26,6 @@ _OTHERS = {
 _GOLDEN = Path("tests", "incremental", "golden.json")
 # The layers that change with neither the sources nor the lockfile, by a file that is in them.
 _STABLE = {"system": "etc/timezone", "driver": "/asyncmy/__init__.py"}
-
-
-def rewrite(root: Path) -> None:
-    """Write every file anew: last ones first, readable by the owner alone, on another day."""
-    files = sorted(path for path in root.rglob("*") if path.is_file())
-    assert len(files) > 100
-    for path in reversed(files):
-        content, executable = path.read_bytes(), os.access(path, os.X_OK)
-        path.unlink()
-        path.write_bytes(content)
-        path.chmod(0o700 if executable else 0o600)
-    for path in root.rglob("*"):
-        os.utime(path, (_OTHER_DAY, _OTHER_DAY))
 
 
 @pytest.fixture
