@@ -106,11 +106,20 @@ def pants_directories(state: Path, configured: Mapping[str, Any]) -> dict[str, s
             own.mkdir(parents=True, exist_ok=True)
             if os.access(own, os.W_OK):
                 place = own
-    found = {"local_store_dir": place / "lmdb_store", "named_caches_dir": place / "named_caches"}
-    return {
-        name: os.environ.get(f"PANTS_{name.upper()}") or str(configured.get(name, default))
-        for name, default in found.items()
+    default = {"local_store_dir": place / "lmdb_store", "named_caches_dir": place / "named_caches"}
+    found = {
+        name: os.environ.get(f"PANTS_{name.upper()}") or str(configured.get(name, path))
+        for name, path in default.items()
     }
+    if re.search(r"\s", found["named_caches_dir"]):
+        # Programs of pex start with `#!` and the path of their interpreter, which is in there.
+        raise BootstrapError(
+            "programs cannot be started from a path with a space",
+            where="named_caches_dir of Pants",
+            value=found["named_caches_dir"],
+            fix="name a directory without one for all caches: QINGKONG_BUILD_CACHE=/var/tmp/build",
+        )
+    return found
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import shutil
 import subprocess
@@ -112,6 +113,8 @@ def _build_pex(python39: str, wheel: Path, scratch: Path) -> Path:
         "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH,
         "LC_ALL": "C",
         "TZ": "UTC",
+        # The preamble is not in force yet.
+        "PIP_CONFIG_FILE": os.devnull,
     }
     built = subprocess.run(
         [

@@ -29,6 +29,33 @@ def test_the_pex_tool_is_the_one_that_pants_toml_pins(real_start: RealStart) -> 
     assert {(hashlib.sha256(data).hexdigest(), str(len(data)))} == pins
 
 
+def test_pex_puts_no_password_into_addresses(real_start: RealStart, tmp_path: Path) -> None:
+    """It would hand them to pip as arguments, which everyone can read."""
+    assert real_start.outcome().code == 0
+    [tool] = real_start.machine.state.glob("tools/*/pex")
+    code = (
+        "from pex.auth import PasswordEntry;"
+        " print(PasswordEntry('someone', 'secret').maybe_inject_in_url('https://index.example/x'))"
+    )
+    done = subprocess.run(
+        [real_start.machine.environment["PANTS_PYTHON39"], str(tool), "-c", code],
+        env={"PEX_INTERPRETER": "1", "PEX_ROOT": str(tmp_path), "PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "None\n"
+
+
+def test_a_cache_below_a_path_with_a_space_is_refused(
+    real_start: RealStart, tmp_path: Path
+) -> None:
+    assert real_start.outcome().code == 0
+    caches = tmp_path / "named caches"
+    outcome = real_start.machine.start("--version", PANTS_NAMED_CACHES_DIR=str(caches))
+    outcome.failed(str(caches), "named_caches_dir", "QINGKONG_BUILD_CACHE=")
+
+
 def test_the_native_client_runs_and_pants_is_what_the_list_locks(real_start: RealStart) -> None:
     assert real_start.outcome().code == 0
     state = Path(real_start.machine.environment["HOME"], ".cache", "qingkong-build")
@@ -83,7 +110,7 @@ def test_all_that_is_written_is_in_the_cache_or_in_the_repository(
         'pex_binary(name="new", dependencies=[":colors"], '
         'interpreter_constraints=["CPython==3.12.*"])\n'
     )
-    temporary, cache, trace = tmp_path / "tmp", tmp_path / "a cache", tmp_path / "trace"
+    temporary, cache, trace = tmp_path / "tmp", tmp_path / "cache", tmp_path / "trace"
     temporary.mkdir()
     environment = {
         **machine.environment,
