@@ -9,6 +9,7 @@
 #   engine        a container engine that answers
 #   image         both, and the base image
 #   test          the same, and what the tests start: databases, a registry, other programs
+#   hostile       Pythons, a C compiler and openssl: build-support/ci/hostile.sh
 #   bench         what benchmarks/server needs: Pythons, a C compiler, nginx, load generators
 #   debootstrap   what the stand-in for the base image is made with
 #
@@ -26,6 +27,7 @@ done
 needs() {
   case $1 in
     code) echo compiler python3.9 python3.12 ;;
+    hostile) echo compiler python3.9 python3.12 openssl ;;
     engine) echo engine ;;
     image) echo engine compiler python3.9 python3.12 ;;
     test)
@@ -34,7 +36,7 @@ needs() {
       ;;
     bench) echo compiler python3.9 python3.12 nginx load ;;
     debootstrap) echo debootstrap ;;
-    *) fail "no such task: $1. There are: code, engine, image, test, bench, debootstrap." ;;
+    *) fail "no such task: $1. There are: code, hostile, engine, image, test, bench, debootstrap." ;;
   esac
 }
 
@@ -82,7 +84,7 @@ main() {
     only_install=yes
     shift
   fi
-  local task=${1:?"give a task: code, engine, image, test, bench or debootstrap"} thing needed missing=()
+  local task=${1:?"give a task: code, hostile, engine, image, test, bench or debootstrap"} thing needed missing=()
   use_mirror
   needed=$(needs "$task")
   for thing in $needed; do

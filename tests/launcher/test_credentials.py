@@ -6,46 +6,15 @@ import json
 import netrc
 import stat
 import subprocess
-import threading
 from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
+from ci.process_arguments import ProcessArguments
 
 from launcher.machines import Index, Machine, Outcome
 
 PASSWORD = "correct-horse-battery"
-
-
-class ArgumentsOfProcesses:
-    """Looks at the arguments of all processes of this machine until it is closed."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text.encode()
-        self._ended = threading.Event()
-        self.seen: list[bytes] = []
-        self.looks = 0
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def _look(self) -> None:
-        while not self._ended.wait(0.002):
-            self.looks += 1
-            for file in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    arguments = file.read_bytes()
-                except OSError:
-                    continue
-                if self._text in arguments:
-                    self.seen.append(arguments)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
 
 
 def with_password(url: str) -> str:
@@ -68,7 +37,7 @@ def netrc_of(outcome: Outcome) -> netrc.netrc:
 def test_the_password_of_an_index_is_used_and_not_shown(machine: Machine, index: Index) -> None:
     index.login = f"someone:{PASSWORD}"
     url = with_password(index.url)
-    with ArgumentsOfProcesses(PASSWORD) as arguments:
+    with ProcessArguments(PASSWORD) as arguments:
         outcome = machine.start("list", PIP_INDEX_URL=url)
     assert arguments.looks > 10
     assert arguments.seen == []
