@@ -47,7 +47,7 @@ def test_a_read_only_repository_builds(build: Build) -> None:
             assert len(archive.read_bytes()) > 3_000_000
             assert hashlib.sha256(archive.read_bytes()).digest()
             archive.unlink()
-        [pid] = place.parent.glob(".pids/*/pantsd/pid")
+        [pid] = build.machine.state.glob("repositories/*small repository/.pids/*/pantsd/pid")
         os.kill(int(pid.read_text()), 15)
         wait_for(lambda: not build.processes())
     finally:

@@ -70,12 +70,12 @@ def set_up_cython(jobs: int) -> None:
     """Have `cythonize` use that many processes, where setuptools has loaded Cython."""
     if "Cython" not in sys.modules:
         return
-    module = importlib.import_module("Cython.Build.Dependencies")
+    module: Any = importlib.import_module("Cython.Build.Dependencies")
     if hasattr(module.cythonize, "__wrapped__"):
         return
     module.cythonize = _cythonize(module.cythonize, jobs)
-    package = importlib.import_module("Cython.Build")
-    package.cythonize = module.cythonize  # type: ignore[attr-defined]
+    package: Any = importlib.import_module("Cython.Build")
+    package.cythonize = module.cythonize
 
 
 def _cythonize(original: Callable[..., Any], jobs: int) -> Callable[..., Any]:
