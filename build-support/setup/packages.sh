@@ -26,7 +26,7 @@ packages_for() {
       fi
       ;;
     apt-get:nginx) echo nginx-light ;;
-    apt-get:podman) echo podman crun uidmap ;;
+    apt-get:podman) echo podman crun uidmap iproute2 ;;
     apt-get:ssh-server) echo openssh-server openssh-client ;;
     dnf:podman | zypper:podman | pacman:podman | apk:podman) echo podman ;;
     dnf:ssh-server) echo openssh-server openssh-clients ;;

@@ -114,6 +114,20 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
+def _bridge() -> Iterator[str]:
+    """A network bridge that nothing is connected to."""
+    name = f"qk{os.getpid()}"
+    ip = program("ip", "iproute2")
+    subprocess.run([ip, "link", "add", name, "type", "bridge"], check=True)
+    try:
+        # A block for documentation: no machine has an address of it.
+        subprocess.run([ip, "address", "add", "198.51.100.1/24", "dev", name], check=True)
+        yield name
+    finally:
+        subprocess.run([ip, "link", "delete", name], check=True)
+
+
+@contextlib.contextmanager
 def docker_engine(folder: Path) -> Iterator[StartedEngine]:
     """A second `dockerd`: at a socket, and by TCP with TLS, which `tls/` of the folder is for."""
     port = free_port()
@@ -123,9 +137,18 @@ def docker_engine(folder: Path) -> Iterator[StartedEngine]:
     command += ["--host", f"unix://{folder}/d.sock", "--host", f"tcp://127.0.0.1:{port}"]
     command += ["--tlsverify", "--tlscacert", str(certificates / "ca.pem")]
     command += ["--tlscert", f"{folder}/server.pem", "--tlskey", f"{folder}/server-key.pem"]
-    # No network of the machine is changed.
-    command += ["--bridge=none", "--iptables=false", "--ip-masq=false", "--storage-driver=vfs"]
-    with running(command, folder / "log", folder / "d.sock", _environment(folder)):
+    # A bridge of its own: with `--bridge=none` it deletes that of the engine which runs already.
+    command += ["--iptables=false", "--ip-masq=false", "--ip-forward=false"]
+    command += ["--storage-driver=vfs"]
+    with (
+        _bridge() as bridge,
+        running(
+            [*command, f"--bridge={bridge}"],
+            folder / "log",
+            folder / "d.sock",
+            _environment(folder),
+        ),
+    ):
         (folder / "port").write_text(str(port), encoding="utf-8")
         yield StartedEngine("Docker", folder, {"DOCKER_HOST": f"unix://{folder}/d.sock"})
 
