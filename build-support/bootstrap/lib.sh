@@ -111,19 +111,17 @@ launcher_find_state() {
   fi
 }
 
-# What Pants writes in the repository goes to the state where the repository cannot be written to.
+# The state of Pants and of its daemon is in ours where the repository cannot be written to. Results
+# are not: Pants writes them in the repository only.
 launcher_leave_repository() {
-  local name option place moved=
-  place=$launcher_state/repositories/${launcher_clone:?}
-  for name in .pants.d=WORKDIR .pids=SUBPROCESSDIR dist=DISTDIR; do
+  local name option place=$launcher_state/repositories/${launcher_clone:?}
+  for name in .pants.d=WORKDIR .pids=SUBPROCESSDIR; do
     option=PANTS_${name#*=}
     name=${name%%=*}
     [[ -z ${!option+set} && ! -w $launcher_root/$name ]] || continue
     [[ -e $launcher_root/$name || ! -w $launcher_root ]] || continue
     export "$option=$place/$name"
-    [[ $name != dist ]] || moved=$place/$name
   done
-  [[ -z $moved ]] || launcher_say "$launcher_root cannot be written to: results go to $moved"
 }
 
 # launcher_read_inputs WORD...: sets launcher_inputs to what the settings are made from, word for

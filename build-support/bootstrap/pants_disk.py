@@ -22,7 +22,7 @@ _OPTIONS = (
 )
 
 
-class DiskFullError(Exception):
+class ExplainedError(Exception):
     """A failure of Pants with its explanation."""
 
 
@@ -60,13 +60,13 @@ def explain(text: str, options: Any) -> str | None:
 
 
 def _explained(error: Exception, options: Any) -> Exception | None:
-    if isinstance(error, DiskFullError):
+    if isinstance(error, ExplainedError):
         return None
     text = str(error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         text += os.strerror(error.errno)
     explanation = explain(text, options)
-    return DiskFullError(f"{error}\n{explanation}") if explanation else None
+    return ExplainedError(f"{error}\n{explanation}") if explanation else None
 
 
 def explain_full_disks() -> None:
@@ -100,10 +100,11 @@ def explain_full_disks() -> None:
 
             created = OptionsBootstrapper.create(env=self.env, args=self.args, allow_pantsrc=True)
             explained = _explained(error, created.bootstrap_options.for_global_scope())
-            if explained is None and not isinstance(error, DiskFullError):
+            if explained is None and not isinstance(error, ExplainedError):
                 raise
             sys.exit(str(explained or error))
 
     LocalPantsRunner._perform_run = explained_run  # type: ignore[method-assign]
-    EngineInitializer.setup_graph = staticmethod(explained_setup)  # type: ignore[method-assign]
+    initializer: Any = EngineInitializer
+    initializer.setup_graph = staticmethod(explained_setup)
     PantsRunner.run = explained_start  # type: ignore[method-assign]

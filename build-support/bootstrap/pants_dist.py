@@ -13,6 +13,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from pants_disk import ExplainedError
+
 _SCRATCH = "writing-"
 
 
@@ -62,21 +64,6 @@ def scratch_folder(root: Path, target: Path) -> Path:
     return scratch
 
 
-def allow_any_place() -> None:
-    """Let `dist/` be outside the repository, which may be read-only."""
-    from pants.core.util_rules import distdir
-
-    validate: Any = distdir.validate_distdir
-
-    def validate_distdir(place: Path, root: Path) -> Any:
-        if distdir.is_child_of(place, root):
-            return validate(place, root)
-        # What reads it takes it for a path below the root.
-        return distdir.DistDir(Path(os.path.relpath(os.path.realpath(place), root)))
-
-    distdir.validate_distdir = validate_distdir  # type: ignore[assignment]
-
-
 def write_whole_files() -> None:
     from pants.base.build_environment import get_buildroot
     from pants.engine.internals.scheduler import SchedulerSession
@@ -92,6 +79,14 @@ def write_whole_files() -> None:
             write_in_place(self, digest, path_prefix=path_prefix, clear_paths=clear_paths)
             return
         root = Path(get_buildroot())
+        if not os.access(root, os.W_OK):
+            # Whatever the target: the engine makes a file at the root before it writes anywhere.
+            raise ExplainedError(
+                "./pants: results cannot be written, because the repository cannot be\n"
+                f"  where: {root / path_prefix}\n"
+                f"  value: {root} is read-only for this user\n"
+                "  fix:   build in a copy (git clone), or make the repository writable"
+            )
         target = root / path_prefix
         scratch = scratch_folder(root, target)
         try:

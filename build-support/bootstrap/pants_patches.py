@@ -16,9 +16,8 @@ def apply() -> None:
     if version.VERSION == VERSION and os.environ.get("QINGKONG_PANTS_PATCHES") != "off":
         from pants_daemon_start import wait_longer_for_daemon
         from pants_disk import explain_full_disks
-        from pants_dist import allow_any_place, write_whole_files
+        from pants_dist import write_whole_files
 
         wait_longer_for_daemon()
         write_whole_files()
-        allow_any_place()
         explain_full_disks()

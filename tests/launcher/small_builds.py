@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -58,9 +59,9 @@ class Build:
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def digest(self) -> str:
-        """Of the archive, which is all that is in `dist/`."""
+        """Of what is in the archive, which is all that is in `dist/`. Its tar has times in it."""
         assert [path.name for path in self.dist.iterdir()] == ["archive.tar"]
-        return hashlib.sha256((self.dist / "archive.tar").read_bytes()).hexdigest()
+        return digest_of(self.dist / "archive.tar")
 
     def daemon(self, key: str = "pid") -> int | None:
         """The process that Pants wrote down as its daemon, or as the one that is `starting`."""
@@ -93,6 +94,13 @@ class Build:
             if pid in self.processes():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+
+
+def digest_of(archive: Path) -> str:
+    with tarfile.open(archive) as opened:
+        member = opened.extractfile("copy")
+        assert member is not None
+        return hashlib.sha256(member.read()).hexdigest()
 
 
 def _environment(folder: Path) -> str:
