@@ -49,12 +49,14 @@ def explain(text: str, options: Any) -> str | None:
         named = path in text or os.path.realpath(path) in text
         places.append((not named, _free_mebibytes(path), path, variable, content))
     _, free, path, variable, content = min(places)
+    # Pants writes results nowhere else.
+    inside = " in the repository" if variable == "PANTS_DISTDIR" else ""
     reason = "takes no more: it is full" if free < 64 else "took no more"
     return (
         f"./pants: the disk of {content} {reason}\n"
         f"  where: {path}\n"
         f"  value: {free:.1f} MiB are free now\n"
-        f"  fix:   free disk space, or name a folder on another disk with {variable}, "
+        f"  fix:   free disk space, or name a folder on another disk{inside} with {variable}, "
         "and build again: nothing else has to be cleaned"
     )
 
