@@ -20,6 +20,8 @@ _OPTIONS = (
     ("pants_distdir", "PANTS_DISTDIR", "the results"),
     ("pants_workdir", "PANTS_WORKDIR", "logs and state of Pants"),
 )
+# A disk with less room than this has none for what a build writes.
+_FULL_MEBIBYTES = 64
 
 
 class ExplainedError(Exception):
@@ -45,13 +47,15 @@ def explain(text: str, options: Any) -> str | None:
     for name, variable, content in _OPTIONS:
         path = getattr(options, name, None) or tempfile.gettempdir()
         path = os.path.abspath(path)
-        # What names the place itself is sure; else the fullest disk is the likeliest.
+        # A disk that is full now; else the innermost place that the failure names.
         named = path in text or os.path.realpath(path) in text
-        places.append((not named, _free_mebibytes(path), path, variable, content))
+        free = _free_mebibytes(path)
+        likeliness = (free >= _FULL_MEBIBYTES, not named, -len(path))
+        places.append((likeliness, free, path, variable, content))
     _, free, path, variable, content = min(places)
     # Pants writes results nowhere else.
     inside = " in the repository" if variable == "PANTS_DISTDIR" else ""
-    reason = "takes no more: it is full" if free < 64 else "took no more"
+    reason = "takes no more: it is full" if free < _FULL_MEBIBYTES else "took no more"
     return (
         f"./pants: the disk of {content} {reason}\n"
         f"  where: {path}\n"
