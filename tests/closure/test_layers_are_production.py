@@ -43,7 +43,8 @@ def test_exactly_the_closure_of_the_lockfile_and_the_driver(
     distributions: list[Distribution], lock: Lock
 ) -> None:
     closure = lock.closure(ENVIRONMENT)
-    driver = read_build_file("3rdparty/asyncmy/BUILD")["wheel"].fields["version"]
+    wheel = read_build_file("3rdparty/asyncmy/BUILD")["wheel"].fields
+    driver = f"{wheel['version']}+{wheel['local_version']}"
     assert len(closure) > 10, "the lockfile was read wrongly"
     assert "asyncmy" not in closure, "the index's wheel would beat ours"
     assert {one.name: one.version for one in distributions} == {**closure, "asyncmy": driver}
