@@ -71,5 +71,9 @@ def test_with_an_engine_it_runs_what_it_made(tmp_path: Path) -> None:
     machine.variables["DOCKER_HOST"] = "unix:///engine"
     result = machine.run(SCRIPT)
     assert result.returncode == 0, result.stderr
-    assert machine.calls("pants") == ["pants package deploy:image [] []"]
+    # The driver beside the base, and then the image.
+    assert machine.calls("pants") == [
+        "pants --no-dynamic-ui package 3rdparty/asyncmy:wheel [] []",
+        "pants package deploy:image [] []",
+    ]
     assert machine.calls("docker run") == ["docker run --rm fastapp:latest-py3.12"]

@@ -66,7 +66,7 @@ def test_tests_need_servers_and_a_browser_too(bare: Machine) -> None:
     assert " mariadb-server-core mariadb-client-core " in result.stderr
     assert " docker-registry skopeo openssl " in result.stderr
     assert " chromium wrk hey gcc-" in result.stderr
-    assert " podman crun uidmap openssh-server openssh-client" in result.stderr
+    assert " podman crun uidmap iproute2 openssh-server openssh-client" in result.stderr
     # A release that has it without windows.
     bare.program("apt-cache", '[ "$2" = chromium-headless-shell ] && echo "  Candidate: 1"')
     assert " chromium-headless-shell wrk hey gcc-" in bare.setup("test").stderr
@@ -148,7 +148,7 @@ def test_the_command_runs_after_the_check(bare: Machine) -> None:
 def test_an_unknown_task_is_refused(bare: Machine) -> None:
     result = bare.setup("everything")
     assert result.returncode == 1
-    assert "no such task: everything. There are: code, engine, image, test" in result.stderr
+    assert "no such task: everything. There are: code, hostile, engine, image" in result.stderr
 
 
 def test_an_engine_that_is_down_is_named_to_an_ordinary_user(bare: Machine) -> None:

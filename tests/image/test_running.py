@@ -26,7 +26,8 @@ from image.serving import (
 pytestmark = pytest.mark.timeout(120)
 
 #: Seconds in which a server with nothing to do has to end.
-END_SECONDS = 5.0
+# `docker stop` kills after 10 s: an idle connection has SHUTDOWN_GRACE (5 s) of them.
+END_SECONDS = 10.0
 
 
 @pytest.fixture(scope="module")

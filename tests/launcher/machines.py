@@ -40,7 +40,15 @@ for argument in "$@"; do printf 'argument=%s\\n' "$argument"; done
 env
 """
 
-STAND_IN_SERVER = b"import sys\ndef main():\n    print('the python program', *sys.argv[1:])\n"
+# The Python program, with what our start of it looks at: its version is none that is patched.
+STAND_IN_SERVER = {
+    "pants/__init__.py": b"",
+    "pants/version.py": b"VERSION = '0'\n",
+    "pants/bin/__init__.py": b"",
+    "pants/bin/pants_loader.py": (
+        b"import sys\ndef main():\n    print('the python program', *sys.argv[1:])\n"
+    ),
+}
 
 
 def wheel(name: str, version: str, files: Mapping[str, bytes], scripts: str = "") -> bytes:
@@ -258,8 +266,8 @@ def with_stand_in(machine: Machine, index: Index, client: bytes = STAND_IN_CLIEN
     pants = wheel(
         "pantsbuild.pants",
         "2.17.1",
-        {"pants/__init__.py": STAND_IN_SERVER, "pants/bin/native_client": client},
-        scripts="pants = pants:main",
+        {**STAND_IN_SERVER, "pants/bin/native_client": client},
+        scripts="pants = pants.bin.pants_loader:main",
     )
     probe = wheel("ansicolors", "1.1.8", {"colors.py": b""})
     # The pip that installs the rest is a real one: that of the interpreter.

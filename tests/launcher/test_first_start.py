@@ -34,7 +34,8 @@ def test_an_interrupted_set_up_is_repaired(machine: Machine, index: Index) -> No
     cut_off.communicate()
     assert environments(machine) == []
     index.released.set()
-    assert machine.start("list").stdout == "the python program list\n"
+    again = machine.start("list")
+    assert again.stdout == "the python program list\n", again.stderr
     assert len(environments(machine)) == 1
 
 
@@ -45,7 +46,14 @@ def test_an_index_that_cannot_be_reached_is_named(machine: Machine) -> None:
     assert "secret" not in outcome.stderr
 
 
+def test_without_a_home_a_repository_in_a_path_with_a_space_needs_a_cache(
+    machine: Machine,
+) -> None:
+    machine.start("list", HOME=os.devnull).failed("named_caches_dir", str(machine.root))
+
+
 def test_without_a_home_the_state_is_in_the_repository(machine: Machine) -> None:
+    machine.root = machine.root.rename(machine.root.with_name("repository"))
     # A file is no directory, whoever asks: unlike a mode, that holds for root too.
     first = machine.start("list", HOME=os.devnull)
     state = machine.root / ".cache" / "bootstrap"

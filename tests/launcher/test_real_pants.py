@@ -146,4 +146,6 @@ def test_all_that_is_written_is_in_the_cache_or_in_the_repository(
     outside = {path for path in made if not real & {path, *path.parents}}
     # A set-up that is linked to writes bytecode where it really is.
     outside = {path for path in outside if machine.state not in path.parents}
+    # Told of no temporary folder, Python proves that it can write to the system's.
+    outside = {path for path in outside if path.parent != Path("/tmp") or path.exists()}
     assert outside == set()

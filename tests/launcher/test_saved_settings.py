@@ -22,7 +22,7 @@ def canary(tmp_path: Path) -> Path:
 @pytest.fixture
 def configured(ready: Machine, tmp_path: Path, canary: Path) -> tuple[Machine, Path]:
     """A machine whose user has a pip configuration, with lines that a shell would run."""
-    home = tmp_path / "home of a user"
+    home = tmp_path / "home-of-a-user"
     (home / ".cache").mkdir(parents=True)
     (home / ".cache" / "qingkong-build").symlink_to(ready.state)
     file = home / ".config" / "pip" / "pip.conf"

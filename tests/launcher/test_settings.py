@@ -9,6 +9,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from launcher.machines import Machine, Ready, closed_port, wheel
 
 
@@ -62,8 +64,16 @@ def test_a_changed_pip_configuration_is_noticed(ready: Machine, tmp_path: Path) 
     assert ready.start("list", **changes).settings["PANTS_PYTHON_REPOS_INDEXES"] == f'["{url}/"]'
 
 
-def test_a_variable_that_the_user_has_set_wins(ready: Machine) -> None:
-    (ready.root / ".cache" / "base-image").write_text("other:1\n")
+@pytest.fixture
+def base_image(ready: Machine) -> Path:
+    """The file with the name of the base image that was made on this machine."""
+    file = ready.root / ".cache" / "base-image"
+    file.parent.mkdir(exist_ok=True)
+    return file
+
+
+def test_a_variable_that_the_user_has_set_wins(ready: Machine, base_image: Path) -> None:
+    base_image.write_text("other:1\n")
     values = {
         "PANTS_PYTHON_REPOS_INDEXES": "[]",
         "PANTS_PYTHON_REPOS_PATH_MAPPINGS": '["X|//y"]',
@@ -124,16 +134,17 @@ def test_certificates_and_proxies_reach_what_pants_starts(ready: Machine, tmp_pa
     }
 
 
-def test_the_base_image_of_this_machine_is_a_build_argument(ready: Machine) -> None:
-    state = ready.root / ".cache" / "base-image"
+def test_the_base_image_of_this_machine_is_a_build_argument(
+    ready: Machine, base_image: Path
+) -> None:
     assert "PANTS_DOCKER_BUILD_ARGS" not in ready.start("list").settings
-    state.write_text("registry.example:5000/python@sha256:00ff\n")
+    base_image.write_text("registry.example:5000/python@sha256:00ff\n")
     assert (
         ready.start("list").settings["PANTS_DOCKER_BUILD_ARGS"]
         == '+["BASE_IMAGE=registry.example:5000/python@sha256:00ff"]'
     )
-    state.write_text('x"]\n')
-    ready.start("list").failed(str(state), 'x"]')
+    base_image.write_text('x"]\n')
+    ready.start("list").failed(str(base_image), 'x"]')
 
 
 def shfmt(first_starts: Ready, text: bytes) -> tuple[str, str]:
