@@ -64,8 +64,12 @@ class Maker:
         # That of this test, seen past its virtual environment.
         self.python = str(vars(sys)["_base_executable"])
         key = subprocess.run(
-            ["deploy/base/ensure.sh", "--key"], capture_output=True, text=True, check=True
+            ["deploy/base/ensure.sh", "--key"],
+            env={**os.environ, "PANTS_PYTHON312": self.python},
+            capture_output=True,
+            text=True,
         )
+        assert key.returncode == 0, key.stderr
         self.key = key.stdout.strip()
 
     def start(self) -> subprocess.Popen[str]:
