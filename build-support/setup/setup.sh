@@ -32,7 +32,8 @@ needs() {
     image) echo engine compiler python3.9 python3.12 ;;
     test)
       echo engine compiler python3.9 python3.12 mariadb mariadb-headers postgresql registry \
-        openssl nginx chromium load cross-compiler faketime diffoscope strace podman ssh-server
+        openssl nginx chromium load cross-compiler faketime diffoscope strace podman ssh-server \
+        debootstrap
       ;;
     bench) echo compiler python3.9 python3.12 nginx load ;;
     debootstrap) echo debootstrap ;;

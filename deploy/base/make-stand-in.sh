@@ -23,6 +23,8 @@ fi
 # The first process of a namespace is not ended by a signal that it does not handle.
 trap 'exit 130' INT
 trap 'exit 143' TERM
+# Where programs for root are, which is not on everybody's PATH, root's own included.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 python=$1
