@@ -25,24 +25,33 @@ class _EndedError(Exception):
     """The daemon ended before it answered."""
 
 
-def _is_daemon(pid: int | None) -> bool:
-    """Whether `pid` is a daemon that lives; another process may have its number now."""
-    from pants.bin.pants_env_vars import DAEMON_ENTRYPOINT
+def _psutil() -> Any:
+    """What Pants itself looks at processes with."""
     from pants.pantsd import process_manager
 
-    # What Pants itself looks at processes with.
-    psutil: Any = vars(process_manager)["psutil"]
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid) if pid else None
-        if process is not None and process.status() != psutil.STATUS_ZOMBIE:
-            return DAEMON_ENTRYPOINT in process.environ()
-    return False
+    return vars(process_manager)["psutil"]
+
+
+def _starting(client: PantsDaemonClient) -> int | None:
+    """The daemon that was recorded as starting, if it lives.
+
+    Another process may have its number now, so the time of its start has to be the one that was
+    recorded. Its environment tells nothing: the daemon writes its title over it.
+    """
+    psutil = _psutil()
+    pid, _, moment = (client.read_metadata_by_name(_STARTING) or "").partition(" ")
+    with contextlib.suppress(psutil.Error, ValueError):
+        process = psutil.Process(int(pid))
+        if repr(process.create_time()) == moment and process.status() != psutil.STATUS_ZOMBIE:
+            return int(pid)
+    return None
 
 
 def _stop_starting(client: PantsDaemonClient) -> None:
     """End a daemon that is starting, and that no client waits for any more."""
-    pid = client.read_metadata_by_name(_STARTING, int)
-    if _is_daemon(pid):
+    pid = _starting(client)
+    # One that has said who it is ends in order, by Pants.
+    if pid and pid != client.read_metadata_by_name(client.PID_KEY, int):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
@@ -53,7 +62,7 @@ def _record_spawned(client: PantsDaemonClient) -> None:
 
     def spawn_recorded(*args: Any, **kwargs: Any) -> int:
         pid: int = spawn(*args, **kwargs)
-        client.write_metadata_by_name(_STARTING, str(pid))
+        client.write_metadata_by_name(_STARTING, f"{pid} {_psutil().Process(pid).create_time()!r}")
         return pid
 
     vars(os)["spawnve"] = spawn_recorded
@@ -63,8 +72,8 @@ def _await(client: PantsDaemonClient, key: str, what: str) -> int:
     def is_there() -> bool:
         if client.read_metadata_by_name(key):
             return True
-        starting = client.read_metadata_by_name(_STARTING, int)
-        if starting and not _is_daemon(starting) and not client.read_metadata_by_name(key):
+        recorded = client.read_metadata_by_name(_STARTING)
+        if recorded and not _starting(client) and not client.read_metadata_by_name(key):
             raise _EndedError
         return False
 

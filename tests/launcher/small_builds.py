@@ -66,8 +66,8 @@ class Build:
     def daemon(self, key: str = "pid") -> int | None:
         """The process that Pants wrote down as its daemon, or as the one that is `starting`."""
         for file in self.machine.root.glob(f".pids/*/pantsd/{key}"):
-            with contextlib.suppress(OSError, ValueError):
-                return int(file.read_text())
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                return int(file.read_text().split()[0])
         return None
 
     def processes(self) -> dict[int, str]:

@@ -20,39 +20,40 @@ def build(real_start: RealStart, tmp_path_factory: pytest.TempPathFactory) -> It
     yield from make_build(real_start, tmp_path_factory.mktemp("daemon"))
 
 
-# As the launcher starts Pants, but that the daemon does not come up and the client waits less.
+# As the launcher starts Pants, but for what the daemon does first and how long its client waits.
 _DRIVER = """
 import os, sys, time
-if "PANTS_DAEMON_ENTRYPOINT" in os.environ:
-    {daemon}
-    sys.exit("a last word")
 environment = {environment!r}
 stdlib = [path for path in sys.path[1:] if "site-packages" not in path]
 sys.path[:] = [environment + "/lib/python3.9/site-packages", *stdlib, environment + "/bin"]
+if "PANTS_DAEMON_ENTRYPOINT" in os.environ:
+    {daemon}
 import pants_daemon_start, pants_patches
 pants_daemon_start.DAEMON_START_SECONDS = {seconds}
 pants_patches.apply()
 from pants.bin.pants_loader import main
 main()
 """
+# It has a title in place of its environment long before it says who it is.
+_SLOW = """
+    from pants.pantsd.pants_daemon import PantsDaemon
+    initialize = PantsDaemon._initialize_metadata
+    def initialize_late(*arguments):
+        time.sleep(2)
+        initialize(*arguments)
+    PantsDaemon._initialize_metadata = initialize_late
+"""
 
 
-@pytest.mark.parametrize(
-    ("daemon", "seconds", "value"),
-    [
-        ("time.sleep(400)", 1, "no answer within 1 s"),
-        ("pass", PATIENCE_SECONDS, "it ended before it answered"),
-    ],
-    ids=["hangs", "ends"],
-)
-def test_a_daemon_that_does_not_start_is_explained(
-    build: Build, tmp_path: Path, daemon: str, seconds: int, value: str
-) -> None:
+def start_with(
+    build: Build, folder: Path, daemon: str, seconds: int = PATIENCE_SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """`list ::` with a daemon that starts with these lines."""
     build.stop_daemons()
     [stamp] = build.machine.state.glob("pants-*/complete")
-    driver = tmp_path / "driver.py"
+    driver = folder / "driver.py"
     driver.write_text(_DRIVER.format(daemon=daemon, seconds=seconds, environment=str(stamp.parent)))
-    done = subprocess.run(
+    return subprocess.run(
         [build.machine.environment["PANTS_PYTHON39"], "-s", str(driver), "list", "::"],
         cwd=build.machine.root,
         env={**build.machine.environment, "NO_SCIE_WARNING": "1"},
@@ -60,6 +61,20 @@ def test_a_daemon_that_does_not_start_is_explained(
         text=True,
         timeout=PATIENCE_SECONDS,
     )
+
+
+@pytest.mark.parametrize(
+    ("daemon", "seconds", "value"),
+    [
+        ("time.sleep(400)", 1, "no answer within 1 s"),
+        ("sys.exit('a last word')", PATIENCE_SECONDS, "it ended before it answered"),
+    ],
+    ids=["hangs", "ends"],
+)
+def test_a_daemon_that_does_not_start_is_explained(
+    build: Build, tmp_path: Path, daemon: str, seconds: int, value: str
+) -> None:
+    done = start_with(build, tmp_path, daemon, seconds)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     for part in (
@@ -71,6 +86,12 @@ def test_a_daemon_that_does_not_start_is_explained(
         assert part in done.stderr
     # It does not start later on, when no one waits for it.
     wait_for(lambda: not build.processes())
+
+
+def test_a_daemon_that_is_slow_to_say_who_it_is_is_waited_for(build: Build, tmp_path: Path) -> None:
+    done = start_with(build, tmp_path, _SLOW)
+    assert (done.returncode, "//:archive" in done.stdout) == (0, True), done.stderr
+    build.stop_daemons()
 
 
 def begin(build: Build) -> subprocess.Popen[str]:
