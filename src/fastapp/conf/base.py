@@ -277,7 +277,9 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
                 "CORS_ALLOWED_ORIGINS: expected the names of the origins while "
                 "CORS_ALLOW_CREDENTIALS is on, got '*'"
             )
-        if self.DEFAULT_PAGE_SIZE > self.MAX_PAGE_SIZE:
+        # Who lowers the maximum alone gets pages of that size: our default is nobody's mistake.
+        ours = type(self).model_fields["DEFAULT_PAGE_SIZE"].default
+        if self.DEFAULT_PAGE_SIZE > max(self.MAX_PAGE_SIZE, ours):
             raise ValueError(
                 f"DEFAULT_PAGE_SIZE: expected at most MAX_PAGE_SIZE ({self.MAX_PAGE_SIZE}), "
                 f"got {self.DEFAULT_PAGE_SIZE}"

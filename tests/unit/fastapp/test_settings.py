@@ -145,6 +145,11 @@ def test_one_wrong_variable_is_one_error_with_its_fix(
     assert len(str(e.value).splitlines()) == 1
 
 
+def test_a_lower_maximum_needs_no_other_size_of_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QK_MAX_PAGE_SIZE", "5")
+    assert BaseSettings().MAX_PAGE_SIZE == 5
+
+
 def test_each_wrong_setting_is_one_line_with_its_place(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
