@@ -69,18 +69,13 @@ def rename(tree: Clone, token: str, address: str) -> tuple[str, ...]:
     names = (f"benchmark-ours-{token}:latest-py3.12", f"benchmark-second-{token}:latest-py3.12")
     tree.replace(
         "deploy/BUILD",
-        'repository="qingkong_framework"',
-        f'repository="{names[0].partition(":")[0]}"',
+        'repo_tags=["qingkong_framework:latest-py3.12", "fastapp:latest-py3.12"]',
+        f"repo_tags={list(names)}",
     )
     tree.replace(
         "deploy/BUILD",
-        'extra_image_names=["fastapp:latest-py3.12"]',
-        f'extra_image_names=["{names[1]}"]',
-    )
-    tree.replace(
-        "deploy/BUILD",
-        'oci_image(name="oci", image=":image")',
-        f'oci_image(name="oci", image=":image", repositories=["{address}/ours:archive"])',
+        'oci_image(name="oci", **IMAGE)',
+        f'oci_image(name="oci", repositories=["{address}/ours:archive"], **IMAGE)',
     )
     return names
 
@@ -126,7 +121,7 @@ def prepared(
             return PantsRecipe(name, tree, IMAGE, engine, renamed)
 
         def plain(tree: Clone, mark: str) -> Recipe:
-            tree.options.append("--no-image-assembly-assemble")
+            tree.options.append(f"--docker-build-args=BASE_IMAGE={base}")
             tree.replace(f"{_PLAIN_TARGET}/BUILD", "benchmark-plain", f"benchmark-plain-{mark}")
             tag = f"benchmark-plain-{mark}:latest"
             uncached = uncached_options(folder / f"client-{mark}")

@@ -139,7 +139,7 @@ launcher_read_inputs() {
     http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY \
     PANTS_CONFIG_FILES PANTS_PYTHON_REPOS_PATH_MAPPINGS PANTS_PEX_CLI_URL_TEMPLATE \
     PANTS_LOCAL_STORE_DIR PANTS_NAMED_CACHES_DIR \
-    PANTS_HADOLINT_URL_TEMPLATE PANTS_SHELLCHECK_URL_TEMPLATE PANTS_SHFMT_URL_TEMPLATE "${!PIP_@}"; do
+    PANTS_SHELLCHECK_URL_TEMPLATE PANTS_SHFMT_URL_TEMPLATE "${!PIP_@}"; do
     launcher_inputs+="$name=${!name-}"$'\n'
   done
   for file in "$launcher_root"/build-support/bootstrap/*.{sh,py,txt} "$launcher_root"/pants*.toml; do
@@ -243,10 +243,10 @@ launcher_bootstrap() {
 # The base image that was made on this machine, if any: build-support writes its name there.
 launcher_base_image() {
   local image='' file="$launcher_root/.cache/base-image"
-  [[ -r $file && -z ${PANTS_DOCKER_BUILD_ARGS+set} ]] || return 0
+  [[ -r $file && -z ${PANTS_IMAGE_ASSEMBLY_BASE+set} ]] || return 0
   IFS= read -r image <"$file" || :
   if [[ $image =~ ^[A-Za-z0-9][A-Za-z0-9._/:@-]*$ ]]; then
-    export PANTS_DOCKER_BUILD_ARGS="+[\"BASE_IMAGE=$image\"]"
+    export PANTS_IMAGE_ASSEMBLY_BASE=$image
   elif [[ -n $image ]]; then
     launcher_say "the base image's name is not a reference
   where: $file

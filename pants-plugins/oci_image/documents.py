@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from oci_image.recipe import Recipe, configured
+from oci_image.settings import ImageSettings, configured
 
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
@@ -117,6 +117,9 @@ def _check_document(raw: Mapping[str, Any], settings: object, where: str) -> Non
         raise BaseConfigError(where, "rootfs.diff_ids", diff_ids, "it has to be digests")
     if not isinstance(settings, dict):
         raise BaseConfigError(where, "config", settings, "it has to be an object")
+    if settings.get("OnBuild"):
+        why = "it asks for commands in images made from it, and none is run here"
+        raise BaseConfigError(where, "config.OnBuild", settings["OnBuild"], why)
 
 
 def _check_settings(settings: Mapping[str, Any], where: str) -> None:
@@ -153,32 +156,29 @@ def document(content: Any, media_type: str) -> Document:
 
 def image_config(
     base: BaseConfig,
-    recipe: Recipe,
+    settings: ImageSettings,
     diff_ids: Mapping[str, str],
-    labels: Mapping[str, str],
     created: str | None = None,
 ) -> Document:
     """The image's configuration; its digest is the image id.
 
     Args:
         base: the base's.
-        recipe: what is done to it.
-        diff_ids: for each layer of the recipe, the sha256 of the uncompressed tar.
-        labels: further ones.
+        settings: what the image sets.
+        diff_ids: for each of its layers by path, the sha256 of the uncompressed tar, lowest first.
         created: RFC 3339; by default that of the base. Never the clock's time.
+
+    Raises:
+        SettingsError: a setting does not fit the base.
     """
     moment = created or base.created
     history = [{"created": base.created, "created_by": "base"} for _ in base.diff_ids]
-    for step in recipe.steps:
-        entry: dict[str, Any] = {"created": moment, "created_by": step.text}
-        if step.layer is None:
-            entry["empty_layer"] = True
-        history.append(entry)
-    layers = [*base.diff_ids, *(diff_ids[layer] for layer in recipe.layers)]
+    history += [{"created": moment, "created_by": f"layer {path}"} for path in diff_ids]
+    layers = [*base.diff_ids, *diff_ids.values()]
     content: dict[str, Any] = {
         "architecture": base.architecture,
         "os": base.os,
-        "config": configured(json.loads(base.config), recipe, labels),
+        "config": configured(json.loads(base.config), settings),
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in layers]},
         "history": history,
     }
@@ -189,8 +189,13 @@ def image_config(
     return document(content, CONFIG_TYPE)
 
 
-def manifest(config: Blob, base: Sequence[Blob], ours: Sequence[Blob]) -> Document:
-    """The manifest of one platform's image.
+def manifest(
+    config: Blob,
+    base: Sequence[Blob],
+    ours: Sequence[Blob],
+    annotations: Mapping[str, str] | None = None,
+) -> Document:
+    """The manifest of one platform's image, with these annotations.
 
     It says how many layers are those of the base: `image_policy` and `image_attestations` judge
     and describe the others as ours.
@@ -200,7 +205,7 @@ def manifest(config: Blob, base: Sequence[Blob], ours: Sequence[Blob]) -> Docume
         "mediaType": MANIFEST_TYPE,
         "config": config.descriptor(),
         "layers": [layer.descriptor() for layer in (*base, *ours)],
-        "annotations": {BASE_LAYERS: str(len(base))},
+        "annotations": {**(annotations or {}), BASE_LAYERS: str(len(base))},
     }
     return document(content, MANIFEST_TYPE)
 

@@ -17,7 +17,7 @@ from oci_image.documents import (
     image_config,
     manifest,
 )
-from oci_image.recipe import Instruction, Recipe, read_recipe
+from oci_image.settings import ImageSettings
 
 LAYER = "a" * 64
 BELOW = "b" * 64
@@ -32,35 +32,26 @@ RAW = {
 }
 
 
-def recipe() -> Recipe:
-    return read_recipe(
-        (
-            Instruction("FROM", ("base",), text="FROM base"),
-            Instruction("USER", ("1",), text="USER 1"),
-            Instruction("ADD", ("x.tar", "/"), text="ADD x.tar  /"),
-        ),
-        {},
-    )
+SETTINGS = ImageSettings(user="1", labels=(("l", "v"),))
 
 
 def test_a_configuration_has_the_layers_and_a_history_that_fits_them() -> None:
     base = BaseConfig.from_json(RAW, "base:1")
-    config = image_config(base, recipe(), {"x.tar": LAYER}, {"l": "v"})
+    config = image_config(base, SETTINGS, {"x.tar": LAYER})
     assert config.blob.digest == hashlib.sha256(config.content).hexdigest()
     assert config.blob.size == len(config.content)
     content = json.loads(config.content)
     assert content["rootfs"]["diff_ids"] == [f"sha256:{BELOW}", f"sha256:{LAYER}"]
-    assert [entry.get("empty_layer", False) for entry in content["history"]] == [False, True, False]
-    assert content["history"][2]["created_by"] == "ADD x.tar /"
+    assert [entry["created_by"] for entry in content["history"]] == ["base", "layer x.tar"]
     assert content["variant"] == "v8"
     assert content["config"] == {"Env": ["A=1"], "User": "1", "Labels": {"l": "v"}}
 
 
 def test_the_clock_has_no_part_in_it() -> None:
     base = BaseConfig.from_json(RAW, "base:1")
-    config = image_config(base, recipe(), {"x.tar": LAYER}, {})
+    config = image_config(base, SETTINGS, {"x.tar": LAYER})
     assert json.loads(config.content)["created"] == RAW["created"]
-    later = image_config(base, recipe(), {"x.tar": LAYER}, {}, created="2027-01-01T00:00:00Z")
+    later = image_config(base, SETTINGS, {"x.tar": LAYER}, created="2027-01-01T00:00:00Z")
     assert json.loads(later.content)["created"] == "2027-01-01T00:00:00Z"
 
 
@@ -68,9 +59,9 @@ def test_where_the_base_came_from_makes_no_difference() -> None:
     as_engines_tell = {**RAW, "config": {"Env": ["A=1"], "Image": "", "Domainname": ""}}
     as_engines_tell["history"] = []
     assert (
-        image_config(BaseConfig.from_json(RAW, "base:1"), recipe(), {"x.tar": LAYER}, {}).content
+        image_config(BaseConfig.from_json(RAW, "base:1"), SETTINGS, {"x.tar": LAYER}).content
         == image_config(
-            BaseConfig.from_json(as_engines_tell, "base:1"), recipe(), {"x.tar": LAYER}, {}
+            BaseConfig.from_json(as_engines_tell, "base:1"), SETTINGS, {"x.tar": LAYER}
         ).content
     )
 
@@ -79,12 +70,12 @@ def test_a_manifest_names_each_blob_by_type_digest_and_size() -> None:
     layer = Blob(LAYER, 10, "application/vnd.oci.image.layer.v1.tar+gzip")
     config = Blob(BELOW, 20, "application/vnd.oci.image.config.v1+json")
     below = Blob(BELOW, 30, layer.media_type)
-    content = json.loads(manifest(config, [below], [layer]).content)
+    content = json.loads(manifest(config, [below], [layer], {"a": "b"}).content)
     assert content["layers"] == [
         {"mediaType": layer.media_type, "digest": f"sha256:{BELOW}", "size": 30},
         {"mediaType": layer.media_type, "digest": f"sha256:{LAYER}", "size": 10},
     ]
-    assert content["annotations"] == {"io.qingkong.image.base-layers": "1"}
+    assert content["annotations"] == {"a": "b", "io.qingkong.image.base-layers": "1"}
     assert content["config"]["digest"] == f"sha256:{BELOW}"
     assert content["schemaVersion"] == 2
 
@@ -113,6 +104,7 @@ def test_the_same_content_is_the_same_bytes() -> None:
         ({"config": {"Cmd": "sh"}}, "config.Cmd", "'sh'"),
         ({"config": {"Labels": ["a"]}}, "config.Labels", "['a']"),
         ({"config": {"User": 0.5}}, "config.User", "0.5"),
+        ({"config": {"OnBuild": ["RUN x"]}}, "config.OnBuild", "['RUN x']"),
     ],
 )
 def test_a_malformed_base_is_one_error(changes: dict[str, Any], field: str, value: str) -> None:

@@ -1,4 +1,4 @@
-"""`pants package` of a `docker_image` that only assembles, without the engine's builder.
+"""`pants package` of a `docker_image` with an `image`, without the engine's builder.
 
 Pants runs `docker build` again in each session, and twice where a file changed: nothing caches it,
 and the client sends every layer each time. Here the image's configuration is computed, and the
@@ -11,16 +11,35 @@ take the names, beside the new one.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pants.backend.docker.goals import package_image
-from pants.backend.docker.goals.package_image import DockerInfoV1, DockerPackageFieldSet
+from pants.backend.docker.goals.package_image import (
+    DockerInfoV1,
+    DockerPackageFieldSet,
+    ImageRefRegistry,
+    ImageRefTag,
+)
 from pants.backend.docker.package_types import BuiltDockerImage
 from pants.backend.docker.subsystems.docker_options import DockerOptions
+from pants.backend.docker.target_types import (
+    DockerImageBuildArgsField,
+    DockerImageBuildImageLabelsOptionField,
+    DockerImageBuildPullOptionField,
+    DockerImageBuildSecretsOptionField,
+    DockerImageBuildSquashOptionField,
+    DockerImageBuildSSHOptionField,
+    DockerImageContextRootField,
+    DockerImageInstructionsField,
+    DockerImageRegistriesField,
+    DockerImageRepositoryField,
+    DockerImageTagsField,
+    DockerImageTargetStageField,
+)
 from pants.backend.docker.util_rules.docker_binary import DockerBinary
 from pants.core.goals.package import BuiltPackage
+from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import (
     CreateDigest,
     Digest,
@@ -30,8 +49,10 @@ from pants.engine.fs import (
     FileEntry,
 )
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import Target, Targets, WrappedTarget, WrappedTargetRequest
 from pants.engine.unions import UnionMembership
 from pants.option.global_options import GlobalOptions, KeepSandboxes
+from pants.util.value_interpolation import InterpolationContext
 
 from container_engine.answers import EngineImage
 from container_engine.errors import EngineRefusedError
@@ -49,22 +70,20 @@ from oci_image.base import (
 )
 from oci_image.documents import Document
 from oci_image.engine_base import EngineBase, EngineBaseRequest
-from oci_image.plan import ImagePlan, ImagePlanRequest
-from oci_image.recipe import NotAssemblable
+from oci_image.plan import ImagePlan, ImagePlanRequest, named
 from oci_image.restated_layers import RestatedPlans, RestatedPlansRequest
+from oci_image.setting_fields import invalid
 from oci_image.subsystem import ImageAssembly
-
-logger = logging.getLogger(__name__)
+from oci_image.target_types import DockerImageImageField, LayersField
 
 
 @dataclass(frozen=True)
 class ImageInEngine:
     """An image as the engine shall have it. `missing` are the layers to give it.
 
-    It is None where the engine has the image under all its names.
+    They are None where the engine has the image under all its names.
     """
 
-    names: tuple[str, ...]
     config: Document
     diff_ids: tuple[str, ...]
     missing: tuple[FileDigest, ...] | None
@@ -83,9 +102,6 @@ def image_in_engine(
         base: its base.
         named: what has the image's names now.
         created: when the image shall say that it was created.
-
-    Raises:
-        NotAssemblable: an instruction of the Dockerfile is wrong.
     """
     config = restated.config(base.config, created)
     layers, base_ids = restated.layers, base.image.diff_ids
@@ -97,7 +113,7 @@ def image_in_engine(
             _common(diff_ids, image.diff_ids) for image in (base.image, *named) if image is not None
         )
         missing = layers[max(present - len(base_ids), 0) :]
-    return ImageInEngine(restated.plans[-1].names, config, diff_ids, missing)
+    return ImageInEngine(config, diff_ids, missing)
 
 
 def _common(left: tuple[str, ...], right: tuple[str, ...]) -> int:
@@ -112,22 +128,18 @@ def _common(left: tuple[str, ...], right: tuple[str, ...]) -> int:
 
 @dataclass(frozen=True)
 class EngineImageRequest:
-    """Have an engine have the image of this plan."""
+    """Have an engine have the image of this plan, under these names."""
 
     engine: ContainerEngine
     plan: ImagePlan
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class EngineImageResult:
-    """`id` is the sha256 of the image, in hexadecimal; None where the builder has to, for `reason`.
+    """`id` is the sha256 of the image, in hexadecimal."""
 
-    `is_expected` is false where that is worth a warning: the engine should have taken the image.
-    """
-
-    id: str | None
-    reason: str = ""
-    is_expected: bool = True
+    id: str
 
 
 @dataclass(frozen=True)
@@ -154,40 +166,82 @@ async def restate_in_engine(request: RestatedInEngineRequest) -> RestatedPlans:
 
 @rule(desc="Bring a container image into the engine")
 async def bring_into_engine(
-    request: EngineImageRequest, oci_options: ImageAssembly
+    request: EngineImageRequest, options: ImageAssembly
 ) -> EngineImageResult:
     plan, engine = request.plan, request.engine
-    if plan.recipe is None:
-        return EngineImageResult(None, plan.reason)
-    if not oci_options.assemble:
-        return EngineImageResult(None, "[image-assembly].assemble is off")
     base, named = await MultiGet(
-        Get(EngineBase, EngineBaseRequest(engine, plan.base, plan.address)),
-        Get(EngineImages, EngineImagesRequest(engine, plan.names)),
+        Get(EngineBase, EngineBaseRequest(engine, options.base or plan.base, plan.address)),
+        Get(EngineImages, EngineImagesRequest(engine, request.names)),
     )
     restated = await Get(RestatedPlans, RestatedInEngineRequest(plan, base))
-    try:
-        image = image_in_engine(restated, base, named.images, oci_options.created)
-    except NotAssemblable as error:
-        return EngineImageResult(None, str(error), is_expected=False)
+    image = image_in_engine(restated, base, named.images, options.created)
     if image.missing is not None:
         files = (FileEntry(x.fingerprint, x) for x in dict.fromkeys(image.missing))
         contents = await Get(DigestContents, Digest, await Get(Digest, CreateDigest(files)))
-        try:
-            engine.client().load(
-                image.config.content,
-                image.config.blob.digest,
-                image.names,
-                image.diff_ids,
-                {layer.path: layer.content for layer in contents},
-            )
-        except EngineRefusedError as error:
-            return EngineImageResult(None, str(error), is_expected=False)
+        engine.client().load(
+            image.config.content,
+            image.config.blob.digest,
+            request.names,
+            image.diff_ids,
+            {layer.path: layer.content for layer in contents},
+        )
     return EngineImageResult(image.config.blob.digest)
 
 
-@rule(desc="Assemble a container image")
-async def assemble_docker_image(
+# Fields of `docker_image` that say how `docker build` makes an image.
+_BUILD_FIELDS = (
+    DockerImageBuildArgsField,
+    DockerImageBuildImageLabelsOptionField,
+    DockerImageBuildPullOptionField,
+    DockerImageBuildSecretsOptionField,
+    DockerImageBuildSSHOptionField,
+    DockerImageBuildSquashOptionField,
+    DockerImageContextRootField,
+    DockerImageInstructionsField,
+    DockerImageTargetStageField,
+)
+
+
+async def _image_of(target: Target) -> Address:
+    """The `oci_image` that a `docker_image` brings into the engine."""
+    field = target[DockerImageImageField]
+    for each in _BUILD_FIELDS:
+        if target[each].value:
+            raise invalid(
+                *(each.alias, target.address, target[each].value),
+                f"with {field.alias!r} set there is no `docker build`",
+                f"say it in the fields of {field.value}, or drop {each.alias!r}",
+            )
+    images = await Get(
+        Targets, UnparsedAddressInputs, named(target, field.alias, (str(field.value),))
+    )
+    image = images.expect_single()
+    if not image.has_field(LayersField):
+        raise invalid(
+            *(field.alias, target.address, field.value, f"{image.address} is no `oci_image`"),
+            "name one",
+        )
+    return image.address
+
+
+def _own_refs(
+    field_set: DockerPackageFieldSet, target: Target, options: DockerOptions
+) -> tuple[ImageRefRegistry, ...]:
+    """What the target itself calls the image; nothing where it leaves that to its `oci_image`."""
+    fields = (DockerImageRepositoryField, DockerImageTagsField, DockerImageRegistriesField)
+    if all(target[each].value == each.default for each in fields):
+        return ()
+    return tuple(
+        field_set.image_refs(
+            default_repository=options.default_repository,
+            registries=options.registries(),
+            interpolation_context=InterpolationContext.from_dict({}),
+        )
+    )
+
+
+@rule(desc="Bring a container image into the engine, or have it built")
+async def package_docker_image(
     field_set: DockerPackageFieldSet,
     search: EngineSearch,
     options: DockerOptions,
@@ -196,21 +250,30 @@ async def assemble_docker_image(
     union_membership: UnionMembership,
 ) -> BuiltPackage:
     engine = search.required()
-    plan = await Get(ImagePlan, ImagePlanRequest(field_set.address))
-    image = await Get(EngineImageResult, EngineImageRequest(engine, plan))
-    if image.id is None:
-        level = logging.DEBUG if image.is_expected else logging.WARNING
-        logger.log(level, "The engine builds %s itself: %s", field_set.address, image.reason)
+    wrapped = await Get(
+        WrappedTarget, WrappedTargetRequest(field_set.address, description_of_origin="an image")
+    )
+    target = wrapped.target
+    if target.get(DockerImageImageField).value is None:
         built: BuiltPackage = await package_image.build_docker_image(
             *(field_set, options, global_options, await Get(DockerBinary)),
             *(keep_sandboxes, union_membership),
         )
     else:
+        plan = await Get(ImagePlan, ImagePlanRequest(await _image_of(target)))
+        refs = _own_refs(field_set, target, options)
+        names = tuple(tag.full_name for ref in refs for tag in ref.tags) or plan.names
+        if not names:
+            raise invalid(
+                *("repo_tags", plan.address, list(names), f"{target.address} needs a name for it"),
+                'write e.g. repo_tags=["app:1.0"]',
+            )
+        image = await Get(EngineImageResult, EngineImageRequest(engine, plan, names))
         image_id = f"sha256:{image.id}"
         file = field_set.output_path.value_or_default(file_ending="docker-info.json")
-        info = DockerInfoV1.serialize(plan.image_refs, image_id=image_id)
+        info = DockerInfoV1.serialize(refs or _refs(names), image_id=image_id)
         digest = await Get(Digest, CreateDigest([FileContent(file, info)]))
-        built = BuiltPackage(digest, (BuiltDockerImage.create(image_id, plan.names, file),))
+        built = BuiltPackage(digest, (BuiltDockerImage.create(image_id, names, file),))
     line = f"Container engine: {engine}"
     return BuiltPackage(
         built.digest,
@@ -218,6 +281,20 @@ async def assemble_docker_image(
             replace(artifact, extra_log_lines=(*artifact.extra_log_lines, line))
             for artifact in built.artifacts
         ),
+    )
+
+
+def _refs(names: Iterable[str]) -> tuple[ImageRefRegistry, ...]:
+    """Names as `docker-info.json` has them: a repository and its tags each."""
+    tags: dict[str, list[ImageRefTag]] = {}
+    for name in names:
+        repository, _, tag = name.rpartition(":")
+        tags.setdefault(repository, []).append(
+            ImageRefTag(template=tag, formatted=tag, full_name=name, uses_local_alias=False)
+        )
+    return tuple(
+        ImageRefRegistry(registry=None, repository=repository, tags=tuple(each))
+        for repository, each in tags.items()
     )
 
 

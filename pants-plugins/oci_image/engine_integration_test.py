@@ -9,14 +9,12 @@ import os
 import socket
 import tarfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pants.backend.docker.goals.package_image import DockerPackageFieldSet
 from pants.backend.docker.package_types import BuiltDockerImage
 from pants.backend.docker.util_rules.docker_binary import DockerBinary
 from pants.backend.python import target_types_rules
-from pants.backend.python.target_types import PythonRequirementTarget
 from pants.core.goals.package import BuiltPackage
 from pants.engine.addresses import Address
 from pants.engine.internals.scheduler import ExecutionError
@@ -37,10 +35,16 @@ from plugin_testing import machine
 
 BASE = "127.0.0.1:1/base:1"
 STAND_IN = "stand-in-for-test:1"
-BUILD = """\
-python_requirement(name="dockerfile", requirements=["dockerfile"], resolve="plugins")
-filesystem_layer(name="layer", files={"/etc/app": "content"})
-docker_image(name="image", image_tags=["1"], repository="engine-test", dependencies=[":layer"])
+BUILD = f"""\
+filesystem_layer(name="layer", files={{"/etc/app": "content"}})
+oci_image(
+    name="oci",
+    base="{BASE}",
+    layers=[":layer"],
+    user="10001:10001",
+    repo_tags=["engine-test:1"],
+)
+docker_image(name="image", image=":oci")
 """
 
 
@@ -71,14 +75,9 @@ def repository() -> RuleRunner:
         target_types=[
             *register.target_types(),
             *image_layer.target_types(),
-            PythonRequirementTarget,
         ],
     )
-    lock = Path("3rdparty/plugins.lock").read_text(encoding="utf-8")
-    dockerfile = f"FROM {BASE}\nADD app/layer.tar /\nUSER 10001:10001\n"
-    runner.write_files(
-        {"app/BUILD": BUILD, "app/Dockerfile": dockerfile, "3rdparty/plugins.lock": lock}
-    )
+    runner.write_files({"app/BUILD": BUILD})
     return runner
 
 
@@ -86,13 +85,7 @@ def choose(runner: RuleRunner, host: str, *options: str) -> None:
     machine.set_options(
         runner,
         [
-            "--python-enable-resolves",
-            "--python-resolves={'plugins': '3rdparty/plugins.lock'}",
-            "--python-default-resolve=plugins",
             "--python-interpreter-constraints=['CPython==3.9.*']",
-            "--dockerfile-parser-install-from-resolve=plugins",
-            "--dockerfile-parser-requirements=['//app:dockerfile']",
-            "--dockerfile-parser-interpreter-constraints=['CPython==3.9.*']",
             *options,
         ],
         env={"DOCKER_HOST": host, "HOME": os.environ.get("HOME", "/")},
@@ -213,7 +206,7 @@ def test_a_base_that_cannot_be_pulled_has_a_stand_in_or_a_hint(
     choose(repository, host, *options)
     with pytest.raises(
         ExecutionError,
-        match=rf"base of app:image: base={BASE}: .*connection refused.* Fix: run it once\.",
+        match=rf"base of app:oci: base={BASE}: .*connection refused.* Fix: run it once\.",
     ):
         package(repository)
     load_base(engine, STAND_IN)

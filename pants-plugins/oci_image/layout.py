@@ -11,7 +11,7 @@ from pants.core.goals.package import (
     OutputPathField,
     PackageFieldSet,
 )
-from pants.engine.addresses import Address, AddressInput
+from pants.engine.addresses import Address
 from pants.engine.fs import (
     AddPrefix,
     CreateDigest,
@@ -21,18 +21,13 @@ from pants.engine.fs import (
 )
 from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
-from pants.engine.target import InvalidFieldException
 from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
 from oci_image.documents import REF_NAME, Blob, docker_manifest, index
 from oci_image.platform_image import PlatformImage, PlatformImageRequest
 from oci_image.subsystem import ImageAssembly
-from oci_image.target_types import (
-    OciImageArchitecturesField,
-    OciImageArchiveField,
-    OciImageSourceField,
-)
+from oci_image.target_types import ArchiveField, BaseField, LayersField, PlatformsField
 from sandbox_script.rules import ScriptRequest
 from sandbox_script.script import Script
 
@@ -42,17 +37,16 @@ _VERSION = b'{"imageLayoutVersion":"1.0.0"}'
 
 @dataclass(frozen=True)
 class OciImageFieldSet(PackageFieldSet):
-    required_fields = (OciImageSourceField,)
+    required_fields = (BaseField, LayersField)
 
-    image: OciImageSourceField
-    architectures: OciImageArchitecturesField
-    archive: OciImageArchiveField
+    platforms: PlatformsField
+    archive: ArchiveField
     output_path: OutputPathField
 
 
 @dataclass(frozen=True)
 class OciLayoutRequest:
-    """The layout of the image of a `docker_image` target; `architectures` as the field has them."""
+    """The layout of an `oci_image` target; `architectures` are those of its `platforms`."""
 
     address: Address
     architectures: tuple[str, ...]
@@ -79,14 +73,15 @@ async def assemble_layout(request: OciLayoutRequest) -> OciLayout:
     if len(images) == 1:
         (image,) = images
         top = image.manifest.blob
-        named = [image.descriptor(annotations={REF_NAME: name}) for name in image.names]
+        described = image.descriptor()
     else:
         platforms = index([image.descriptor() for image in images])
         top = platforms.blob
         documents.append(FileContent(top.path, platforms.content))
-        # Both have the same names: they are of one target.
-        named = [top.descriptor(annotations={REF_NAME: name}) for name in images[0].names]
-    documents.append(FileContent("index.json", index(named).content))
+        described = top.descriptor()
+    # All have the same names: they are of one target.
+    named = [{**described, "annotations": {REF_NAME: name}} for name in images[0].names]
+    documents.append(FileContent("index.json", index(named or [described]).content))
     files, base = await MultiGet(
         Get(
             Digest,
@@ -158,23 +153,8 @@ async def pack_archive(request: ArchiveRequest, options: ImageAssembly) -> Archi
 
 @rule(desc="Package an OCI image")
 async def package_oci_image(field_set: OciImageFieldSet) -> BuiltPackage:
-    address = await Get(
-        Address,
-        AddressInput,
-        AddressInput.parse(
-            field_set.image.value,
-            relative_to=field_set.address.spec_path,
-            description_of_origin=f"the 'image' field of target {field_set.address}",
-        ),
-    )
-    architectures = field_set.architectures
-    chosen = architectures.value or ()
-    if len(set(chosen)) != len(chosen):
-        raise InvalidFieldException(
-            f"The {architectures.alias!r} field in target {field_set.address} is {list(chosen)}: "
-            "each may be there once."
-        )
-    layout = await Get(OciLayout, OciLayoutRequest(address, chosen))
+    chosen = field_set.platforms.architectures
+    layout = await Get(OciLayout, OciLayoutRequest(field_set.address, chosen))
     folder = field_set.output_path.value_or_default(file_ending=None)
     whole = await Get(Digest, MergeDigests([layout.files, layout.base]))
     digests = [await Get(Digest, AddPrefix(whole, folder))]

@@ -16,8 +16,8 @@ import push_layout
 import pytest
 from loopback_registry import registry as loopback_registry
 from pants.backend.python import target_types_rules
-from pants.backend.python.target_types import PythonRequirementTarget
 from pants.core.goals.package import BuiltPackage
+from pants.core.target_types import GenericTarget
 from pants.engine.addresses import Address
 from pants.engine.fs import Digest, DigestContents
 from pants.engine.internals.scheduler import ExecutionError
@@ -28,23 +28,28 @@ from oci_image import register
 from oci_image.layout import OciImageFieldSet
 from plugin_testing import machine
 
-DOCKERFILE = """\
-ARG BASE_IMAGE=nothing:1
-FROM ${BASE_IMAGE}
-USER 10001:10001
-ADD app/layer.tar /
-CMD ["true"]
-"""
 BUILD = """\
-python_requirement(name="dockerfile", requirements=["dockerfile"], resolve="plugins")
 filesystem_layer(name="layer", files={"/etc/app": "content"})
-docker_image(name="image", image_tags=["1"], repository="app", dependencies=[":layer"])
-oci_image(name="oci", image=":image")
+oci_image(
+    name="oci",
+    base="nothing:1",
+    layers=[":layer"],
+    user="10001:10001",
+    cmd=["true"],
+    annotations={"org.example.a": "b"},
+    repo_tags=["app:1"],
+)
 """
 
 
-def build_for(architectures: list[str]) -> str:
-    return BUILD.replace('image=":image"', f'image=":image", architectures={architectures!r}')
+def with_fields(**fields: object) -> str:
+    """The build with more fields for its image."""
+    more = "".join(f"    {name}={value!r},\n" for name, value in fields.items())
+    return BUILD.replace('    base="nothing:1",\n', f'    base="nothing:1",\n{more}')
+
+
+BASE = "the base of the tests"
+TWO = with_fields(platforms=["linux/amd64", "linux/arm64"])
 
 
 def base_layout(folder: Path, *architectures: str) -> Path:
@@ -123,13 +128,10 @@ def repository() -> RuleRunner:
         target_types=[
             *register.target_types(),
             *image_layer.target_types(),
-            PythonRequirementTarget,
+            GenericTarget,
         ],
     )
-    lock = Path("3rdparty/plugins.lock").read_text(encoding="utf-8")
-    runner.write_files(
-        {"app/BUILD": BUILD, "app/Dockerfile": DOCKERFILE, "3rdparty/plugins.lock": lock}
-    )
+    runner.write_files({"app/BUILD": BUILD})
     return runner
 
 
@@ -142,18 +144,8 @@ def package(
     machine.set_options(
         runner,
         [
-            "--python-enable-resolves",
-            "--python-resolves={'plugins': '3rdparty/plugins.lock'}",
-            "--python-default-resolve=plugins",
             "--python-interpreter-constraints=['CPython==3.9.*']",
-            "--dockerfile-parser-install-from-resolve=plugins",
-            "--dockerfile-parser-requirements=['//app:dockerfile']",
-            "--dockerfile-parser-interpreter-constraints=['CPython==3.9.*']",
-            (
-                f"--image-assembly-base={reference}"
-                if reference.startswith(("oci:", "docker-archive:"))
-                else f"--docker-build-args=['BASE_IMAGE={reference}']"
-            ),
+            *([f"--image-assembly-base={reference}"] if reference else []),
             *options,
         ],
     )
@@ -163,11 +155,15 @@ def package(
     return {file.path: file.content for file in contents}
 
 
-def image_id(files: dict[str, bytes]) -> str:
+def manifest_of(files: dict[str, bytes]) -> dict[str, Any]:
     index = json.loads(files["app/oci/index.json"])
     (digest,) = {each["digest"] for each in index["manifests"]}
-    manifest = json.loads(files[f"app/oci/blobs/{digest.replace(':', '/')}"])
-    return str(manifest["config"]["digest"])
+    manifest: dict[str, Any] = json.loads(files[f"app/oci/blobs/{digest.replace(':', '/')}"])
+    return manifest
+
+
+def image_id(files: dict[str, bytes]) -> str:
+    return str(manifest_of(files)["config"]["digest"])
 
 
 def test_the_source_of_the_base_makes_no_difference(
@@ -177,6 +173,10 @@ def test_the_source_of_the_base_makes_no_difference(
     config = json.loads(from_layout[f"app/oci/blobs/{image_id(from_layout).replace(':', '/')}"])
     assert config["config"] == {"Env": ["PATH=/bin"], "User": "10001:10001", "Cmd": ["true"]}
     assert len(config["rootfs"]["diff_ids"]) == 2
+    assert manifest_of(from_layout)["annotations"] == {
+        "io.qingkong.image.base-layers": "1",
+        "org.example.a": "b",
+    }
     with tarfile.open(fileobj=io.BytesIO(from_layout["app/oci.tar"])) as archive:
         assert {"index.json", "manifest.json", "oci-layout"} <= set(archive.getnames())
     with loopback_registry(tmp_path) as host:
@@ -208,31 +208,22 @@ filesystem_layer(name="other", directories={"/data": "0:0 0755"})
 
 def ours(files: dict[str, bytes]) -> list[list[str]]:
     """What `tar -tv` would say of each of our layers."""
-    index = json.loads(files["app/oci/index.json"])
-    (digest,) = {each["digest"] for each in index["manifests"]}
-    manifest = json.loads(files[f"app/oci/blobs/{digest.replace(':', '/')}"])
     found = []
-    for layer in manifest["layers"][1:]:
+    for layer in manifest_of(files)["layers"][1:]:
         content = files[f"app/oci/blobs/{layer['digest'].replace(':', '/')}"]
         with tarfile.open(fileobj=io.BytesIO(gzip.decompress(content))) as archive:
             found.append([f"{x.name} {x.uid}:{x.gid} {x.mode:o}" for x in archive])
     return found
 
 
-def build_of(*layers: str) -> dict[str, str]:
-    """The files of an image of these layers of `LAYERS`."""
-    named = [f":{layer}" for layer in layers]
+def build_of(*layers: str) -> str:
+    """An image of these layers of `LAYERS`."""
     build = BUILD.replace('filesystem_layer(name="layer", files={"/etc/app": "content"})\n', LAYERS)
-    adds = "".join(f"ADD app/{layer}.tar /\n" for layer in layers)
-    return {
-        "app/BUILD": build.replace('dependencies=[":layer"]', f"dependencies={named}"),
-        "app/Dockerfile": DOCKERFILE.replace("ADD app/layer.tar /\n", adds),
-    }
+    return build.replace('layers=[":layer"]', f"layers={[f':{layer}' for layer in layers]}")
 
 
 def test_directories_keep_what_the_layers_below_say(repository: RuleRunner, base: Path) -> None:
-    repository.write_files(build_of("system", "layer"))
-    assert ours(package(repository, f"oci:{base}")) == [
+    assert ours(package(repository, f"oci:{base}", build=build_of("system", "layer"))) == [
         ["new 0:0 755", "tmp 0:0 1777", "data 10001:10001 750", "new/y 0:0 644", "tmp/x 0:0 644"],
         [
             "data 10001:10001 750",
@@ -246,35 +237,23 @@ def test_directories_keep_what_the_layers_below_say(repository: RuleRunner, base
 
 
 def test_two_declarations_that_disagree(repository: RuleRunner, base: Path) -> None:
-    repository.write_files(build_of("system", "other"))
     with pytest.raises(ExecutionError) as error:
-        package(repository, f"oci:{base}")
+        package(repository, f"oci:{base}", build=build_of("system", "other"))
     message = str(error.value)
-    for part in ("app:image", "'/data'", "app/system.tar", "app/other.tar", "'0:0 0755'", "Fix: "):
+    for part in ("app:oci", "'/data'", "app/system.tar", "app/other.tar", "'0:0 0755'", "Fix: "):
         assert part in message
 
 
 CHILD = """\
 filesystem_layer(name="more", files={"/data/more": ""})
-docker_image(name="child", source="Dockerfile.child", dependencies=[":more"], image_tags=["1"])
-oci_image(name="oci", image=":child")
+oci_image(name="oci", base=":parent", layers=[":more"], env={"CHILD": "1"})
 """
 
 
-@pytest.mark.parametrize(
-    ("base_line", "dependencies"),
-    [("ARG PARENT=:image\nFROM ${PARENT}\n", ""), ("FROM app:1\n", ', ":image"')],
-)
-def test_a_parent_in_the_repository_is_an_input(
-    repository: RuleRunner, base: Path, base_line: str, dependencies: str
-) -> None:
+def test_a_parent_in_the_repository_is_an_input(repository: RuleRunner, base: Path) -> None:
     """No engine is asked for it: an edit of the parent is in the child at once."""
-    image = build_of("system")
-    child = CHILD.replace('":more"]', f'":more"{dependencies}]')
-    build = image["app/BUILD"].replace('oci_image(name="oci", image=":image")\n', child)
-    dockerfile = f"{base_line}ADD app/more.tar /\nENV CHILD=1\n"
-    repository.write_files({**image, "app/BUILD": build, "app/Dockerfile.child": dockerfile})
-    files = package(repository, f"oci:{base}")
+    build = build_of("system").replace('name="oci"', 'name="parent"') + CHILD
+    files = package(repository, f"oci:{base}", build=build)
     assert ours(files) == [
         ["new 0:0 755", "tmp 0:0 1777", "data 10001:10001 750", "new/y 0:0 644", "tmp/x 0:0 644"],
         ["data 10001:10001 750", "data/more 0:0 644"],
@@ -306,7 +285,7 @@ def test_an_index_for_two_processors(
     repository: RuleRunner, base: Path, base_for_two: Path, tmp_path: Path
 ) -> None:
     alone = package(repository, f"oci:{base_for_two}")
-    files = package(repository, f"oci:{base_for_two}", build=build_for(["amd64", "arm64"]))
+    files = package(repository, f"oci:{base_for_two}", build=TWO)
     repository.write_files({"app/BUILD": BUILD})
     # Of one processor nothing else is said than without the field, which has no index.
     assert image_id(package(repository, f"oci:{base}")) == image_id(alone)
@@ -343,7 +322,7 @@ def test_an_index_for_two_processors(
 
 
 def test_both_are_pushed(repository: RuleRunner, base_for_two: Path, tmp_path: Path) -> None:
-    files = package(repository, f"oci:{base_for_two}", build=build_for(["amd64", "arm64"]))
+    files = package(repository, f"oci:{base_for_two}", build=TWO)
     for path, content in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(content)
@@ -357,61 +336,53 @@ def test_both_are_pushed(repository: RuleRunner, base_for_two: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("changes", "reference", "options", "message"),
+    ("build", "reference", "options", "message"),
     [
+        (BUILD, "oci:relative", (), "the base 'oci:relative' needs an absolute path"),
+        (BUILD, "oci:/nothing", (), "/nothing is no whole OCI layout"),
+        (BUILD, "docker-archive:/nothing.tar", (), "the base /nothing.tar is not there"),
+        (BUILD, "team/base:1", (), "'team/base:1' names no registry"),
         (
-            {"app/Dockerfile": DOCKERFILE + "RUN true\n"},
-            "oci:/nothing",
-            (),
-            (
-                "The image of target app:image cannot be assembled without a container engine: "
-                "app/Dockerfile: line 6: RUN needs a container engine"
-            ),
-        ),
-        (
-            {"app/Dockerfile": DOCKERFILE + "ADD app/other.tar /\n"},
-            "oci:/nothing",
-            (),
-            (
-                "app/Dockerfile of target app:image adds 'app/other.tar', but none of the target's "
-                "dependencies makes that file"
-            ),
-        ),
-        ({}, "oci:relative", (), "the base 'oci:relative' needs an absolute path"),
-        ({}, "oci:/nothing", (), "/nothing is no whole OCI layout"),
-        ({}, "docker-archive:/nothing.tar", (), "the base /nothing.tar is not there"),
-        ({}, "team/base:1", (), "'team/base:1' names no registry"),
-        (
-            {},
+            BUILD,
             f"no-such-image:{os.getpid()}",
             ("--image-assembly-base-source=engine",),
             "is not in the container engine of this machine. Pull it, or set",
         ),
+        (BUILD.replace('":layer"', '":none"'), "oci:/nothing", (), "app:none"),
         (
-            {"app/BUILD": build_for(["arm64", "arm64"])},
+            BUILD.replace('":layer"', '":oci"'),
             "oci:/nothing",
             (),
-            (
-                "The 'architectures' field in target app:oci is ['arm64', 'arm64']: each may be "
-                "there once"
-            ),
+            "cycle",
         ),
         (
-            {"app/BUILD": BUILD.replace('":image"', '":none"')},
+            f"{BUILD}target(name='file')".replace('":layer"', '":file"'),
             "oci:/nothing",
             (),
-            "app:none",
+            "The 'layers' field in target app:oci is 'app:file': `pants package` makes 0 tar files",
+        ),
+        (
+            BUILD.replace('"nothing:1"', '":layer"'),
+            "",
+            (),
+            "The 'base' field in target app:oci is ':layer': app:layer is no `oci_image`. Fix: ",
+        ),
+        (
+            with_fields(env={"A": "${APP}"}),
+            BASE,
+            (),
+            "app:oci: env={'A': '${APP}'}: the base has no variable 'APP'. Fix: ",
         ),
     ],
 )
 def test_errors(
     repository: RuleRunner,
-    changes: dict[str, str],
+    base: Path,
+    build: str,
     reference: str,
     options: tuple[str, ...],
     message: str,
 ) -> None:
-    repository.write_files(changes)
     with pytest.raises(ExecutionError) as error:
-        package(repository, reference, *options)
+        package(repository, reference.replace(BASE, f"oci:{base}"), *options, build=build)
     assert message in str(error.value)

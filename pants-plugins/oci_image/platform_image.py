@@ -14,7 +14,6 @@ from typing import Any
 from pants.engine.addresses import Address
 from pants.engine.fs import CreateDigest, Digest, FileContent, FileDigest, FileEntry
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
-from pants.engine.target import InvalidFieldException
 
 from oci_image.base import Base, BaseRequest
 from oci_image.documents import LAYER_TYPE, Blob, Document, manifest
@@ -29,7 +28,7 @@ DEFAULT_ARCHITECTURE = "amd64"
 
 @dataclass(frozen=True)
 class PlatformImageRequest:
-    """The image of a `docker_image` target for Linux on `architecture`.
+    """The image of an `oci_image` target for Linux on `architecture`.
 
     None is what its layers say they are for.
     """
@@ -66,12 +65,6 @@ class PlatformImage:
 @rule(desc="Assemble an image for one platform")
 async def assemble_image(request: PlatformImageRequest, options: ImageAssembly) -> PlatformImage:
     plan = await Get(ImagePlan, ImagePlanRequest(request.address, request.architecture))
-    if plan.recipe is None:
-        raise InvalidFieldException(
-            f"The image of target {request.address} cannot be assembled without a container "
-            f"engine: {plan.reason}. Make what it needs a layer, or package {request.address} "
-            "itself."
-        )
     architecture = request.architecture or DEFAULT_ARCHITECTURE
     base = await Get(Base, BaseRequest(options.base or plan.base, architecture))
     restated = await Get(RestatedPlans, RestatedPlansRequest(plan, base))
@@ -85,7 +78,7 @@ async def assemble_image(request: PlatformImageRequest, options: ImageAssembly) 
         for x in packed
     ]
     config = restated.config(base.config, options.created)
-    image = manifest(config.blob, base.layers, ours)
+    image = manifest(config.blob, base.layers, ours, plan.annotations)
     digest = await Get(
         Digest,
         CreateDigest(

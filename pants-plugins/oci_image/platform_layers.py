@@ -1,36 +1,40 @@
-"""The layers that a `docker_image` depends on, made for one platform."""
+"""The layers of an `oci_image`, made for one platform, each as one uncompressed tar."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pants.backend.docker.target_types import DockerImageSourceField
 from pants.core.goals.package import (
     BuiltPackage,
     EnvironmentAwarePackageRequest,
     PackageFieldSet,
 )
-from pants.engine.fs import Digest, MergeDigests
+from pants.engine.addresses import UnparsedAddressInputs
+from pants.engine.fs import Digest, DigestEntries, FileDigest, FileEntry
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
-    Dependencies,
-    DependenciesRequest,
     FieldSetsPerTarget,
     FieldSetsPerTargetRequest,
     Target,
     Targets,
 )
 from pants.engine.unions import UnionMembership
+from pants.util.frozendict import FrozenDict
 
 from image_layout.platform_layer import PlatformLayerRequest
+from oci_image.layer_files import LayerFiles, LayerFilesRequest
+from oci_image.setting_fields import invalid
+from oci_image.target_types import LayersField
+
+_ENDINGS = (".tar", ".tar.gz", ".tgz")
 
 
 @dataclass(frozen=True)
 class PlatformLayersRequest:
-    """All packages that `image` depends on, for `platform`, e.g. `linux/arm64`.
+    """The layers of `image`, for `platform`, e.g. `linux/arm64`.
 
-    None is what each of them says it is for. Images are none of them.
+    None is what each of them says it is for.
     """
 
     image: Target
@@ -39,33 +43,75 @@ class PlatformLayersRequest:
 
 @dataclass(frozen=True)
 class PlatformLayers:
-    digest: Digest
+    """The tar of each layer by the path that its package has, the lowest first."""
+
+    files: FrozenDict[str, FileDigest]
+
+
+@dataclass(frozen=True)
+class _LayerRequest:
+    image: Target
+    target: Target
+    platform: str | None
+
+
+@dataclass(frozen=True)
+class _Layer:
+    entry: FileEntry
+
+
+@rule
+async def make_layer(request: _LayerRequest, unions: UnionMembership) -> _Layer:
+    target = request.target
+    differing = [
+        member(target, request.platform)
+        for member in unions.get(PlatformLayerRequest)
+        if request.platform is not None and member.is_applicable(target)
+    ]
+    if differing:
+        packages = await MultiGet(
+            Get(BuiltPackage, PlatformLayerRequest, each) for each in differing
+        )
+    else:
+        found = await Get(FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, [target]))
+        packages = await MultiGet(
+            Get(BuiltPackage, EnvironmentAwarePackageRequest(field_set))
+            for field_set in found.field_sets
+        )
+    listings = await MultiGet(Get(DigestEntries, Digest, package.digest) for package in packages)
+    files = [
+        entry
+        for listing in listings
+        for entry in listing
+        if isinstance(entry, FileEntry) and entry.path.endswith(_ENDINGS)
+    ]
+    if len(files) != 1:
+        made = ", ".join(file.path for file in files) or "none"
+        raise invalid(
+            *("layers", request.image.address, target.address.spec),
+            f"`pants package` makes {len(files)} tar files of it, and not one ({made})",
+            "name layers and archives only",
+        )
+    return _Layer(files[0])
 
 
 @rule(desc="Make layers for a platform")
-async def make_layers(request: PlatformLayersRequest, unions: UnionMembership) -> PlatformLayers:
-    dependencies = await Get(Targets, DependenciesRequest(request.image[Dependencies]))
-    targets = [each for each in dependencies if not each.has_field(DockerImageSourceField)]
-    members = unions.get(PlatformLayerRequest)
-    differing = [
-        member(target, request.platform)
-        for target in targets
-        for member in members
-        if request.platform is not None and member.is_applicable(target)
-    ]
-    ours = {each.target for each in differing}
-    field_sets = await Get(
-        FieldSetsPerTarget,
-        FieldSetsPerTargetRequest(PackageFieldSet, [each for each in targets if each not in ours]),
-    )
-    packages = await MultiGet(
-        *(Get(BuiltPackage, PlatformLayerRequest, each) for each in differing),
-        *(
-            Get(BuiltPackage, EnvironmentAwarePackageRequest(field_set))
-            for field_set in field_sets.field_sets
+async def make_layers(request: PlatformLayersRequest) -> PlatformLayers:
+    image = request.image
+    field = image[LayersField]
+    targets = await Get(
+        Targets,
+        UnparsedAddressInputs(
+            field.value,
+            owning_address=image.address,
+            description_of_origin=f"the 'layers' field in target {image.address}",
         ),
     )
-    return PlatformLayers(await Get(Digest, MergeDigests(package.digest for package in packages)))
+    layers = await MultiGet(
+        Get(_Layer, _LayerRequest(image, target, request.platform)) for target in targets
+    )
+    files = await Get(LayerFiles, LayerFilesRequest(tuple(layer.entry for layer in layers)))
+    return PlatformLayers(files.uncompressed)
 
 
 def rules() -> Iterable[object]:

@@ -18,7 +18,7 @@ from pants.engine.rules import Get, collect_rules, rule
 
 from oci_image.base import REGISTRY
 from oci_image.subsystem import ImageAssembly
-from oci_image.target_types import OciImageRepositoriesField, OciImageSourceField
+from oci_image.target_types import LayersField, RepositoriesField
 from sandbox_script.rules import ScriptRequest
 from sandbox_script.script import Script
 from verified_download import network
@@ -34,9 +34,9 @@ class PublishOciImageRequest(PublishRequest):  # type: ignore[type-arg]
 @dataclass(frozen=True)
 class PublishOciImageFieldSet(PublishFieldSet):  # type: ignore[type-arg]
     publish_request_type = PublishOciImageRequest
-    required_fields = (OciImageSourceField, OciImageRepositoriesField)
+    required_fields = (LayersField, RepositoriesField)
 
-    repositories: OciImageRepositoriesField
+    repositories: RepositoriesField
     output_path: OutputPathField
 
 

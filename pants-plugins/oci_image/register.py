@@ -1,7 +1,7 @@
-"""Registers `oci_image`, and Pants' own Docker backend with another way to make its images.
+"""Registers `oci_image`, and Pants' own Docker backend with a `docker_image` that takes one.
 
-Activate it in place of `pants.backend.docker`, and `oci_image.hadolint` in place of
-`pants.backend.docker.lint.hadolint`: with both there would be two rules for the same thing.
+Activate it in place of `pants.backend.docker`: with both there would be two rules for the same
+thing.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pants.backend.docker import register as docker
+from pants.backend.docker.target_types import DockerImageTarget
 from pants.engine.target import Target
 
 from container_engine import rules as container_engine
@@ -24,8 +25,9 @@ from oci_image import (
     platform_layers,
     publish,
     restated_layers,
+    upstream,
 )
-from oci_image.target_types import OciImageTarget
+from oci_image.target_types import DockerImageImageField, OciImageTarget
 from oci_image.upstream import without_replaced
 from sandbox_script.rules import rules as script_rules
 
@@ -50,4 +52,6 @@ def rules() -> Iterable[object]:
         *publish.rules(),
         *restated_layers.rules(),
         *script_rules(),
+        *upstream.rules(),
+        DockerImageTarget.register_plugin_field(DockerImageImageField),
     )

@@ -21,6 +21,7 @@ from pants.engine.fs import (
 )
 from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import InvalidFieldException
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
@@ -29,6 +30,7 @@ from oci_image.compression import LARGEST_LAYER
 from oci_image.documents import BaseConfig, Document, image_config
 from oci_image.layer_tree import LayerTree, directory_entries, read_layer, restated
 from oci_image.plan import ImagePlan
+from oci_image.settings import SettingsError
 from oci_image.subsystem import ImageAssembly
 from sandbox_script.rules import ScriptRequest
 from sandbox_script.script import Script
@@ -93,7 +95,7 @@ class RestatedPlans:
         return tuple(layer for plan in self.plans for layer in plan.layers.values())
 
     def config(self, base: BaseConfig, created: str | None) -> Document:
-        """The configuration of the uppermost. Raises `NotAssemblable`."""
+        """The configuration of the uppermost."""
         *parents, plan = self.plans
         for parent in parents:
             document = _config(base, parent, created)
@@ -102,8 +104,10 @@ class RestatedPlans:
 
 
 def _config(base: BaseConfig, plan: ImagePlan, created: str | None) -> Document:
-    assert plan.recipe is not None
-    return image_config(base, plan.recipe, plan.diff_ids, plan.labels, created)
+    try:
+        return image_config(base, plan.settings, plan.diff_ids, created)
+    except SettingsError as error:
+        raise InvalidFieldException(f"{plan.address}: {error}.") from None
 
 
 @rule(level=LogLevel.DEBUG)

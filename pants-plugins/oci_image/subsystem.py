@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.option.option_types import BoolOption, DictOption, EnumOption, StrListOption, StrOption
+from pants.option.option_types import DictOption, EnumOption, StrListOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
 
@@ -35,8 +35,8 @@ class ImageAssembly(Subsystem):
         default=None,
         help=softwrap(
             """
-            The base of every `oci_image`, in place of the one that its Dockerfile names: a name, or
-            `docker-archive:/path` (of `docker save`), or `oci:/path` (a layout).
+            The base of every `oci_image` that is not on top of another, in place of the one of its
+            `base` field, and as that has it.
             """
         ),
     )
@@ -78,15 +78,6 @@ class ImageAssembly(Subsystem):
     )
     insecure_registries = StrListOption(
         help="Registries, as `host:port`, to speak to without TLS; those of loopback always are.",
-    )
-    assemble = BoolOption(
-        default=True,
-        help=softwrap(
-            """
-            Assemble the image of a `docker_image` whose Dockerfile only adds layers, without the
-            engine's builder, and load into the engine the layers that it lacks.
-            """
-        ),
     )
 
     @property

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from production_closure import docker_images, graph, lock_rules, resolve_lock, subsystem
+from production_closure import graph, lock_rules, resolve_lock, subsystem
 
 
 def rules() -> Iterable[object]:
     return (
-        *docker_images.rules(),
         *graph.rules(),
         *lock_rules.rules(),
         *resolve_lock.rules(),

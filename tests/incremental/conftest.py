@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -41,7 +40,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def on_base(tree: Clone, base: str) -> Clone:
     """With `base` for the image's base."""
-    tree.variables["PANTS_DOCKER_BUILD_ARGS"] = json.dumps([f"BASE_IMAGE={base}"])
+    tree.variables["PANTS_IMAGE_ASSEMBLY_BASE"] = base
     return tree
 
 

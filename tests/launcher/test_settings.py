@@ -79,7 +79,7 @@ def test_a_variable_that_the_user_has_set_wins(ready: Machine, base_image: Path)
         "PANTS_PYTHON_REPOS_PATH_MAPPINGS": '["X|//y"]',
         "PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH": '["<PATH>"]',
         "PANTS_CA_CERTS_PATH": "",
-        "PANTS_DOCKER_BUILD_ARGS": '["A=b"]',
+        "PANTS_IMAGE_ASSEMBLY_BASE": "mine:1",
         "PANTS_BIN_NAME": "qingkong",
     }
     for _ in range(2):  # What is kept of the first start must not bring ours back.
@@ -134,14 +134,12 @@ def test_certificates_and_proxies_reach_what_pants_starts(ready: Machine, tmp_pa
     }
 
 
-def test_the_base_image_of_this_machine_is_a_build_argument(
-    ready: Machine, base_image: Path
-) -> None:
-    assert "PANTS_DOCKER_BUILD_ARGS" not in ready.start("list").settings
+def test_the_base_image_of_this_machine_is_an_option(ready: Machine, base_image: Path) -> None:
+    assert "PANTS_IMAGE_ASSEMBLY_BASE" not in ready.start("list").settings
     base_image.write_text("registry.example:5000/python@sha256:00ff\n")
     assert (
-        ready.start("list").settings["PANTS_DOCKER_BUILD_ARGS"]
-        == '+["BASE_IMAGE=registry.example:5000/python@sha256:00ff"]'
+        ready.start("list").settings["PANTS_IMAGE_ASSEMBLY_BASE"]
+        == "registry.example:5000/python@sha256:00ff"
     )
     base_image.write_text('x"]\n')
     ready.start("list").failed(str(base_image), 'x"]')
