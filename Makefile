@@ -14,7 +14,7 @@ image: ## build the image and run `about` from it; without an engine, an archive
 test: ## run every test
 	$(SETUP) test ./pants test ::
 
-lint: ## check style, Dockerfile, shell and BUILD files
+lint: ## check style, shell and BUILD files
 	$(SETUP) code ./pants lint ::
 
 fmt: ## format the sources

@@ -1,7 +1,7 @@
 """The fields of the layer targets.
 
-Each target makes one tar, the bytes of one image layer, in ordinary cached processes. A
-Dockerfile unpacks it with `ADD layer.tar /`: the engine assembles and does no work of its own.
+Each target makes one tar, the bytes of one image layer, in ordinary cached processes. An
+`oci_image` puts them together.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class LayerPlatformField(StringField):
     help = help_text(
         """
         The image's platform, whatever the machine that builds. Wheels have to be for it, and
-        nothing of them is run. An `oci_image` with `architectures` asks for others.
+        nothing of them is run. An `oci_image` with `platforms` asks for others.
         """
     )
 
@@ -176,7 +176,7 @@ class WheelsLayerOtherPlatformsField(SpecialCasedDependencies):
     help = help_text(
         """
         `native_wheel` targets with a `platform`, for images of an `oci_image` with
-        `architectures`: each takes the place of the wheel of the same project in `dependencies`.
+        `platforms`: each takes the place of the wheel of the same project in `dependencies`.
         They are built for such an image and at no other time, so that nobody else needs a
         compiler for them.
         """

@@ -178,13 +178,20 @@ async def bring_into_engine(
     if image.missing is not None:
         files = (FileEntry(x.fingerprint, x) for x in dict.fromkeys(image.missing))
         contents = await Get(DigestContents, Digest, await Get(Digest, CreateDigest(files)))
-        engine.client().load(
-            image.config.content,
-            image.config.blob.digest,
-            request.names,
-            image.diff_ids,
-            {layer.path: layer.content for layer in contents},
-        )
+        try:
+            engine.client().load(
+                image.config.content,
+                image.config.blob.digest,
+                request.names,
+                image.diff_ids,
+                {layer.path: layer.content for layer in contents},
+            )
+        except EngineRefusedError as error:
+            raise EngineRefusedError(
+                f"bringing {plan.address} into {engine}: {error}. Fix: package {plan.address} and "
+                "`docker load` its archive; an engine with the containerd image store takes whole "
+                "images only."
+            ) from None
     return EngineImageResult(image.config.blob.digest)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from pants.backend.docker.target_types import DockerImageTags, DockerImageTarget
 from pants.backend.python import target_types_rules
 from pants.backend.python.dependency_inference import rules as dependency_inference
 from pants.backend.python.macros.python_artifact import PythonArtifact
@@ -25,7 +24,6 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 from image_layer import register as image_layer
 from image_layer.layers import SourcesLayerFieldSet
 from image_layer.local_wheels import WheelsLayerFieldSet
-from production_closure.docker_images import CheckedImageTagsRequest
 from production_closure.graph import ProductionClosure, ProductionClosureRequest, shortest_path
 
 ROOT = Address("deploy", target_name="app")
@@ -63,12 +61,10 @@ def runner() -> RuleRunner:
             *image_layer.rules(),
             QueryRule(BuiltPackage, [SourcesLayerFieldSet]),
             QueryRule(BuiltPackage, [WheelsLayerFieldSet]),
-            QueryRule(DockerImageTags, [CheckedImageTagsRequest]),
             QueryRule(ProductionClosure, [ProductionClosureRequest]),
         ],
         target_types=[
             *image_layer.target_types(),
-            DockerImageTarget,
             GenericTarget,
             PexBinary,
             PythonDistribution,
@@ -200,23 +196,6 @@ def test_a_plugin_by_its_entry_point(runner: RuleRunner) -> None:
         },
     )
     assert "deploy:app -> src/plugin:wheel -> src/plugin/hooks.py -> 3rdparty:pytest" in message
-
-
-def test_a_program_in_an_image(runner: RuleRunner) -> None:
-    build = (
-        "pex_binary(name='tool', entry_point='pytest', resolve='dev', "
-        "dependencies=['3rdparty:pytest'])\n"
-        "docker_image(name='app', instructions=['FROM scratch'], dependencies=[':tool']{})\n"
-    )
-    runner.write_files({"deploy/BUILD": build.format("")})
-    request = CheckedImageTagsRequest(runner.get_target(ROOT))
-    assert CheckedImageTagsRequest.is_applicable(request.target)
-    with pytest.raises(ExecutionError) as error:
-        runner.request(DockerImageTags, [request])
-    assert "deploy:app -> deploy:tool -> 3rdparty:pytest" in str(error.value)
-    # One that tests run in says so.
-    runner.write_files({"deploy/BUILD": build.format(", ships=False")})
-    assert not CheckedImageTagsRequest.is_applicable(runner.get_target(ROOT))
 
 
 def test_each_way_in_is_told(runner: RuleRunner) -> None:

@@ -61,7 +61,7 @@ def test_in_a_pex(wheel: Wheel, tmp_path: Path) -> None:
 
 
 def layer(name: str) -> dict[str, bytes]:
-    """The files of an image layer, as `deploy/Dockerfile` adds it."""
+    """The files of an image layer, as `deploy:oci` has it."""
     (path,) = Path("deploy").glob(f"{name}.tar*")
     with tarfile.open(path) as tar:
         return {
