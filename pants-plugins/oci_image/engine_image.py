@@ -49,7 +49,7 @@ from pants.engine.fs import (
     FileEntry,
 )
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
-from pants.engine.target import Target, Targets, WrappedTarget, WrappedTargetRequest
+from pants.engine.target import Field, Target, Targets, WrappedTarget, WrappedTargetRequest
 from pants.engine.unions import UnionMembership
 from pants.option.global_options import GlobalOptions, KeepSandboxes
 from pants.util.value_interpolation import InterpolationContext
@@ -235,7 +235,11 @@ def _own_refs(
     field_set: DockerPackageFieldSet, target: Target, options: DockerOptions
 ) -> tuple[ImageRefRegistry, ...]:
     """What the target itself calls the image; nothing where it leaves that to its `oci_image`."""
-    fields = (DockerImageRepositoryField, DockerImageTagsField, DockerImageRegistriesField)
+    fields: tuple[type[Field], ...] = (
+        DockerImageRepositoryField,
+        DockerImageTagsField,
+        DockerImageRegistriesField,
+    )
     if all(target[each].value == each.default for each in fields):
         return ()
     return tuple(

@@ -176,7 +176,7 @@ class ExposedPortsField(StringSequenceField):
 
 def _is_port(text: str) -> bool:
     match = _PORT.fullmatch(text)
-    return bool(match) and 1 <= int(match[1]) <= 65535
+    return match is not None and 1 <= int(match[1]) <= 65535
 
 
 class VolumesField(StringSequenceField):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pants.engine.addresses import Address
 from pants.engine.target import Field, InvalidFieldException, InvalidFieldTypeException
+from pants.util.frozendict import FrozenDict
 
 from oci_image import setting_fields, target_types
 from oci_image.settings import Healthcheck
@@ -42,10 +43,10 @@ SECOND = 10**9
     ],
 )
 def test_what_is_valid(field: type[Field], raw: Any, expected: Any) -> None:
-    value = field(raw, ADDRESS).value
-    assert (dict(value) if isinstance(raw, dict) and "test" not in raw else value) == (
-        raw if expected is None else expected
-    )
+    value: Any = field(raw, ADDRESS).value
+    if isinstance(value, FrozenDict):
+        value = dict(value)
+    assert value == (raw if expected is None else expected)
 
 
 @pytest.mark.parametrize(

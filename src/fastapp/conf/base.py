@@ -139,7 +139,7 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
 
     # Data
     #: Databases by alias, as in Django, each a mapping or a URL such as
-    #: "mysql://user:password@db/shop". "default" must be one of them.
+    #: "mysql://shop@db/shop". "default" must be one of them.
     DATABASES: DatabaseMapping = {"default": {"ENGINE": "sqlite3"}}
     #: Seconds after which the readiness check of a database gives up.
     HEALTH_CHECK_TIMEOUT: float = Field(default=2.0, gt=0, allow_inf_nan=False)
