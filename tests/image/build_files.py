@@ -44,4 +44,4 @@ def read_build_file(path: str) -> dict[str, Target]:
 def layer_targets() -> list[Target]:
     """The layers that deploy/BUILD says the image has, in its order."""
     found = read_build_file("deploy/BUILD")
-    return [found[name.removeprefix(":")] for name in found["image"].fields["dependencies"]]
+    return [found[name.removeprefix(":")] for name in found["oci"].fields["layers"]]
