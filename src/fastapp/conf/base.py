@@ -279,7 +279,7 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
             )
         # Who lowers the maximum alone gets pages of that size: our default is nobody's mistake.
         ours = type(self).model_fields["DEFAULT_PAGE_SIZE"].default
-        if self.DEFAULT_PAGE_SIZE > max(self.MAX_PAGE_SIZE, ours):
+        if max(self.MAX_PAGE_SIZE, ours) < self.DEFAULT_PAGE_SIZE:
             raise ValueError(
                 f"DEFAULT_PAGE_SIZE: expected at most MAX_PAGE_SIZE ({self.MAX_PAGE_SIZE}), "
                 f"got {self.DEFAULT_PAGE_SIZE}"
