@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,4 +68,33 @@ def draw_bars(
                 axis.spines[side].set_visible(False)
             if reference is not None:
                 axis.axvline(reference, color=_REFERENCE, linewidth=1)
+        figure.savefig(path, format="svg", transparent=True, metadata={"Date": None})
+
+
+def draw_timeline(path: Path, title: str, bars: Sequence[tuple[str, float, float]]) -> None:
+    """Draw one horizontal bar a row, from its start to its end.
+
+    Args:
+        path: the SVG file to write.
+        title: what is drawn, with its unit.
+        bars: label, start and end of each, the first at the top.
+
+    Raises:
+        ValueError: there is nothing to draw.
+    """
+    if not bars:
+        raise ValueError(f"there is nothing to draw in {path.name}: give it a bar")
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, _HEAD + _ROW * 0.6 * len(bars)), layout="constrained")
+        axis = figure.subplots()
+        for row, (label, start, end) in enumerate(bars):
+            axis.barh(row, end - start, left=start, color=_BAR)
+            axis.text(end, row, f" {label}, {end - start:.1f}", va="center", fontsize=7)
+        axis.set_title(title, loc="left", fontsize=9)
+        axis.set_yticks([])
+        # The labels of the last ones need room too.
+        axis.set_xlim(0, max(end for *_, end in bars) * 1.6)
+        axis.invert_yaxis()
+        for side in ("top", "right", "left"):
+            axis.spines[side].set_visible(False)
         figure.savefig(path, format="svg", transparent=True, metadata={"Date": None})

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from image import builder, start, start_program
+from image import builder, cold_program, start, start_program, timeline
 from image.builder import Record
+from image.commands import CommandError
 from image.engine import Engine, find_engine
 from image.imports import ALL, STANDARD, by_package, largest
 
+PATH = os.environ["PATH"]
 IMAGE = "fastapp:latest-py3.12"
 RECIPE = """\
 ARG BASE_IMAGE
@@ -150,3 +153,38 @@ def test_imports_are_those_of_packages() -> None:
     found = by_package(told)
     assert found == pytest.approx({STANDARD: 0.0015, "fastapi": 0.006})
     assert list(largest([found])) == [ALL, "fastapi", STANDARD]
+
+
+def test_stages_are_told_by_their_own_messages(tmp_path: Path) -> None:
+    script = (
+        "./pants: setting up Pants in /x/pants-1 (once): 2.0 s",
+        "10:00:00.00 [INFO] Initializing scheduler...",
+        "10:00:00.00 [INFO] Scheduler initialized.",
+        "10:00:00.00 [INFO] Starting: Download a-1.whl",
+        "10:00:00.00 [INFO] Starting: Compile",
+        "10:00:00.00 [INFO] Completed: Download a-1.whl",
+        "10:00:00.00 [INFO] Starting: what never ends",
+        "10:00:00.00 [INFO] Completed: Compile",
+        "Wrote dist/x",
+    )
+    lines = [(3.0 + 0.5 * number, line) for number, line in enumerate(script)]
+    found = timeline.spans(lines)
+    assert [(each.name, each.start, each.end) for each in found] == [
+        ("setting up Pants", 1.0, 3.0),
+        ("load the plugins and their rules", 3.5, 4.0),
+        ("Download a-1.whl", 4.5, 5.5),
+        ("Compile", 5.0, 6.5),
+    ]
+    assert cold_program.write(tmp_path, lines) == lines[-1][0]
+    page = (tmp_path / "image.md").read_text(encoding="utf-8")
+    assert "7.0 s, with 4 stages" in page
+    assert "longest time without a line of output is 3.0 s, after 0 s" in page
+    assert "Compile" in (tmp_path / "image-cold.svg").read_text(encoding="utf-8")
+
+
+def test_a_command_is_recorded_as_it_writes(tmp_path: Path) -> None:
+    lines = timeline.record(["sh", "-c", "echo one >&2; echo two >&2"], tmp_path, {"PATH": PATH})
+    assert [text for _, text in lines] == ["one", "two", ""]
+    assert [moment for moment, _ in lines] == sorted(moment for moment, _ in lines)
+    with pytest.raises(CommandError, match="exited 3:\nbecause"):
+        timeline.record(["sh", "-c", "echo because >&2; exit 3"], tmp_path, {"PATH": PATH})
