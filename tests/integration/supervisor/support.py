@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, Self
 
 SECRET = "a secret of the tests, long enough 0123456789"
-#: Bounds of waiting for a condition. A process that needs 3 s to import what it needs takes more
-#: than ten times that where other tests keep the processors busy.
+#: Bounds of waiting for a condition. Imports take far longer where other tests keep the
+#: processors busy.
 START_SECONDS = 90.0
 
 SETTINGS = """
