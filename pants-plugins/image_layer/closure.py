@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
@@ -13,17 +13,21 @@ from pants.util.frozendict import FrozenDict
 from image_layer.lockfile import choose_wheel, needed
 from image_layer.target_platform import TargetPlatform
 from production_closure.errors import LockfileError
-from production_closure.lock_graph import Artifact, LockGraph
+from production_closure.lock_graph import Artifact, LockGraph, parse
 from production_closure.resolve_lock import ResolveLock, ResolveLockRequest
 from production_closure.resolve_lock import rules as lock_rules
 
 
 @dataclass(frozen=True)
 class ClosureRequest:
-    """What `platform` needs of `resolve`, one of `[python.resolves]`."""
+    """What `platform` needs of `resolve`, one of `[python.resolves]`.
+
+    `requirements` are those to begin with; None takes all that the lockfile was made from.
+    """
 
     resolve: str
     platform: TargetPlatform
+    requirements: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,10 @@ async def read_closure(request: ClosureRequest, python_setup: PythonSetup) -> Cl
             f"{request.platform}. Correct the 'interpreter_constraints' field of the layer, "
             "or [python.resolves_to_interpreter_constraints] and generate the lockfile again."
         )
-    ways = needed(lock.graph, request.platform)
-    return Closure(lock.graph, request.platform, FrozenDict(ways))
+    graph = lock.graph
+    if request.requirements is not None:
+        graph = replace(graph, roots=tuple(map(parse, request.requirements)))
+    return Closure(graph, request.platform, FrozenDict(needed(graph, request.platform)))
 
 
 def rules() -> Iterable[object]:

@@ -17,7 +17,7 @@ from pants.core.target_types import FileSourceField, ResourceSourceField
 from pants.core.util_rules import source_files, stripped_source_files
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.core.util_rules.stripped_source_files import StrippedSourceFiles
-from pants.engine.addresses import Addresses
+from pants.engine.addresses import Address, Addresses
 from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
@@ -84,12 +84,12 @@ class FilesystemLayerFieldSet(PackageFieldSet):
     output_path: OutputPathField
 
 
-def check_no_files(field_set: SourcesLayerFieldSet, closure: Iterable[Target]) -> None:
-    """Refuse what would not be in the layer."""
+def check_no_files(owner: Address, field: str, closure: Iterable[Target]) -> None:
+    """Refuse what would not be in the layer of sources that `field` of the target asks for."""
     for target in closure:
         if target.has_field(FileSourceField):
             raise InvalidFieldException(
-                f"packing {field_set.address}: {field_set.dependencies.alias}={target.address}: a "
+                f"packing {owner}: {field}={target.address}: a "
                 f"`{target.alias}` target has no place beside sources, and is no part of this "
                 "layer. Fix: make it a `resource`, which goes with its package, or put it into a "
                 "`files_layer`."
@@ -160,7 +160,7 @@ async def package_sources_layer(
     await Get(ProductionClosure, ProductionClosureRequest(field_set.address))
     addresses = await Get(Addresses, DependenciesRequest(field_set.dependencies))
     closure = await Get(TransitiveTargets, TransitiveTargetsRequest(addresses))
-    check_no_files(field_set, closure.closure)
+    check_no_files(field_set.address, field_set.dependencies.alias, closure.closure)
     sources = await Get(
         StrippedPythonSourceFiles,
         PythonSourceFilesRequest(closure.closure, include_resources=True, include_files=False),

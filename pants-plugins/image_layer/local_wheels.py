@@ -197,6 +197,74 @@ async def source_modes(request: SourceModesRequest) -> SourceModes:
     )
 
 
+@dataclass(frozen=True)
+class LocalWheelsRequest:
+    """The wheels that these targets make, for the layer of the target at `layer`.
+
+    The `others` take the place of those of the same project that are for another platform.
+    """
+
+    layer: Address
+    dependencies: Targets
+    others: Targets
+    platform: TargetPlatform
+
+
+@dataclass(frozen=True)
+class LocalWheel:
+    """`executables` are its files to make executable; None takes the wheel's word for it."""
+
+    project: str
+    wheel: Wheel
+    executables: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class LocalWheels:
+    """One of each project."""
+
+    wheels: tuple[LocalWheel, ...]
+
+
+@rule(desc="Build wheels for a layer")
+async def build_local_wheels(request: LocalWheelsRequest) -> LocalWheels:
+    check_distributions(request.layer, (*request.dependencies, *request.others))
+    wanted = candidates(request.dependencies, request.others, request.platform.name)
+    packages = await MultiGet(
+        Get(BuiltPackage, PackageFieldSet, PythonDistributionFieldSet.create(target))
+        for target in wanted
+    )
+    contents = await MultiGet(Get(DigestEntries, Digest, package.digest) for package in packages)
+    built = [
+        BuiltWheel(
+            Wheel(
+                await Get(
+                    Digest,
+                    CreateDigest([FileEntry(os.path.basename(entry.path), entry.file_digest)]),
+                ),
+                os.path.basename(entry.path),
+            ),
+            target.address,
+        )
+        for target, entries in zip(wanted, contents)
+        for entry in entries
+        if isinstance(entry, FileEntry) and entry.path.endswith(".whl")
+    ]
+    chosen = choose(request.layer, built, request.platform)
+    # `native_wheel` sets the modes in its wheel. Others have those of the sandbox that they were
+    # built in, where a large input is a link into Pants' store: theirs are those of their sources.
+    native = {each.address for each in wanted if each.has_field(NativeWheelProjectField)}
+    modes = await MultiGet(
+        Get(SourceModes, SourceModesRequest(each.target))
+        for each in chosen
+        if each.target not in native
+    )
+    executables = {each.address: each.executables for each in modes}
+    return LocalWheels(
+        tuple(LocalWheel(x.project, x.wheel, executables.get(x.target)) for x in chosen)
+    )
+
+
 @rule(desc="Build a wheels layer")
 async def build_wheels_layer(
     request: WheelsLayerRequest, python_setup: PythonSetup
@@ -220,38 +288,9 @@ async def build_wheels_layer(
             Get(ProductionClosure, ProductionClosureRequest(each.address)) for each in others
         )
     dependencies = await Get(Targets, DependenciesRequest(field_set.dependencies))
-    check_distributions(field_set.address, (*dependencies, *others))
-    wanted = candidates(dependencies, others, request.platform)
-    packages = await MultiGet(
-        Get(BuiltPackage, PackageFieldSet, PythonDistributionFieldSet.create(target))
-        for target in wanted
+    local = await Get(
+        LocalWheels, LocalWheelsRequest(field_set.address, dependencies, others, platform)
     )
-    contents = await MultiGet(Get(DigestEntries, Digest, package.digest) for package in packages)
-    built = [
-        BuiltWheel(
-            Wheel(
-                await Get(
-                    Digest,
-                    CreateDigest([FileEntry(os.path.basename(entry.path), entry.file_digest)]),
-                ),
-                os.path.basename(entry.path),
-            ),
-            target.address,
-        )
-        for target, entries in zip(wanted, contents)
-        for entry in entries
-        if isinstance(entry, FileEntry) and entry.path.endswith(".whl")
-    ]
-    chosen = choose(field_set.address, built, platform)
-    # `native_wheel` sets the modes in its wheel. Others have those of the sandbox that they were
-    # built in, where a large input is a link into Pants' store: theirs are those of their sources.
-    native = {each.address for each in wanted if each.has_field(NativeWheelProjectField)}
-    modes = await MultiGet(
-        Get(SourceModes, SourceModesRequest(each.target))
-        for each in chosen
-        if each.target not in native
-    )
-    executables = {each.address: each.executables for each in modes}
     installed = await MultiGet(
         Get(
             InstalledWheel,
@@ -259,13 +298,13 @@ async def build_wheels_layer(
                 each.wheel,
                 leave_out=(),
                 exclude=field_set.exclude.value or (),
-                executables=executables.get(each.target),
+                executables=each.executables,
             ),
         )
-        for each in chosen
+        for each in local.wheels
     )
     trees = await MultiGet(Get(DigestEntries, Digest, each.digest) for each in installed)
-    check_disjoint(field_set.address, dict(zip((each.project for each in chosen), trees)))
+    check_disjoint(field_set.address, dict(zip((each.project for each in local.wheels), trees)))
     return await Get(
         BuiltPackage,
         PackTreeRequest,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from pants.backend.python.target_types import PexEntryPointField
 from pants.engine.addresses import Address, Addresses, UnparsedAddressInputs
 from pants.engine.fs import FileDigest
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
@@ -20,6 +21,8 @@ from pants.engine.target import (
 from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
+from image_layer.pex_layers import SOURCES, PexLayers, PexLayersRequest
+from oci_image.layer_files import LayerFiles, LayerFilesRequest
 from oci_image.platform_layers import PlatformLayers, PlatformLayersRequest
 from oci_image.setting_fields import (
     AnnotationsField,
@@ -36,7 +39,7 @@ from oci_image.setting_fields import (
     invalid,
 )
 from oci_image.settings import ImageSettings
-from oci_image.target_types import BaseField, LayersField, RepoTagsField, is_address
+from oci_image.target_types import BaseField, LayersField, PexField, RepoTagsField, is_address
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,50 @@ def named(target: Target, field: str, values: Iterable[str]) -> UnparsedAddressI
     )
 
 
+_DEFAULT_PLATFORM = "linux/amd64"
+
+
+def above_pex(settings: ImageSettings, pex: PexLayers) -> ImageSettings:
+    """The settings of an image with what its PEX says below them."""
+    env = {"PYTHONPATH": SOURCES, **pex.env, **dict(settings.env)}
+    return replace(
+        settings,
+        env=tuple(env.items()),
+        workdir=settings.workdir or SOURCES,
+        entrypoint=(
+            (pex.entrypoint or None) if settings.entrypoint is None else settings.entrypoint
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _PexPartRequest:
+    image: Target
+    platform: str
+
+
+@dataclass(frozen=True)
+class _PexPart:
+    layers: PexLayers
+    files: FrozenDict[str, FileDigest]
+
+
+@rule
+async def plan_pex(request: _PexPartRequest) -> _PexPart:
+    image = request.image
+    value = str(image[PexField].value)
+    targets = await Get(Targets, UnparsedAddressInputs, named(image, PexField.alias, (value,)))
+    pex = targets.expect_single()
+    if not pex.has_field(PexEntryPointField):
+        raise invalid(
+            *(PexField.alias, image.address, value, f"{pex.address} is no `pex_binary`"),
+            "name one",
+        )
+    layers = await Get(PexLayers, PexLayersRequest(image.address, pex.address, request.platform))
+    files = await Get(LayerFiles, LayerFilesRequest(layers.files))
+    return _PexPart(layers, files.uncompressed)
+
+
 @rule(desc="Plan a container image")
 async def plan_image(request: ImagePlanRequest) -> ImagePlan:
     wrapped = await Get(
@@ -129,12 +176,17 @@ async def plan_image(request: ImagePlanRequest) -> ImagePlan:
         parent = await Get(ImagePlan, ImagePlanRequest(above.address, request.architecture))
     platform = f"linux/{request.architecture}" if request.architecture else None
     layers = await Get(PlatformLayers, PlatformLayersRequest(target, platform))
+    files, settings = dict(layers.files), settings_of(target)
+    if target[PexField].value is not None:
+        pex = await Get(_PexPart, _PexPartRequest(target, platform or _DEFAULT_PLATFORM))
+        files.update(pex.files)
+        settings = above_pex(settings, pex.layers)
     return ImagePlan(
         target.address,
         tuple(target[RepoTagsField].value),
-        settings_of(target),
+        settings,
         target[AnnotationsField].value or FrozenDict(),
-        layers.files,
+        FrozenDict(files),
         "" if parent else base,
         parent,
     )
@@ -146,6 +198,7 @@ class OciImageDependenciesFieldSet(FieldSet):
 
     base: BaseField
     layers: LayersField
+    pex: PexField
 
 
 class InferOciImageDependencies(InferDependenciesRequest[OciImageDependenciesFieldSet]):
@@ -156,6 +209,7 @@ class InferOciImageDependencies(InferDependenciesRequest[OciImageDependenciesFie
 async def infer_dependencies(request: InferOciImageDependencies) -> InferredDependencies:
     fields = request.field_set
     bases = (fields.base.value,) if is_address(fields.base.value) else ()
+    pexes = (fields.pex.value,) if fields.pex.value is not None else ()
     found = await MultiGet(
         Get(
             Addresses,
@@ -165,7 +219,7 @@ async def infer_dependencies(request: InferOciImageDependencies) -> InferredDepe
                 description_of_origin=f"the {field!r} field in target {fields.address}",
             ),
         )
-        for field, values in (("base", bases), ("layers", fields.layers.value))
+        for field, values in (("base", bases), ("layers", fields.layers.value), ("pex", pexes))
     )
     return InferredDependencies(address for each in found for address in each)
 

@@ -74,6 +74,21 @@ class LayersField(AsyncFieldMixin, StringSequenceField):
         return value
 
 
+class PexField(AsyncFieldMixin, StringField):
+    alias = "pex"
+    help = help_text(
+        """
+        A `pex_binary` whose parts become layers above those of `layers`: its requirements, in
+        groups by size and rate of change; one layer for each wheel that is built in this
+        repository; and its sources, in `/app`. The PEX itself is not built.
+
+        The image starts what the PEX would, unless it has an `entrypoint` of its own, and has the
+        PEX's `env`; `workdir` is `/app`, and `PYTHONPATH` has it. Requirements are where the
+        official images of Python install them.
+        """
+    )
+
+
 class RepoTagsField(StringSequenceField):
     alias = "repo_tags"
     default = ()
@@ -167,6 +182,7 @@ class OciImageTarget(Target):
         OutputPathField,
         BaseField,
         LayersField,
+        PexField,
         RepoTagsField,
         PlatformsField,
         ArchiveField,
