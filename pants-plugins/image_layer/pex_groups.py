@@ -20,7 +20,7 @@ def grouped(sizes: Mapping[str, int], compiled: Collection[str]) -> dict[str, tu
     """
     large = sorted(name for name, size in sizes.items() if size >= LARGE)
     small = sorted(set(sizes) - set(large))
-    layers = {f"requirement-{name}": (name,) for name in large}
+    layers: dict[str, tuple[str, ...]] = {f"requirement-{name}": (name,) for name in large}
     layers["requirements-compiled"] = tuple(name for name in small if name in compiled)
     layers["requirements"] = tuple(name for name in small if name not in compiled)
     return {layer: names for layer, names in layers.items() if names}
