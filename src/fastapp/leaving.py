@@ -36,10 +36,7 @@ def _leave(seconds: float, code: int) -> None:
         for thread in threading.enumerate()
         if not thread.daemon and thread is not threading.main_thread()
     ]
-    if names:
-        logger.warning("threads still running after %g s are abandoned: %s", seconds, names)
-    else:
-        logger.warning("the process did not exit within %g s of the last request", seconds)
+    logger.warning("threads that did not end in %g s are left behind: %s", seconds, names)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(code)
