@@ -62,6 +62,7 @@ from container_engine.rules import (
     EngineImagesRequest,
     EngineSearch,
 )
+from image_layout.rules import addresses_in
 from oci_image.base import (
     Base,
     EngineBaseSource,
@@ -70,7 +71,7 @@ from oci_image.base import (
 )
 from oci_image.documents import Document
 from oci_image.engine_base import EngineBase, EngineBaseRequest
-from oci_image.plan import ImagePlan, ImagePlanRequest, named
+from oci_image.plan import ImagePlan, ImagePlanRequest
 from oci_image.restated_layers import RestatedPlans, RestatedPlansRequest
 from oci_image.setting_fields import invalid
 from oci_image.subsystem import ImageAssembly
@@ -220,7 +221,9 @@ async def _image_of(target: Target) -> Address:
                 f"say it in the fields of {field.value}, or drop {each.alias!r}",
             )
     images = await Get(
-        Targets, UnparsedAddressInputs, named(target, field.alias, (str(field.value),))
+        Targets,
+        UnparsedAddressInputs,
+        addresses_in(target.address, field.alias, (str(field.value),)),
     )
     image = images.expect_single()
     if not image.has_field(LayersField):

@@ -162,6 +162,42 @@ def test_the_image_lands_in_the_engine_that_a_variable_names(
         engine.remove(BASE)
 
 
+@pytest.mark.parametrize(
+    ("fields", "parts"),
+    [
+        ("image=':layer'", ("'image' field", "':layer'", "no `oci_image`")),
+        ("image=':oci', target_stage='x'", ("'target_stage' field", "'x'", "`docker build`")),
+        ("image=':nameless'", ("'repo_tags' field in target app:nameless", "[]", "app:image")),
+    ],
+)
+def test_a_docker_image_that_names_no_image_is_one_error(
+    repository: RuleRunner, docker: StartedEngine, fields: str, parts: tuple[str, ...]
+) -> None:
+    nameless = f'oci_image(name="nameless", base="{BASE}", layers=[":layer"])\n'
+    build = BUILD.replace('image=":oci"', fields) + nameless
+    repository.write_files({"app/BUILD": build})
+    choose(repository, docker.variables["DOCKER_HOST"])
+    with pytest.raises(ExecutionError) as error:
+        package(repository)
+    for part in (*parts, "Fix: "):
+        assert part in str(error.value)
+
+
+def test_its_own_names_take_the_place_of_those_of_the_image(
+    repository: RuleRunner, docker: StartedEngine
+) -> None:
+    engine = engine_of(docker)
+    load_base(engine, BASE)
+    fields = "image=':oci', repository='own-name', image_tags=['2', '3']"
+    repository.write_files({"app/BUILD": BUILD.replace('image=":oci"', fields)})
+    choose(repository, docker.variables["DOCKER_HOST"])
+    assert package(repository).tags == ("own-name:2", "own-name:3")
+    assert engine.inspect("own-name:3") is not None
+    assert engine.inspect("engine-test:1") is None
+    for name in ("own-name:2", "own-name:3", BASE):
+        engine.remove(name)
+
+
 def test_an_engine_is_in_no_key_of_a_cached_process(
     repository: RuleRunner, docker: StartedEngine, podman: StartedEngine
 ) -> None:

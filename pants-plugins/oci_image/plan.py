@@ -22,22 +22,10 @@ from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
 from image_layer.pex_layers import SOURCES, PexLayers, PexLayersRequest
+from image_layout.rules import addresses_in
 from oci_image.layer_files import LayerFiles, LayerFilesRequest
 from oci_image.platform_layers import PlatformLayers, PlatformLayersRequest
-from oci_image.setting_fields import (
-    AnnotationsField,
-    CmdField,
-    EntrypointField,
-    EnvField,
-    ExposedPortsField,
-    HealthcheckField,
-    LabelsField,
-    StopSignalField,
-    UserField,
-    VolumesField,
-    WorkdirField,
-    invalid,
-)
+from oci_image.setting_fields import AnnotationsField, invalid, settings_of
 from oci_image.settings import ImageSettings
 from oci_image.target_types import BaseField, LayersField, PexField, RepoTagsField, is_address
 
@@ -88,31 +76,6 @@ class ImagePlan:
         return {path: digest.fingerprint for path, digest in self.layers.items()}
 
 
-def settings_of(target: Target) -> ImageSettings:
-    """What the fields of an `oci_image` say of how it runs."""
-    return ImageSettings(
-        env=tuple((target[EnvField].value or {}).items()),
-        labels=tuple((target[LabelsField].value or {}).items()),
-        user=target[UserField].value or "",
-        workdir=target[WorkdirField].value or "",
-        entrypoint=target[EntrypointField].value,
-        cmd=target[CmdField].value,
-        exposed_ports=target[ExposedPortsField].value or (),
-        volumes=target[VolumesField].value or (),
-        stop_signal=target[StopSignalField].value or "",
-        healthcheck=target[HealthcheckField].value,
-    )
-
-
-def named(target: Target, field: str, values: Iterable[str]) -> UnparsedAddressInputs:
-    """The addresses that a field of the target names."""
-    return UnparsedAddressInputs(
-        values,
-        owning_address=target.address,
-        description_of_origin=f"the {field!r} field in target {target.address}",
-    )
-
-
 _DEFAULT_PLATFORM = "linux/amd64"
 
 
@@ -145,7 +108,9 @@ class _PexPart:
 async def plan_pex(request: _PexPartRequest) -> _PexPart:
     image = request.image
     value = str(image[PexField].value)
-    targets = await Get(Targets, UnparsedAddressInputs, named(image, PexField.alias, (value,)))
+    targets = await Get(
+        Targets, UnparsedAddressInputs, addresses_in(image.address, PexField.alias, (value,))
+    )
     pex = targets.expect_single()
     if not pex.has_field(PexEntryPointField):
         raise invalid(
@@ -166,7 +131,9 @@ async def plan_image(request: ImagePlanRequest) -> ImagePlan:
     base = target[BaseField].value
     parent: ImagePlan | None = None
     if is_address(base):
-        parents = await Get(Targets, UnparsedAddressInputs, named(target, "base", (base,)))
+        parents = await Get(
+            Targets, UnparsedAddressInputs, addresses_in(target.address, "base", (base,))
+        )
         above = parents.expect_single()
         if not above.has_field(BaseField):
             raise invalid(
@@ -211,14 +178,7 @@ async def infer_dependencies(request: InferOciImageDependencies) -> InferredDepe
     bases = (fields.base.value,) if is_address(fields.base.value) else ()
     pexes = (fields.pex.value,) if fields.pex.value is not None else ()
     found = await MultiGet(
-        Get(
-            Addresses,
-            UnparsedAddressInputs(
-                values,
-                owning_address=fields.address,
-                description_of_origin=f"the {field!r} field in target {fields.address}",
-            ),
-        )
+        Get(Addresses, UnparsedAddressInputs, addresses_in(fields.address, field, values))
         for field, values in (("base", bases), ("layers", fields.layers.value), ("pex", pexes))
     )
     return InferredDependencies(address for each in found for address in each)

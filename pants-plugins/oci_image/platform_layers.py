@@ -23,6 +23,7 @@ from pants.engine.unions import UnionMembership
 from pants.util.frozendict import FrozenDict
 
 from image_layout.platform_layer import PlatformLayerRequest
+from image_layout.rules import addresses_in
 from oci_image.layer_files import LayerFiles, LayerFilesRequest
 from oci_image.setting_fields import invalid
 from oci_image.target_types import LayersField
@@ -101,11 +102,8 @@ async def make_layers(request: PlatformLayersRequest) -> PlatformLayers:
     field = image[LayersField]
     targets = await Get(
         Targets,
-        UnparsedAddressInputs(
-            field.value,
-            owning_address=image.address,
-            description_of_origin=f"the 'layers' field in target {image.address}",
-        ),
+        UnparsedAddressInputs,
+        addresses_in(image.address, field.alias, field.value),
     )
     layers = await MultiGet(
         Get(_Layer, _LayerRequest(image, target, request.platform)) for target in targets

@@ -13,11 +13,12 @@ from pants.engine.target import (
     InvalidFieldException,
     StringField,
     StringSequenceField,
+    Target,
 )
 from pants.util.frozendict import FrozenDict
 from pants.util.strutil import help_text
 
-from oci_image.settings import Healthcheck, nanoseconds
+from oci_image.settings import Healthcheck, ImageSettings, nanoseconds
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _USER = re.compile(r"(?:\d+|[a-z_][a-z0-9_.-]*)(?::(?:\d+|[a-z_][a-z0-9_.-]*))?", re.IGNORECASE)
@@ -250,7 +251,7 @@ class HealthcheckField(Field):
         ):
             raise wrong(words, "the test is no list of words", 'write e.g. ["curl", "-f", "..."]')
         retries = value.get("retries", 0)
-        if not isinstance(retries, int) or retries < 0:
+        if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
             raise wrong(retries, "the retries are no number", "write e.g. 3")
         durations: dict[str, int] = {}
         for name in _DURATIONS:
@@ -283,3 +284,19 @@ SETTING_FIELDS = (
     VolumesField,
     WorkdirField,
 )
+
+
+def settings_of(target: Target) -> ImageSettings:
+    """What the fields of an `oci_image` say of how it runs."""
+    return ImageSettings(
+        env=tuple((target[EnvField].value or {}).items()),
+        labels=tuple((target[LabelsField].value or {}).items()),
+        user=target[UserField].value or "",
+        workdir=target[WorkdirField].value or "",
+        entrypoint=target[EntrypointField].value,
+        cmd=target[CmdField].value,
+        exposed_ports=target[ExposedPortsField].value or (),
+        volumes=target[VolumesField].value or (),
+        stop_signal=target[StopSignalField].value or "",
+        healthcheck=target[HealthcheckField].value,
+    )

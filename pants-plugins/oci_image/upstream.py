@@ -15,6 +15,7 @@ from pants.engine.addresses import Addresses, UnparsedAddressInputs
 from pants.engine.rules import Get, TaskRule, collect_rules, rule
 from pants.engine.target import InferredDependencies, WrappedTarget, WrappedTargetRequest
 
+from image_layout.rules import addresses_in
 from oci_image.target_types import DockerImageImageField
 
 _REPLACED = (
@@ -48,11 +49,8 @@ async def infer_docker_dependencies(
     return InferredDependencies(
         await Get(
             Addresses,
-            UnparsedAddressInputs(
-                (image,),
-                owning_address=address,
-                description_of_origin=f"the 'image' field in target {address}",
-            ),
+            UnparsedAddressInputs,
+            addresses_in(address, DockerImageImageField.alias, (image,)),
         )
     )
 

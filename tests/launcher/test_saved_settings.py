@@ -78,7 +78,7 @@ def test_no_edit_of_a_configuration_is_run_or_missed(
     machine, file = configured
     text = file.read_text()
     assert machine.start("list").code == 0
-    for edited in edits(text, canary, 14):
+    for edited in edits(text, canary, 24):
         file.write_text(text)
         machine.start("list")
         if edited is None:
