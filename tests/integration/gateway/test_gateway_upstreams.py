@@ -70,7 +70,7 @@ def test_a_dead_service_is_502_and_serves_again_at_once() -> None:
             assert httpx.get(f"{base}/shop/x").status_code == 200
 
 
-def test_a_service_that_was_away_for_long_is_found_soon() -> None:
+def test_a_service_that_was_away_for_long_is_found_within_a_second() -> None:
     port_of_service = free_port()
     url = f"http://127.0.0.1:{port_of_service}"
     with running_gateway({"shop": [url]}) as port:
@@ -83,8 +83,7 @@ def test_a_service_that_was_away_for_long_is_found_soon() -> None:
             begun = time.monotonic()
             # No request of a client: the probe alone.
             wait_for(lambda: httpx.get(ready).status_code == 200)
-            # Pauses that double would be 4 s by now.
-            assert time.monotonic() - begun < 3
+            assert time.monotonic() - begun < 1.5
 
 
 def test_two_upstreams_share_and_one_dead_is_not_noticed() -> None:
