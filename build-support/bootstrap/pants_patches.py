@@ -17,7 +17,13 @@ def apply() -> None:
         from pants_daemon_start import wait_longer_for_daemon
         from pants_disk import explain_full_disks
         from pants_dist import write_whole_files
+        from pants_memory import keep_build_configuration, keep_options, start_without_plugins
+        from pants_rules import leave_out_build_server
 
+        leave_out_build_server()
+        start_without_plugins()
+        keep_build_configuration()
+        keep_options()
         wait_longer_for_daemon()
         write_whole_files()
         explain_full_disks()
