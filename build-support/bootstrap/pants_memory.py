@@ -1,8 +1,8 @@
 """What a run of Pants does not compute again: its build configuration, its options, its plugins.
 
-Pants collects the rules of all backends, and parses all options, twice in each run of a daemon that
-has just done so. And it starts with a scheduler for nothing but installing `[GLOBAL].plugins`, whose
-graph of rules takes a third of the start, also where there are none.
+Pants collects the rules of all backends, and parses all options, twice in each run of a daemon
+that has just done so. And it starts with a scheduler for nothing but installing `[GLOBAL].plugins`,
+whose graph of rules takes a third of the start, also where there are none.
 
 A change of a backend's source, or of a configuration file, ends the daemon. So what is kept here
 needs no other invalidation than its key.
@@ -53,7 +53,7 @@ def start_without_plugins() -> None:
     vars(options_initializer)["create_bootstrap_scheduler"] = lambda *arguments: _DeferredScheduler(
         create, arguments
     )
-    PluginResolver.resolve = resolve_any  # type: ignore[method-assign]
+    PluginResolver.resolve = resolve_any  # type: ignore[method-assign,assignment]
 
 
 def keep_build_configuration() -> None:
@@ -97,4 +97,4 @@ def keep_options() -> None:
         kept[:] = [*kept[-1:], (self, configuration, unions, parsed)]
         return parsed
 
-    OptionsBootstrapper.full_options = parse_once  # type: ignore[method-assign]
+    OptionsBootstrapper.full_options = parse_once  # type: ignore[method-assign,assignment]

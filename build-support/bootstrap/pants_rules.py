@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from pants.build_graph.build_configuration import BuildConfiguration
+    from pants.util.frozendict import FrozenDict
 
+_Rule = TypeVar("_Rule")
 _GOAL = "experimental-bsp"
 
 
@@ -26,21 +28,23 @@ def _is_of_build_server(rule: Any) -> bool:
     return any("bsp" in each.__module__.split(".") for each in _types(rule))
 
 
+def _without(rules: FrozenDict[_Rule, tuple[str, ...]]) -> FrozenDict[_Rule, tuple[str, ...]]:
+    kept = {rule: by for rule, by in rules.items() if not _is_of_build_server(rule)}
+    return type(rules)(kept)
+
+
 def leave_out_build_server() -> None:
     from pants.bsp.goal import BSPGoal
     from pants.build_graph.build_configuration import BuildConfiguration as Configuration
-    from pants.util.frozendict import FrozenDict
 
     create: Any = Configuration.Builder.create
 
     def create_smaller(self: Any) -> BuildConfiguration:
         configuration: BuildConfiguration = create(self)
-        rules, unions = (
-            FrozenDict({rule: by for rule, by in each.items() if not _is_of_build_server(rule)})
-            for each in (configuration.rule_to_providers, configuration.union_rule_to_providers)
-        )
         return dataclasses.replace(
-            configuration, rule_to_providers=rules, union_rule_to_providers=unions
+            configuration,
+            rule_to_providers=_without(configuration.rule_to_providers),
+            union_rule_to_providers=_without(configuration.union_rule_to_providers),
         )
 
     def refuse(*_: object, **__: object) -> int:
