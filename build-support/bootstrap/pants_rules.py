@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pants.build_graph.build_configuration import BuildConfiguration
-    from pants.util.frozendict import FrozenDict
 
-_Rule = TypeVar("_Rule")
 _GOAL = "experimental-bsp"
 
 
@@ -28,7 +26,8 @@ def _is_of_build_server(rule: Any) -> bool:
     return any("bsp" in each.__module__.split(".") for each in _types(rule))
 
 
-def _without(rules: FrozenDict[_Rule, tuple[str, ...]]) -> FrozenDict[_Rule, tuple[str, ...]]:
+def _without(rules: Any) -> Any:
+    """The same dictionary, whose keys are rules, but for these."""
     kept = {rule: by for rule, by in rules.items() if not _is_of_build_server(rule)}
     return type(rules)(kept)
 
