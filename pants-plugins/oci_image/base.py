@@ -36,7 +36,7 @@ from verified_download.rules import HTTP
 logger = logging.getLogger(__name__)
 
 _PATHS = {"docker-archive:": "--docker-archive", "oci:": "--oci-layout"}
-_READ = Script("oci_image", "read_base", ("base_documents",))
+_READ = Script("oci_image", "read_base", ("base_documents",), package_modules=("layer_tree",))
 # A client of registries.
 REGISTRY = Script("oci_image", "registry", ("registry_login", "registry_tokens"), uses=(HTTP,))
 _FETCH = Script("oci_image", "fetch_base", uses=(_READ, REGISTRY))

@@ -63,16 +63,16 @@ from container_engine.rules import (
     EngineSearch,
 )
 from image_layout.rules import addresses_in
-from oci_image.base import (
-    Base,
-    EngineBaseSource,
-    EngineBaseSourceRequest,
-    SourcedBaseRequest,
-)
+from oci_image.base import EngineBaseSource, EngineBaseSourceRequest
 from oci_image.documents import Document
 from oci_image.engine_base import EngineBase, EngineBaseRequest
 from oci_image.plan import ImagePlan, ImagePlanRequest
-from oci_image.restated_layers import RestatedPlans, RestatedPlansRequest
+from oci_image.restated_layers import (
+    EngineTreeRequest,
+    RestatedPlans,
+    RestatedPlansRequest,
+    TreeDocument,
+)
 from oci_image.setting_fields import invalid
 from oci_image.subsystem import ImageAssembly
 from oci_image.target_types import DockerImageImageField, LayersField
@@ -161,8 +161,8 @@ async def restate_in_engine(request: RestatedInEngineRequest) -> RestatedPlans:
             f"assembling {plan.address}: base={request.base.reference}: the engine has lost it. "
             "Fix: package it again."
         )
-    base = await Get(Base, SourcedBaseRequest(found.source, request.base.reference, architecture))
-    return await Get(RestatedPlans, RestatedPlansRequest(plan, base))
+    tree = await Get(TreeDocument, EngineTreeRequest(found.source, request.base.reference))
+    return await Get(RestatedPlans, RestatedPlansRequest(plan, tree))
 
 
 @rule(desc="Bring a container image into the engine")

@@ -96,10 +96,15 @@ def _read_file(tree: LayerTree, tar: tarfile.TarFile, info: tarfile.TarInfo, pat
 
 
 def read_base(archives: Iterable[BinaryIO]) -> LayerTree:
+    """What is to be known of a base, from its uncompressed layers, lowest first."""
+    return merged_base(read_layer(archive) for archive in archives)
+
+
+def merged_base(layers: Iterable[LayerTree]) -> LayerTree:
     """Of the layers of a base, lowest first: links, and directories that are not as by default."""
     view = LayerTree()
-    for archive in archives:
-        cover(view, read_layer(archive))
+    for layer in layers:
+        cover(view, layer)
     special = {path: said for path, said in view.directories.items() if said != DEFAULT}
     return LayerTree(directories=special, links=view.links)
 

@@ -19,7 +19,12 @@ from oci_image.base import Base, BaseRequest
 from oci_image.documents import LAYER_TYPE, Blob, Document, manifest
 from oci_image.layer_files import ConvertedLayer, ConvertedLayerRequest
 from oci_image.plan import ImagePlan, ImagePlanRequest
-from oci_image.restated_layers import RestatedPlans, RestatedPlansRequest
+from oci_image.restated_layers import (
+    BaseTreeRequest,
+    RestatedPlans,
+    RestatedPlansRequest,
+    TreeDocument,
+)
 from oci_image.subsystem import ImageAssembly
 
 #: What a layout without a choice is for: the platform that the layers have by default.
@@ -67,7 +72,8 @@ async def assemble_image(request: PlatformImageRequest, options: ImageAssembly) 
     plan = await Get(ImagePlan, ImagePlanRequest(request.address, request.architecture))
     architecture = request.architecture or DEFAULT_ARCHITECTURE
     base = await Get(Base, BaseRequest(options.base or plan.base, architecture))
-    restated = await Get(RestatedPlans, RestatedPlansRequest(plan, base))
+    tree = await Get(TreeDocument, BaseTreeRequest(base))
+    restated = await Get(RestatedPlans, RestatedPlansRequest(plan, tree))
     packed = await MultiGet(
         Get(ConvertedLayer, ConvertedLayerRequest("compress", file, os.path.basename(path)))
         for each in restated.plans

@@ -25,7 +25,7 @@ from pants.engine.target import InvalidFieldException
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from oci_image.base import Base
+from oci_image.base import Base, BaseSource
 from oci_image.compression import LARGEST_LAYER
 from oci_image.documents import BaseConfig, Document, image_config
 from oci_image.layer_tree import LayerTree, directory_entries, read_layer, restated
@@ -54,6 +54,14 @@ class BaseTreeRequest:
 
 
 @dataclass(frozen=True)
+class EngineTreeRequest:
+    """What the base that an engine offers as `source` has, without taking a copy of it."""
+
+    source: BaseSource
+    reference: str
+
+
+@dataclass(frozen=True)
 class TreeDocument:
     """A `LayerTree` as JSON."""
 
@@ -77,10 +85,10 @@ class RestatedLayer:
 
 @dataclass(frozen=True)
 class RestatedPlansRequest:
-    """The layers of an image, and of its parents in the repository, on a base."""
+    """The layers of an image, and of its parents in the repository, on a base that has this."""
 
     plan: ImagePlan
-    base: Base
+    base: TreeDocument
 
 
 @dataclass(frozen=True)
@@ -148,6 +156,23 @@ async def read_base_tree(request: BaseTreeRequest, options: ImageAssembly) -> Tr
     return TreeDocument(result.stdout)
 
 
+@rule
+async def read_engine_tree(request: EngineTreeRequest, options: ImageAssembly) -> TreeDocument:
+    source = request.source
+    result = await Get(
+        ProcessResult,
+        ScriptRequest(
+            source.script,
+            (*source.argv, "--tree"),
+            f"Read which directories {request.reference} has",
+            options.python,
+            caches=source.caches,
+            cache_scope=source.cache_scope,
+        ),
+    )
+    return TreeDocument(result.stdout)
+
+
 @rule(level=LogLevel.DEBUG)
 async def restate_layer(request: RestatedLayerRequest, options: ImageAssembly) -> RestatedLayer:
     if not request.directories:
@@ -182,13 +207,10 @@ async def restate_layer(request: RestatedLayerRequest, options: ImageAssembly) -
 async def restate_plans(request: RestatedPlansRequest) -> RestatedPlans:
     plans = request.plan.lineage
     layers = [layer for plan in plans for layer in plan.layers.items()]
-    base, *trees = await MultiGet(
-        Get(TreeDocument, BaseTreeRequest(request.base)),
-        *(Get(TreeDocument, LayerTreeRequest(layer)) for _, layer in layers),
-    )
+    trees = await MultiGet(Get(TreeDocument, LayerTreeRequest(layer)) for _, layer in layers)
     directories = restated(
         request.plan.address.spec,
-        base.tree,
+        request.base.tree,
         [(path, document.tree) for (path, _), document in zip(layers, trees)],
     )
     result = await MultiGet(
