@@ -62,6 +62,7 @@ from container_engine.rules import (
     EngineImagesRequest,
     EngineSearch,
 )
+from image_layout.field_error import invalid
 from image_layout.rules import addresses_in
 from oci_image.base import (
     Base,
@@ -73,7 +74,6 @@ from oci_image.documents import Document
 from oci_image.engine_base import EngineBase, EngineBaseRequest
 from oci_image.plan import ImagePlan, ImagePlanRequest
 from oci_image.restated_layers import RestatedPlans, RestatedPlansRequest
-from oci_image.setting_fields import invalid
 from oci_image.subsystem import ImageAssembly
 from oci_image.target_types import DockerImageImageField, LayersField
 

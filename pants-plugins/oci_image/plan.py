@@ -22,10 +22,11 @@ from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
 from image_layer.pex_layers import SOURCES, PexLayers, PexLayersRequest
+from image_layout.field_error import invalid
 from image_layout.rules import addresses_in
 from oci_image.layer_files import LayerFiles, LayerFilesRequest
 from oci_image.platform_layers import PlatformLayers, PlatformLayersRequest
-from oci_image.setting_fields import AnnotationsField, invalid, settings_of
+from oci_image.setting_fields import AnnotationsField, settings_of
 from oci_image.settings import ImageSettings
 from oci_image.target_types import BaseField, LayersField, PexField, RepoTagsField, is_address
 

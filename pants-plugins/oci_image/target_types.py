@@ -17,7 +17,8 @@ from pants.engine.target import (
 )
 from pants.util.strutil import help_text
 
-from oci_image.setting_fields import SETTING_FIELDS, invalid
+from image_layout.field_error import invalid
+from oci_image.setting_fields import SETTING_FIELDS
 
 _NAME = re.compile(r"[a-z0-9][a-zA-Z0-9._/:-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
