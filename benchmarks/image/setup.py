@@ -25,12 +25,9 @@ _OFFICIAL = "python:3.12-slim-bookworm"
 _PLAIN_TARGET = "benchmarks/image/plain"
 # Those that build in a clone with the layers of deploy/.
 _OURS = (ARCHIVE, IMAGE, BYTECODE)
-# The one line by which a team chooses bytecode, above the first line of deploy/BUILD.
-_FIRST = "SITE_PACKAGES = "
-_CHOICE = (
-    "__defaults__("
-    '{(requirements_layer, sources_layer, wheels_layer): dict(bytecode="unchecked-hash")})\n'
-)
+# The one line by which a team chooses bytecode, above the images of deploy/BUILD.
+_FIRST = "IMAGE = dict(\n"
+_CHOICE = '__defaults__({oci_image: dict(pex_bytecode="unchecked-hash")})\n'
 
 
 @dataclass

@@ -43,8 +43,20 @@ pex_binary(
     interpreter_constraints=["CPython==3.9.*"],
 )
 pex_binary(name="new", dependencies=["3rdparty/prod#aiosqlite@resolve=prod"], resolve="prod")
+requirements_layer(
+    name="orm",
+    resolve="prod",
+    path="/site",
+    distributions=["aiosqlite", "iso8601", "pypika-tortoise", "tortoise-orm"],
+)
+requirements_layer(name="rest", resolve="prod", path="/site")
 """
-_TARGETS = ("hostile::", "3rdparty/native_examples:simplejson", "deploy:requirements-orm")
+_TARGETS = (
+    "hostile:old",
+    "hostile:new",
+    "hostile:orm",
+    "3rdparty/native_examples:simplejson",
+)
 _SYSTEM_PIP = """\
 [global]
 constraint = /etc/xdg/pip/none-of-these.txt
@@ -197,7 +209,7 @@ def check_outputs(place: Place) -> Iterator[str]:
             yield f"{pex.name} does not run: {done.stderr.strip()[-500:]}"
     if not list(place.dist.glob("simplejson-*.whl")):
         yield "the native wheel is not in dist/"
-    if not list(place.dist.glob("deploy/requirements-orm*")):
+    if not list(place.dist.glob("hostile/orm.tar")):
         yield "the layer is not in dist/"
 
 

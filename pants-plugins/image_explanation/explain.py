@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import PythonRequirementsField, PythonSourceField
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex_environment import PythonExecutable
-from pants.core.goals.package import PackageFieldSet
+from pants.core.goals.package import BuiltPackage, PackageFieldSet
 from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
 from pants.engine.addresses import Address, Addresses
 from pants.engine.fs import CreateDigest, Digest, FileContent
@@ -35,6 +35,8 @@ from image_explanation.facts import (
     LockExplanationRequest,
 )
 from image_explanation.target_types import ImageExplanationDependenciesField
+from image_layer.pex_fields import PexField
+from image_layer.pex_layers import PexDistributions, PexDistributionsRequest
 from image_layer.target_types import (
     LayerPathField,
     RequirementsLayerResolveField,
@@ -64,11 +66,19 @@ class Explanation:
 
 
 @dataclass(frozen=True)
+class _Layer:
+    """A layer with distributions: those that `lock` explains, or that targets have built."""
+
+    content: LayerContentRequest
+    lock: LockExplanationRequest | None
+    built_by: tuple[Address, ...]
+
+
+@dataclass(frozen=True)
 class _Image:
     """What is asked for it: each layer with distributions, and what the first-party code uses."""
 
-    layers: tuple[Target, ...]
-    dependencies: dict[Address, tuple[Address, ...]]
+    layers: tuple[_Layer, ...]
     users: dict[Address, list[str]]
     projects: dict[str, list[Address]]
 
@@ -78,7 +88,46 @@ def holds_distributions(target: Target) -> bool:
     return target.has_field(LayerPathField) and not target.has_field(SourcesLayerDependenciesField)
 
 
-# Before the rules that call it: Pants reads the `Get`s of helpers that it has already seen.
+# Before the rules that call them: Pants reads the `Get`s of helpers that it has already seen.
+async def _layers_of_targets(
+    targets: Iterable[Target], dependencies: Mapping[Address, tuple[Address, ...]]
+) -> tuple[_Layer, ...]:
+    layers = tuple(target for target in targets if holds_distributions(target))
+    packages = await Get(FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, layers))
+    built = await MultiGet(
+        Get(BuiltPackage, PackageFieldSet, field_sets[0]) for field_sets in packages.collection
+    )
+    found = []
+    for target, package in zip(layers, built):
+        files = tuple(x.relpath for x in package.artifacts if x.relpath)
+        content = LayerContentRequest(target.address.spec, package.digest, files)
+        if target.has_field(RequirementsLayerResolveField):
+            resolve = target[RequirementsLayerResolveField].value
+            found.append(_Layer(content, LockExplanationRequest(resolve), ()))
+        else:
+            found.append(_Layer(content, None, dependencies[target.address]))
+    return tuple(found)
+
+
+async def _layers_of_pexes(targets: Iterable[Target]) -> tuple[_Layer, ...]:
+    """Of the images that are made of a `pex_binary`."""
+    pexes = await MultiGet(
+        Get(PexDistributions, PexDistributionsRequest(target))
+        for target in targets
+        if target.has_field(PexField) and target[PexField].value is not None
+    )
+    pairs = [(pex, layer) for pex in pexes for layer in pex.layers]
+    digests = await MultiGet(Get(Digest, CreateDigest([layer.file])) for _, layer in pairs)
+    return tuple(
+        _Layer(
+            LayerContentRequest(layer.name, digest, (layer.file.path,)),
+            None if layer.built_by else LockExplanationRequest(pex.resolve, pex.requirements),
+            (layer.built_by,) if layer.built_by else (),
+        )
+        for (pex, layer), digest in zip(pairs, digests)
+    )
+
+
 async def _look_at(address: Address) -> _Image:
     transitive = await Get(TransitiveTargets, TransitiveTargetsRequest([address]))
     targets = tuple(transitive.closure)
@@ -94,12 +143,12 @@ async def _look_at(address: Address) -> _Image:
         if target.has_field(PythonRequirementsField):
             for requirement in target[PythonRequirementsField].value:
                 projects[normalised(requirement.project_name)].append(target.address)
-    return _Image(
-        tuple(target for target in targets if holds_distributions(target)),
-        {target.address: tuple(addresses) for target, addresses in zip(targets, found)},
-        users,
-        projects,
+    dependencies = {target.address: tuple(x) for target, x in zip(targets, found)}
+    layers = (
+        *await _layers_of_targets(targets, dependencies),
+        *await _layers_of_pexes(targets),
     )
+    return _Image(layers, users, projects)
 
 
 @rule(desc="Explain what is in an image")
@@ -110,46 +159,34 @@ async def explain(field_set: ImageExplanationFieldSet) -> Explanation:
             f"The {field_set.dependencies.alias!r} field in target {field_set.address} leads to no "
             "layer with distributions. Name an image that is made of them, or the layers."
         )
-    packages = await Get(
-        FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, image.layers)
-    )
-    resolves = sorted(
-        {
-            target[RequirementsLayerResolveField].value
-            for target in image.layers
-            if target.has_field(RequirementsLayerResolveField)
-        }
-    )
-    declarations, contents, locks = (
+    requests = tuple({layer.lock: None for layer in image.layers if layer.lock is not None})
+    declarations, contents, explanations = (
         await Get(Declarations),
         await MultiGet(
-            Get(LayerContent, LayerContentRequest(field_sets[0]))
-            for field_sets in packages.collection
+            Get(LayerContent, LayerContentRequest, layer.content) for layer in image.layers
         ),
         await MultiGet(
-            Get(LockExplanation, LockExplanationRequest(resolve)) for resolve in resolves
+            Get(LockExplanation, LockExplanationRequest, request) for request in requests
         ),
     )
+    locks = dict(zip(requests, explanations))
     explained = []
     for layer, content in zip(image.layers, contents):
         for distribution in json.loads(content.text):
             name = normalised(distribution["name"])
-            built_by: tuple[Address, ...] = ()
             chains: list[list[str]] = []
-            if layer.has_field(RequirementsLayerResolveField):
-                lock = locks[resolves.index(layer[RequirementsLayerResolveField].value)]
+            if layer.lock is not None:
+                lock = locks[layer.lock]
                 found = lock.graph.chains_to(name, lock.holds)
                 chains = [[step.text for step in chain] for chain in found]
-            else:
-                built_by = image.dependencies[layer.address]
             declared = declarations.others.get(name)
-            used = [*image.projects.get(name, ()), *built_by]
+            used = [*image.projects.get(name, ()), *layer.built_by]
             entry: dict[str, Any] = {
                 **distribution,
                 "name": name,
-                "layer": layer.address.spec,
+                "layer": layer.content.layer,
                 "declared_by": declared.address.spec if declared else None,
-                "built_by": [address.spec for address in built_by],
+                "built_by": [address.spec for address in layer.built_by],
                 "chains": chains,
                 "imported_by": sorted({file for one in used for file in image.users.get(one, ())}),
             }

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex import PexRequest, VenvPex
-from pants.core.goals.package import BuiltPackage, PackageFieldSet
-from pants.engine.fs import FileContent
+from pants.engine.fs import Digest, FileContent
 from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
 
 from image_explanation.subsystem import ImageExplanation
-from production_closure.lock_graph import LockGraph
+from production_closure.lock_graph import LockGraph, parse
 from production_closure.resolve_lock import ResolveLock, ResolveLockRequest
 from sandbox_script.rules import PexScriptRequest, ScriptRequest
 from sandbox_script.rules import rules as script_rules
@@ -28,9 +27,11 @@ _EVALUATE_MARKERS = Script("image_explanation", "evaluate_markers")
 
 @dataclass(frozen=True)
 class LayerContentRequest:
-    """Read the distributions of the layer that `field_set` makes."""
+    """Read the distributions of a layer: `files` are the tars of it in `digest`."""
 
-    field_set: PackageFieldSet
+    layer: str
+    digest: Digest
+    files: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,13 @@ class LayerContent:
 
 @dataclass(frozen=True)
 class LockExplanationRequest:
-    """Explain the lockfile of `resolve`."""
+    """Explain the lockfile of `resolve`.
+
+    `requirements` are those to begin with; None takes all that the lockfile was made from.
+    """
 
     resolve: str
+    requirements: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,16 +69,14 @@ class LockExplanation:
 
 @rule(desc="Read the distributions of a layer")
 async def read_layer(request: LayerContentRequest, python_setup: PythonSetup) -> LayerContent:
-    built = await Get(BuiltPackage, PackageFieldSet, request.field_set)
-    layers = [artifact.relpath for artifact in built.artifacts if artifact.relpath]
     result = await Get(
         ProcessResult,
         ScriptRequest(
             _READ_DISTRIBUTIONS,
-            tuple(layers),
-            f"Read the distributions of {request.field_set.address}",
+            request.files,
+            f"Read the distributions of {request.layer}",
             InterpreterConstraints(python_setup.interpreter_constraints),
-            digest=built.digest,
+            digest=request.digest,
         ),
     )
     return LayerContent(result.stdout)
@@ -84,6 +87,8 @@ async def explain_lock(
     request: LockExplanationRequest, python_setup: PythonSetup, tool: ImageExplanation
 ) -> LockExplanation:
     graph = (await Get(ResolveLock, ResolveLockRequest(request.resolve))).graph
+    if request.requirements is not None:
+        graph = replace(graph, roots=tuple(map(parse, request.requirements)))
     asked = (*graph.roots, *(one for required in graph.requires.values() for one in required))
     markers = sorted({one.marker for one in asked if one.marker})
     packaging = await Get(

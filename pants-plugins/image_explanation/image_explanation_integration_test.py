@@ -1,4 +1,4 @@
-"""Explains a layer of this repository's production lockfile, and runs what is printed."""
+"""Explains layers of this repository's production lockfile, and runs what is printed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 from pants.backend.python import target_types_rules
 from pants.backend.python.dependency_inference import rules as dependency_inference
-from pants.backend.python.target_types import PythonRequirementTarget, PythonSourcesGeneratorTarget
+from pants.backend.python.target_types import (
+    PexBinary,
+    PythonRequirementTarget,
+    PythonSourcesGeneratorTarget,
+)
 from pants.core.goals.run import RunRequest
 from pants.core.target_types import GenericTarget
 from pants.engine.addresses import Address
@@ -24,6 +28,7 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 from image_explanation import register
 from image_explanation.explain import ImageExplanationFieldSet
 from image_layer import register as image_layer
+from oci_image import register as oci_image
 from plugin_testing import machine
 
 PATH = "/usr/lib/python"
@@ -43,6 +48,9 @@ requirements_layer(name="requirements", resolve="prod", path="{PATH}")
 sources_layer(name="app", path="/app", dependencies=["src"])
 image_explanation(name="explain", dependencies=[":requirements", ":app"])
 image_explanation(name="nothing", dependencies=[":app"])
+pex_binary(name="run", entry_point="app")
+oci_image(name="oci", base="nothing:1", pex=":run")
+image_explanation(name="explain-pex", dependencies=[":oci"])
 """,
 }
 
@@ -53,6 +61,7 @@ def repository() -> RuleRunner:
         rules=[
             *dependency_inference.rules(),
             *image_layer.rules(),
+            *oci_image.rules(),
             *register.rules(),
             *target_types_rules.rules(),
             QueryRule(RunRequest, [ImageExplanationFieldSet]),
@@ -60,8 +69,10 @@ def repository() -> RuleRunner:
         ],
         target_types=[
             *image_layer.target_types(),
+            *oci_image.target_types(),
             *register.target_types(),
             GenericTarget,
+            PexBinary,
             PythonRequirementTarget,
             PythonSourcesGeneratorTarget,
         ],
@@ -99,9 +110,12 @@ def request(runner: RuleRunner, name: str) -> RunRequest:
 
 @pytest.fixture(scope="module")
 def explained(repository: RuleRunner, tmp_path_factory: pytest.TempPathFactory) -> RunRequest:
-    """The request, with its files laid out as `pants run` does."""
-    root = tmp_path_factory.mktemp("chroot")
-    made = request(repository, "explain")
+    return laid_out(repository, "explain", tmp_path_factory.mktemp("chroot"))
+
+
+def laid_out(repository: RuleRunner, name: str, root: Path) -> RunRequest:
+    """The request, with its files laid out below `root` as `pants run` does."""
+    made = request(repository, name)
     for file in repository.request(DigestContents, [made.digest]):
         (root / file.path).parent.mkdir(exist_ok=True)
         (root / file.path).write_bytes(file.content)
@@ -137,6 +151,18 @@ def test_each_distribution_and_why(explained: RunRequest) -> None:
     assert multidict["chains"][0][0].startswith("aiohttp")
     assert all(entry["chains"] for entry in entries), "the markers were read wrongly"
     assert {entry["layer"] for entry in entries} == {"deploy:requirements"}
+
+
+def test_the_image_of_a_pex(repository: RuleRunner, tmp_path: Path) -> None:
+    """Its layers are no targets, and it has what its own code requires."""
+    explained = laid_out(repository, "explain-pex", tmp_path)
+    (click,) = json.loads(run(explained, "--json"))
+    assert click["name"] == "click"
+    assert click["layer"] == "deploy:run (requirements)"
+    assert click["declared_by"] == "3rdparty:click@resolve=prod"
+    assert click["imported_by"] == ["src/app.py"]
+    assert click["chains"] == [["click>=1"]]
+    assert click["built_by"] == []
 
 
 def test_it_is_printed(explained: RunRequest) -> None:

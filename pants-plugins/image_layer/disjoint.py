@@ -12,8 +12,12 @@ from pants.engine.target import InvalidFieldException
 from image_layer.tree_layer import TREE
 
 
-def check_disjoint(address: Address, installed: Mapping[str, DigestEntries]) -> None:
-    """Two distributions of a layer must not have one file in two ways."""
+def check_disjoint(
+    address: Address,
+    installed: Mapping[str, DigestEntries],
+    fix: str = "Leave one of the two out of the resolve, or both files with the 'exclude' field.",
+) -> None:
+    """Two distributions must not have one file in two ways."""
     owners: dict[str, tuple[str, FileEntry]] = {}
     for name, entries in installed.items():
         for entry in entries:
@@ -23,6 +27,5 @@ def check_disjoint(address: Address, installed: Mapping[str, DigestEntries]) -> 
             if other != entry:
                 raise InvalidFieldException(
                     f"in the layer of target {address}, {owner} and {name} both have "
-                    f"{os.path.relpath(entry.path, TREE)!r}, with different content. Leave one "
-                    "of the two out of the resolve, or both files with the 'exclude' field."
+                    f"{os.path.relpath(entry.path, TREE)!r}, with different content. {fix}"
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from packaging.utils import canonicalize_name
 from pants.engine.target import InvalidFieldException
@@ -12,7 +12,8 @@ from pants.engine.target import InvalidFieldException
 Groups = Mapping[str, "tuple[str, ...] | None"]
 
 
-def _close(name: str, known: frozenset[str]) -> str:
+def similar(name: str, known: Collection[str]) -> str:
+    """` (did you mean 'x'?)`, or nothing where no known name is like this one."""
     close = difflib.get_close_matches(name, sorted(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
@@ -30,7 +31,7 @@ def assign(groups: Groups, known: frozenset[str], origin: str) -> dict[str, tupl
             field = f"the 'distributions' field in target {address} has {raw!r}"
             if name not in known:
                 raise InvalidFieldException(
-                    f"{field}, which {origin} does not bring{_close(name, known)}. Correct the "
+                    f"{field}, which {origin} does not bring{similar(name, known)}. Correct the "
                     "name, or remove it from the field."
                 )
             if name in owners:

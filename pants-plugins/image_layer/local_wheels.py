@@ -122,12 +122,21 @@ def candidates(
     return [*kept, *fitting]
 
 
-def check_distributions(layer: Address, targets: Iterable[Target]) -> None:
+@dataclass(frozen=True)
+class WheelFields:
+    """The fields that name wheels, of the target at `owner`."""
+
+    owner: Address
+    dependencies: str = WheelsLayerDependenciesField.alias
+    others: str = WheelsLayerOtherPlatformsField.alias
+
+
+def check_distributions(owner: Address, field: str, targets: Iterable[Target]) -> None:
     """Refuse what would not be in the layer."""
     for target in targets:
         if not PythonDistributionFieldSet.is_applicable(target):
             raise InvalidFieldException(
-                f"packing {layer}: {WheelsLayerDependenciesField.alias}={target.address}: a "
+                f"packing {owner}: {field}={target.address}: a "
                 f"`{target.alias}` target makes no wheel, and is no part of this layer. Fix: name "
                 "`native_wheel` or `python_distribution` targets, or use the layer that is for it: "
                 "`sources_layer`, `files_layer`."
@@ -135,14 +144,14 @@ def check_distributions(layer: Address, targets: Iterable[Target]) -> None:
 
 
 def choose(
-    layer: Address, built: Sequence[BuiltWheel], platform: TargetPlatform
+    fields: WheelFields, built: Sequence[BuiltWheel], platform: TargetPlatform
 ) -> list[BuiltWheel]:
     """The wheels to install: one of each project.
 
     Raises:
         InvalidFieldException: there is none, or more than one, of a project.
     """
-    alias = WheelsLayerDependenciesField.alias
+    where = f"The {fields.dependencies!r} field in target {fields.owner}"
     chosen: dict[str, BuiltWheel] = {}
     for each in built:
         if not each.fits(platform):
@@ -150,21 +159,20 @@ def choose(
         other = chosen.setdefault(each.project, each)
         if other is not each:
             raise InvalidFieldException(
-                f"The {alias!r} field in target {layer} has two targets that make {each.project} "
-                f"for {platform.name}: {other.target} and {each.target}. Leave one of them out."
+                f"{where} has two targets that make {each.project} for {platform.name}: "
+                f"{other.target} and {each.target}. Leave one of them out."
             )
     for each in built:
         if each.project not in chosen:
             raise InvalidFieldException(
-                f"The {alias!r} field in target {layer} has {each.target}, which made "
-                f"{each.wheel.filename}; that is not for {platform}. Set the layer's "
-                f"'platform', or add a `native_wheel` with that platform to its "
-                f"{WheelsLayerOtherPlatformsField.alias!r}."
+                f"{where} has {each.target}, which made {each.wheel.filename}; that is not for "
+                f"{platform}. Ask for another platform, or add a `native_wheel` with that platform "
+                f"to its {fields.others!r}."
             )
     if not chosen:
         raise InvalidFieldException(
-            f"The {alias!r} field in target {layer} has no wheel for {platform.name}. Add a "
-            "`native_wheel` or `python_distribution` that makes one."
+            f"{where} has no wheel for {platform.name}. Add a `native_wheel` or "
+            "`python_distribution` that makes one."
         )
     return list(chosen.values())
 
@@ -199,12 +207,12 @@ async def source_modes(request: SourceModesRequest) -> SourceModes:
 
 @dataclass(frozen=True)
 class LocalWheelsRequest:
-    """The wheels that these targets make, for the layer of the target at `layer`.
+    """The wheels that these targets make, which `fields` name.
 
     The `others` take the place of those of the same project that are for another platform.
     """
 
-    layer: Address
+    fields: WheelFields
     dependencies: Targets
     others: Targets
     platform: TargetPlatform
@@ -215,6 +223,7 @@ class LocalWheel:
     """`executables` are its files to make executable; None takes the wheel's word for it."""
 
     project: str
+    target: Address
     wheel: Wheel
     executables: tuple[str, ...] | None
 
@@ -228,7 +237,9 @@ class LocalWheels:
 
 @rule(desc="Build wheels for a layer")
 async def build_local_wheels(request: LocalWheelsRequest) -> LocalWheels:
-    check_distributions(request.layer, (*request.dependencies, *request.others))
+    fields = request.fields
+    check_distributions(fields.owner, fields.dependencies, request.dependencies)
+    check_distributions(fields.owner, fields.others, request.others)
     wanted = candidates(request.dependencies, request.others, request.platform.name)
     packages = await MultiGet(
         Get(BuiltPackage, PackageFieldSet, PythonDistributionFieldSet.create(target))
@@ -250,7 +261,7 @@ async def build_local_wheels(request: LocalWheelsRequest) -> LocalWheels:
         for entry in entries
         if isinstance(entry, FileEntry) and entry.path.endswith(".whl")
     ]
-    chosen = choose(request.layer, built, request.platform)
+    chosen = choose(fields, built, request.platform)
     # `native_wheel` sets the modes in its wheel. Others have those of the sandbox that they were
     # built in, where a large input is a link into Pants' store: theirs are those of their sources.
     native = {each.address for each in wanted if each.has_field(NativeWheelProjectField)}
@@ -261,7 +272,7 @@ async def build_local_wheels(request: LocalWheelsRequest) -> LocalWheels:
     )
     executables = {each.address: each.executables for each in modes}
     return LocalWheels(
-        tuple(LocalWheel(x.project, x.wheel, executables.get(x.target)) for x in chosen)
+        tuple(LocalWheel(x.project, x.target, x.wheel, executables.get(x.target)) for x in chosen)
     )
 
 
@@ -289,7 +300,8 @@ async def build_wheels_layer(
         )
     dependencies = await Get(Targets, DependenciesRequest(field_set.dependencies))
     local = await Get(
-        LocalWheels, LocalWheelsRequest(field_set.address, dependencies, others, platform)
+        LocalWheels,
+        LocalWheelsRequest(WheelFields(field_set.address), dependencies, others, platform),
     )
     installed = await MultiGet(
         Get(

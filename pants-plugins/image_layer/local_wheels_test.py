@@ -7,6 +7,7 @@ from pants.engine.target import InvalidFieldException, Target
 
 from image_layer.local_wheels import (
     BuiltWheel,
+    WheelFields,
     candidates,
     check_distributions,
     choose,
@@ -18,6 +19,7 @@ from image_layer.wheels import Wheel
 from native_wheel.target_types import NativeWheelTarget
 
 LAYER = Address("deploy", target_name="driver")
+FIELDS = WheelFields(LAYER)
 ARM = TargetPlatform("linux/arm64", (3, 12), (2, 36))
 INTEL = TargetPlatform("linux/amd64", (3, 12), (2, 36))
 
@@ -37,8 +39,8 @@ PURE = built("pure-2.0-py3-none-any.whl", "pure")
 
 
 def test_each_image_has_the_wheel_for_its_platform() -> None:
-    assert choose(LAYER, [X86, AARCH64, PURE], INTEL) == [X86, PURE]
-    assert choose(LAYER, [X86, AARCH64, PURE], ARM) == [AARCH64, PURE]
+    assert choose(FIELDS, [X86, AARCH64, PURE], INTEL) == [X86, PURE]
+    assert choose(FIELDS, [X86, AARCH64, PURE], ARM) == [AARCH64, PURE]
 
 
 def test_what_is_said_to_be_for_another_platform_is_not_built() -> None:
@@ -60,7 +62,7 @@ def test_one_for_another_platform_takes_the_place_of_its_project() -> None:
 
 def refusal(wheels: list[BuiltWheel], platform: TargetPlatform) -> str:
     with pytest.raises(InvalidFieldException) as error:
-        choose(LAYER, wheels, platform)
+        choose(FIELDS, wheels, platform)
     message = str(error.value)
     assert message.startswith("The 'dependencies' field in target deploy:driver has ")
     return message
@@ -92,10 +94,10 @@ def test_no_wheel() -> None:
 
 
 def test_what_makes_no_wheel_is_an_error() -> None:
-    check_distributions(LAYER, [native("wheel")])
+    check_distributions(LAYER, "dependencies", [native("wheel")])
     other = FilesystemLayerTarget({}, Address("deploy", target_name="files"))
     with pytest.raises(InvalidFieldException) as error:
-        check_distributions(LAYER, [native("wheel"), other])
+        check_distributions(LAYER, "dependencies", [native("wheel"), other])
     message = str(error.value)
     for part in ("deploy:driver", "dependencies=deploy:files", "filesystem_layer", "Fix: "):
         assert part in message

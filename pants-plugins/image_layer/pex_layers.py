@@ -1,13 +1,13 @@
 """The layers of any `pex_binary`: its requirements, the wheels built here, and its sources.
 
 The PEX itself is not built: each part is a layer of its own, made by cached processes, so that a
-change of one moves no other.
+change of one moves no other. Layers are named after the PEX: images of one PEX share them.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pants.backend.python.subsystems.setup import PythonSetup
@@ -30,7 +30,7 @@ from pants.backend.python.util_rules.python_sources import (
     StrippedPythonSourceFiles,
 )
 from pants.core.goals.package import BuiltPackage
-from pants.engine.addresses import Address
+from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import AddPrefix, Digest, DigestEntries, FileEntry, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
@@ -38,8 +38,6 @@ from pants.engine.target import (
     Targets,
     TransitiveTargets,
     TransitiveTargetsRequest,
-    WrappedTarget,
-    WrappedTargetRequest,
 )
 from pants.util.frozendict import FrozenDict
 
@@ -48,28 +46,42 @@ from image_layer.closure import Closure, ClosureRequest
 from image_layer.disjoint import check_disjoint
 from image_layer.layers import check_no_files
 from image_layer.leave_out import RULES
-from image_layer.local_wheels import LocalWheels, LocalWheelsRequest
+from image_layer.local_wheels import (
+    LocalWheel,
+    LocalWheels,
+    LocalWheelsRequest,
+    WheelFields,
+)
 from image_layer.pack import LayerSpec
+from image_layer.pex_checks import check_not_locked, check_platforms, for_platform
 from image_layer.pex_command import command_of
-from image_layer.pex_groups import grouped
+from image_layer.pex_fields import (
+    PexBytecodeField,
+    PexField,
+    PexLayersField,
+    PexOtherPlatformsField,
+)
+from image_layer.pex_groups import SOURCES, checked, grouped, wheel_layer
 from image_layer.platform_fields import target_platform
-from image_layer.target_platform import TargetPlatform
-from image_layer.target_types import NO_BYTECODE, LayerGlibcField
+from image_layer.target_platform import DEFAULT_PLATFORM, TargetPlatform
+from image_layer.target_types import LayerGlibcField
 from image_layer.tree_layer import TREE
 from image_layer.wheels import InstalledWheel, InstalledWheelRequest, Wheel, WheelRequest
+from image_layout.field_error import invalid
+from image_layout.rules import addresses_in
 from production_closure.graph import ProductionClosure, ProductionClosureRequest
+from production_closure.lock_rules import ProductionLock, ProductionLockRequest
 
 #: Where the sources are in the image.
-SOURCES = "/app"
+SOURCES_PATH = "/app"
 
 
 @dataclass(frozen=True)
 class PexLayersRequest:
-    """The layers of the `pex_binary` at `pex`, for `platform` in the image at `image`."""
+    """All layers of the `pex` of `image`, for `platform`, e.g. `linux/arm64`."""
 
-    image: Address
-    pex: Address
-    platform: str
+    image: Target
+    platform: str = DEFAULT_PLATFORM
 
 
 @dataclass(frozen=True)
@@ -82,36 +94,87 @@ class PexLayers:
 
 
 @dataclass(frozen=True)
-class _PartsRequest:
-    image: Address
-    pex: Target
-    platform: TargetPlatform
+class PexDistributionsRequest:
+    """The layers of the `pex` of `image` that hold distributions."""
+
+    image: Target
+    platform: str = DEFAULT_PLATFORM
 
 
 @dataclass(frozen=True)
-class _Parts:
-    """Trees to install, by the name of the layer, the lowest first."""
+class PexLayer:
+    """`built_by` makes the wheel that it holds; None where the lockfile has what it holds."""
 
-    trees: FrozenDict[str, Digest]
+    name: str
+    file: FileEntry
+    built_by: Address | None
 
 
 @dataclass(frozen=True)
-class _PexTargets:
-    """What is in a PEX. The sources of its wheels are in these, and are none of its own."""
+class PexDistributions:
+    """`requirements` are what the code asks for of the lockfile of `resolve`."""
 
+    resolve: str
     requirements: tuple[str, ...]
-    wheels: Targets
-    sources: Targets
+    layers: tuple[PexLayer, ...]
 
 
 @dataclass(frozen=True)
 class _PexTargetsRequest:
+    image: Target
+    platform: str
+
+
+@dataclass(frozen=True)
+class _PexTargets:
+    """What is in a PEX. The sources of its wheels are in these, and are none of its own.
+
+    `others` are for the platform, in place of those of its wheels that are not.
+    """
+
     pex: Target
+    resolve: str
+    requirements: tuple[str, ...]
+    wheels: Targets
+    others: Targets
+    sources: Targets
+
+    def python(self, python_setup: PythonSetup) -> InterpreterConstraints:
+        """Which interpreter runs it."""
+        field = self.pex[InterpreterConstraintsField]
+        return InterpreterConstraints(field.value_or_global_default(python_setup))
+
+    def platform(self, name: str, python_setup: PythonSetup) -> TargetPlatform:
+        """What its wheels have to be for."""
+        address = self.pex.address
+        constraints = self.pex[InterpreterConstraintsField]
+        glibc = LayerGlibcField(None, address)
+        return target_platform(address, name, glibc, constraints, python_setup)
 
 
 @rule
 async def split_pex(request: _PexTargetsRequest, python_setup: PythonSetup) -> _PexTargets:
-    pex = request.pex
+    image, field = request.image, request.image[PexField]
+    value = str(field.value)
+    named, others = await MultiGet(
+        Get(Targets, UnparsedAddressInputs, addresses_in(image.address, field.alias, (value,))),
+        Get(
+            Targets,
+            UnparsedAddressInputs,
+            image[PexOtherPlatformsField].to_unparsed_address_inputs(),
+        ),
+    )
+    pex = named.expect_single()
+    if not pex.has_field(PexEntryPointField):
+        raise invalid(
+            *(field.alias, image.address, value, f"{pex.address} is no `pex_binary`"),
+            "name one",
+        )
+    # The rest is for other images: nothing is asked of it, such as a compiler.
+    fitting = Targets(for_platform(image.address, others, request.platform))
+    await MultiGet(
+        Get(ProductionClosure, ProductionClosureRequest(each.address)) for each in (pex, *fitting)
+    )
     resolve = pex[PythonResolveField].normalized_value(python_setup)
     closure = await Get(TransitiveTargets, TransitiveTargetsRequest([pex.address]))
     wheels = Targets(x for x in closure.closure if PythonDistributionFieldSet.is_applicable(x))
@@ -127,43 +190,115 @@ async def split_pex(request: _PexTargetsRequest, python_setup: PythonSetup) -> _
         for requirement in target[PythonRequirementsField].value
     }
     return _PexTargets(
+        pex,
+        resolve,
         tuple(sorted(requirements)),
         wheels,
+        fitting,
         Targets(target for target in closure.closure if target.address not in packed),
     )
 
 
-@rule(desc="Install what a PEX requires")
-async def install_parts(request: _PartsRequest, python_setup: PythonSetup) -> _Parts:
-    pex = request.pex
-    targets = await Get(_PexTargets, _PexTargetsRequest(pex))
-    resolve = pex[PythonResolveField].normalized_value(python_setup)
-    closure = await Get(Closure, ClosureRequest(resolve, request.platform, targets.requirements))
+# Before the rules that call them: Pants reads the `Get`s of helpers that it has already seen.
+async def _build_wheels(
+    image: Address, targets: _PexTargets, platform: TargetPlatform
+) -> tuple[LocalWheel, ...]:
+    if not targets.wheels:
+        return ()
+    check_platforms(image, targets.pex.address, targets.wheels, targets.others, platform.name)
+    fields = WheelFields(image, PexField.alias, PexOtherPlatformsField.alias)
+    built = await Get(
+        LocalWheels, LocalWheelsRequest(fields, targets.wheels, targets.others, platform)
+    )
+    return built.wheels
+
+
+async def _pack(
+    image: Target,
+    targets: _PexTargets,
+    trees: Mapping[str, Digest],
+    path: str,
+    python_setup: PythonSetup,
+) -> tuple[FileEntry, ...]:
+    """A tar of each of the trees, by the names of their layers."""
+    pex = targets.pex.address
+    packages = await MultiGet(
+        Get(
+            BuiltPackage,
+            PackTreeRequest(
+                tree,
+                LayerSpec(
+                    target=layer_name(pex, name),
+                    output=os.path.join(pex.spec_path, f"{pex.target_name}.{name}.tar"),
+                    tree=TREE,
+                    path=path.strip("/"),
+                ),
+                image[PexBytecodeField].value,
+                targets.python(python_setup),
+            ),
+        )
+        for name, tree in trees.items()
+    )
+    listings = await MultiGet(Get(DigestEntries, Digest, each.digest) for each in packages)
+    return tuple(entry for each in listings for entry in each if isinstance(entry, FileEntry))
+
+
+def layer_name(pex: Address, name: str) -> str:
+    """What errors and lists call a layer, e.g. `deploy:server (requirements)`."""
+    return f"{pex} ({name})"
+
+
+@rule(desc="Make the layers of a PEX with distributions")
+async def make_distribution_layers(
+    request: PexDistributionsRequest, python_setup: PythonSetup
+) -> PexDistributions:
+    image = request.image
+    targets = await Get(_PexTargets, _PexTargetsRequest(image, request.platform))
+    address, pex = image.address, targets.pex.address
+    platform = targets.platform(request.platform, python_setup)
+    _, closure = await MultiGet(
+        Get(ProductionLock, ProductionLockRequest(pex, targets.resolve)),
+        Get(Closure, ClosureRequest(targets.resolve, platform, targets.requirements)),
+    )
     names = tuple(closure.ways)
+    groups = checked(PexLayersField.alias, address, image[PexLayersField].value or {}, names, pex)
     fetched = await MultiGet(
         Get(Wheel, WheelRequest(closure.wheel(name), closure.lock.path)) for name in names
     )
-    wheels = [InstalledWheelRequest(wheel, tuple(RULES), ()) for wheel in fetched]
-    projects: tuple[str, ...] = ()
-    if targets.wheels:
-        local = await Get(
-            LocalWheels,
-            LocalWheelsRequest(request.image, targets.wheels, Targets(()), request.platform),
+    built = await _build_wheels(address, targets, platform)
+    check_not_locked(address, pex, built, closure)
+    installed = await MultiGet(
+        Get(InstalledWheel, InstalledWheelRequest, each)
+        for each in (
+            *(InstalledWheelRequest(wheel, tuple(RULES), ()) for wheel in fetched),
+            *(InstalledWheelRequest(each.wheel, (), (), each.executables) for each in built),
         )
-        projects = tuple(each.project for each in local.wheels)
-        wheels += [InstalledWheelRequest(x.wheel, (), (), x.executables) for x in local.wheels]
-    installed = await MultiGet(Get(InstalledWheel, InstalledWheelRequest, x) for x in wheels)
-    contents = await MultiGet(Get(DigestEntries, Digest, each.digest) for each in installed)
-    check_disjoint(request.image, dict(zip((*names, *projects), contents)))
-    trees = dict(zip(names, installed))
-    sizes = {name: _size(entries) for name, entries in zip(names, contents)}
-    compiled = {name for name, entries in zip(names, contents) if _is_compiled(entries)}
-    layers = grouped(sizes, compiled)
+    )
+    listings = await MultiGet(Get(DigestEntries, Digest, each.digest) for each in installed)
+    projects = (*names, *(each.project for each in built))
+    contents, trees = dict(zip(projects, listings)), dict(zip(projects, installed))
+    check_disjoint(address, contents, f"Fix: leave one of the two out of what {pex} requires.")
+    layers = grouped(
+        {name: _size(contents[name]) for name in names},
+        {name for name in names if _is_compiled(contents[name])},
+        groups,
+    )
+    builders = {wheel_layer(each.project): each.target for each in built}
+    layers.update({wheel_layer(each.project): (each.project,) for each in built})
     merged = await MultiGet(
         Get(Digest, MergeDigests(trees[name].digest for name in group)) for group in layers.values()
     )
-    own = {f"wheel-{name}": x.digest for name, x in zip(projects, installed[len(names) :])}
-    return _Parts(FrozenDict({**dict(zip(layers, merged)), **own}))
+    files = await _pack(
+        image, targets, dict(zip(layers, merged)), site_packages(platform), python_setup
+    )
+    return PexDistributions(
+        targets.resolve,
+        targets.requirements,
+        tuple(
+            PexLayer(layer_name(pex, name), file, builders.get(name))
+            for name, file in zip(layers, files)
+        ),
+    )
 
 
 def _size(entries: DigestEntries) -> int:
@@ -176,56 +311,25 @@ def _is_compiled(entries: DigestEntries) -> bool:
 
 @rule(desc="Make the layers of a PEX")
 async def make_pex_layers(request: PexLayersRequest, python_setup: PythonSetup) -> PexLayers:
-    wrapped = await Get(
-        WrappedTarget, WrappedTargetRequest(request.pex, description_of_origin="an image")
-    )
-    pex = wrapped.target
-    await Get(ProductionClosure, ProductionClosureRequest(request.pex))
-    platform = target_platform(
-        request.pex,
-        request.platform,
-        LayerGlibcField(None, request.image),
-        pex[InterpreterConstraintsField],
-        python_setup,
-    )
-    parts, targets, entry_point = await MultiGet(
-        Get(_Parts, _PartsRequest(request.image, pex, platform)),
-        Get(_PexTargets, _PexTargetsRequest(pex)),
+    image = request.image
+    targets = await Get(_PexTargets, _PexTargetsRequest(image, request.platform))
+    pex = targets.pex
+    check_no_files(image.address, PexField.alias, targets.sources)
+    distributions, sources, entry_point = await MultiGet(
+        Get(PexDistributions, PexDistributionsRequest(image, request.platform)),
+        Get(
+            StrippedPythonSourceFiles,
+            PythonSourceFilesRequest(targets.sources, include_resources=True, include_files=False),
+        ),
         Get(ResolvedPexEntryPoint, ResolvePexEntryPointRequest(pex[PexEntryPointField])),
     )
-    check_no_files(request.image, "pex", targets.sources)
-    sources = await Get(
-        StrippedPythonSourceFiles,
-        PythonSourceFilesRequest(targets.sources, include_resources=True, include_files=False),
-    )
-    trees = {name: (digest, site_packages(platform)) for name, digest in parts.trees.items()}
+    files = tuple(layer.file for layer in distributions.layers)
     snapshot = sources.stripped_source_files.snapshot
     if snapshot.files:
-        trees["sources"] = (await Get(Digest, AddPrefix(snapshot.digest, TREE)), SOURCES)
-    python = InterpreterConstraints(
-        pex[InterpreterConstraintsField].value_or_global_default(python_setup)
-    )
-    prefix = os.path.join(request.image.spec_path, request.image.target_name)
-    packages = await MultiGet(
-        Get(
-            BuiltPackage,
-            PackTreeRequest(
-                tree,
-                LayerSpec(
-                    target=request.image.spec,
-                    output=f"{prefix}.{name}.tar",
-                    tree=TREE,
-                    path=path.strip("/"),
-                ),
-                NO_BYTECODE,
-                python,
-            ),
-        )
-        for name, (tree, path) in trees.items()
-    )
-    listings = await MultiGet(Get(DigestEntries, Digest, each.digest) for each in packages)
+        tree = await Get(Digest, AddPrefix(snapshot.digest, TREE))
+        files += await _pack(image, targets, {SOURCES: tree}, SOURCES_PATH, python_setup)
     return PexLayers(
-        tuple(entry for each in listings for entry in each if isinstance(entry, FileEntry)),
+        files,
         (*command_of(entry_point.val, pex[PexScriptField].value), *(pex[PexArgsField].value or ())),
         pex[PexEnvField].value or FrozenDict(),
     )

@@ -10,6 +10,8 @@ from packaging.tags import Tag, compatible_tags, cpython_tags
 MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 # Names from before PEP 600, for the glibc that each stands for.
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+#: What layers and images are for that name no platform.
+DEFAULT_PLATFORM = "linux/amd64"
 # The oldest glibc that wheels of a processor are made for.
 _OLDEST_GLIBC = {"x86_64": 5, "aarch64": 17}
 

@@ -24,7 +24,7 @@ from pants.engine.target import (
 from pants.util.strutil import help_text
 
 from image_layer.leave_out import RULES
-from image_layer.target_platform import MACHINES
+from image_layer.target_platform import DEFAULT_PLATFORM, MACHINES
 
 
 class LayerPathField(StringField):
@@ -77,7 +77,7 @@ class LayerBytecodeField(StringField):
 
 class LayerPlatformField(StringField):
     alias = "platform"
-    default = "linux/amd64"
+    default = DEFAULT_PLATFORM
     valid_choices = tuple(MACHINES)
     value: str
     help = help_text(

@@ -62,6 +62,7 @@ from container_engine.rules import (
     EngineImagesRequest,
     EngineSearch,
 )
+from image_layout.field_error import invalid
 from image_layout.rules import addresses_in
 from oci_image.base import EngineBaseSource, EngineBaseSourceRequest
 from oci_image.documents import Document
@@ -73,7 +74,6 @@ from oci_image.restated_layers import (
     RestatedPlansRequest,
     TreeDocument,
 )
-from oci_image.setting_fields import invalid
 from oci_image.subsystem import ImageAssembly
 from oci_image.target_types import DockerImageImageField, LayersField
 

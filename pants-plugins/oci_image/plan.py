@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from pants.backend.python.target_types import PexEntryPointField
 from pants.engine.addresses import Address, Addresses, UnparsedAddressInputs
 from pants.engine.fs import FileDigest
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
@@ -21,13 +20,14 @@ from pants.engine.target import (
 from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
-from image_layer.pex_layers import SOURCES, PexLayers, PexLayersRequest
+from image_layer.pex_fields import PexField, PexLayersField, PexOtherPlatformsField
+from image_layer.pex_layers import SOURCES_PATH, PexLayers, PexLayersRequest
+from image_layout.field_error import invalid
 from image_layout.rules import addresses_in
-from oci_image.layer_files import LayerFiles, LayerFilesRequest
 from oci_image.platform_layers import PlatformLayers, PlatformLayersRequest
-from oci_image.setting_fields import AnnotationsField, invalid, settings_of
+from oci_image.setting_fields import AnnotationsField, settings_of
 from oci_image.settings import ImageSettings
-from oci_image.target_types import BaseField, LayersField, PexField, RepoTagsField, is_address
+from oci_image.target_types import BaseField, LayersField, RepoTagsField, is_address
 
 
 @dataclass(frozen=True)
@@ -76,50 +76,30 @@ class ImagePlan:
         return {path: digest.fingerprint for path, digest in self.layers.items()}
 
 
-_DEFAULT_PLATFORM = "linux/amd64"
-
-
 def above_pex(settings: ImageSettings, pex: PexLayers) -> ImageSettings:
     """The settings of an image with what its PEX says below them."""
-    env = {"PYTHONPATH": SOURCES, **pex.env, **dict(settings.env)}
+    env = {"PYTHONPATH": SOURCES_PATH, **pex.env, **dict(settings.env)}
     return replace(
         settings,
         env=tuple(env.items()),
-        workdir=settings.workdir or SOURCES,
+        workdir=settings.workdir or SOURCES_PATH,
         entrypoint=(
             (pex.entrypoint or None) if settings.entrypoint is None else settings.entrypoint
         ),
     )
 
 
-@dataclass(frozen=True)
-class _PexPartRequest:
-    image: Target
-    platform: str
-
-
-@dataclass(frozen=True)
-class _PexPart:
-    layers: PexLayers
-    files: FrozenDict[str, FileDigest]
-
-
-@rule
-async def plan_pex(request: _PexPartRequest) -> _PexPart:
-    image = request.image
-    value = str(image[PexField].value)
-    targets = await Get(
-        Targets, UnparsedAddressInputs, addresses_in(image.address, PexField.alias, (value,))
-    )
-    pex = targets.expect_single()
-    if not pex.has_field(PexEntryPointField):
-        raise invalid(
-            *(PexField.alias, image.address, value, f"{pex.address} is no `pex_binary`"),
-            "name one",
-        )
-    layers = await Get(PexLayers, PexLayersRequest(image.address, pex.address, request.platform))
-    files = await Get(LayerFiles, LayerFilesRequest(layers.files))
-    return _PexPart(layers, files.uncompressed)
+async def _pex_layers(image: Target, platform: str | None) -> PexLayers | None:
+    if image[PexField].value is not None:
+        request = PexLayersRequest(image, platform) if platform else PexLayersRequest(image)
+        return await Get(PexLayers, PexLayersRequest, request)
+    for field in (image[PexLayersField], image[PexOtherPlatformsField]):
+        if field.value:
+            raise invalid(
+                *(field.alias, image.address, field.value, "the image has no `pex`"),
+                "name a `pex_binary` in the 'pex' field, or remove this one",
+            )
+    return None
 
 
 @rule(desc="Plan a container image")
@@ -144,10 +124,10 @@ async def plan_image(request: ImagePlanRequest) -> ImagePlan:
     platform = f"linux/{request.architecture}" if request.architecture else None
     layers = await Get(PlatformLayers, PlatformLayersRequest(target, platform))
     files, settings = dict(layers.files), settings_of(target)
-    if target[PexField].value is not None:
-        pex = await Get(_PexPart, _PexPartRequest(target, platform or _DEFAULT_PLATFORM))
-        files.update(pex.files)
-        settings = above_pex(settings, pex.layers)
+    pex = await _pex_layers(target, platform)
+    if pex is not None:
+        files.update({entry.path: entry.file_digest for entry in pex.files})
+        settings = above_pex(settings, pex)
     return ImagePlan(
         target.address,
         tuple(target[RepoTagsField].value),

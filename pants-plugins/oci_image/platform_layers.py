@@ -22,10 +22,10 @@ from pants.engine.target import (
 from pants.engine.unions import UnionMembership
 from pants.util.frozendict import FrozenDict
 
+from image_layout.field_error import invalid
 from image_layout.platform_layer import PlatformLayerRequest
 from image_layout.rules import addresses_in
 from oci_image.layer_files import LayerFiles, LayerFilesRequest
-from oci_image.setting_fields import invalid
 from oci_image.target_types import LayersField
 
 _ENDINGS = (".tar", ".tar.gz", ".tgz")

@@ -10,7 +10,6 @@ from pants.engine.addresses import Address
 from pants.engine.target import (
     DictStringToStringField,
     Field,
-    InvalidFieldException,
     StringField,
     StringSequenceField,
     Target,
@@ -18,21 +17,14 @@ from pants.engine.target import (
 from pants.util.frozendict import FrozenDict
 from pants.util.strutil import help_text
 
+from image_layout.field_error import invalid
 from oci_image.settings import Healthcheck, ImageSettings, nanoseconds
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _USER = re.compile(r"(?:\d+|[a-z_][a-z0-9_.-]*)(?::(?:\d+|[a-z_][a-z0-9_.-]*))?", re.IGNORECASE)
 _PORT = re.compile(r"(\d{1,5})(?:/(tcp|udp|sctp))?")
+_ABSOLUTE = re.compile(r"/(?!(?:.*/)?\.\.(?:/|$))[^\n\0]*")
 _SIGNAL = re.compile(r"SIG[A-Z0-9+-]+|[1-9]\d?")
-
-
-def invalid(
-    field: str, address: Address, value: object, why: str, fix: str
-) -> InvalidFieldException:
-    """What is wrong with the value of a field: where, the value, why, and the fix."""
-    return InvalidFieldException(
-        f"The {field!r} field in target {address} is {value!r}: {why}. Fix: {fix}."
-    )
 
 
 def _check(
@@ -50,7 +42,7 @@ def _check(
 
 def is_absolute(path: str) -> bool:
     """Whether it is an absolute path without `..`, a line break or a NUL."""
-    return path.startswith("/") and ".." not in path.split("/") and not re.search(r"[\n\0]", path)
+    return _ABSOLUTE.fullmatch(path) is not None
 
 
 class _Pairs(DictStringToStringField):
@@ -104,8 +96,26 @@ class AnnotationsField(_Pairs):
     )
 
 
-class UserField(StringField):
+class _Text(StringField):
+    """A text that has to match `form`."""
+
+    form: ClassVar[re.Pattern[str]]
+    why: ClassVar[str]
+    fix: ClassVar[str]
+
+    @classmethod
+    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
+        value = super().compute_value(raw_value, address)
+        if value is not None and not cls.form.fullmatch(value):
+            raise invalid(cls.alias, address, value, cls.why, cls.fix)
+        return value
+
+
+class UserField(_Text):
     alias = "user"
+    form = _USER
+    why = "it is no user"
+    fix = 'write e.g. user="10001:10001"'
     help = help_text(
         """
         Who the container's process is: `uid`, `uid:gid`, or names of the base's `/etc/passwd` and
@@ -113,28 +123,13 @@ class UserField(StringField):
         """
     )
 
-    @classmethod
-    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
-        value = super().compute_value(raw_value, address)
-        if value is not None and not _USER.fullmatch(value):
-            raise invalid(
-                *(cls.alias, address, value, "it is no user"), 'write e.g. user="10001:10001"'
-            )
-        return value
 
-
-class WorkdirField(StringField):
+class WorkdirField(_Text):
     alias = "workdir"
+    form = _ABSOLUTE
+    why = "it is no absolute path"
+    fix = 'write e.g. workdir="/app"'
     help = help_text("The working directory of the container's process. By default the base's.")
-
-    @classmethod
-    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
-        value = super().compute_value(raw_value, address)
-        if value is not None and not is_absolute(value):
-            raise invalid(
-                *(cls.alias, address, value, "it is no absolute path"), 'write e.g. workdir="/app"'
-            )
-        return value
 
 
 class EntrypointField(StringSequenceField):
@@ -196,18 +191,12 @@ class VolumesField(StringSequenceField):
         return value
 
 
-class StopSignalField(StringField):
+class StopSignalField(_Text):
     alias = "stop_signal"
+    form = _SIGNAL
+    why = "it is no signal"
+    fix = 'write e.g. stop_signal="SIGTERM"'
     help = help_text("The signal that ends the container, as `SIGTERM` or `15`.")
-
-    @classmethod
-    def compute_value(cls, raw_value: str | None, address: Address) -> str | None:
-        value = super().compute_value(raw_value, address)
-        if value is not None and not _SIGNAL.fullmatch(value):
-            raise invalid(
-                *(cls.alias, address, value, "it is no signal"), 'write e.g. stop_signal="SIGTERM"'
-            )
-        return value
 
 
 class HealthcheckField(Field):
@@ -233,7 +222,7 @@ class HealthcheckField(Field):
         if value is None:
             return None
 
-        def wrong(found: object, why: str, fix: str) -> InvalidFieldException:
+        def wrong(found: object, why: str, fix: str) -> Exception:
             return invalid(cls.alias, address, found, why, fix)
 
         if not isinstance(value, Mapping):

@@ -9,6 +9,7 @@ from pants.engine.addresses import Address
 from pants.engine.target import Field, InvalidFieldException, InvalidFieldTypeException
 from pants.util.frozendict import FrozenDict
 
+from image_layer import pex_fields
 from oci_image import setting_fields, target_types
 from oci_image.settings import Healthcheck
 
@@ -24,6 +25,7 @@ SECOND = 10**9
         (setting_fields.UserField, "10001:10001", None),
         (setting_fields.UserField, "www-data", None),
         (setting_fields.WorkdirField, "/app", None),
+        (setting_fields.WorkdirField, "/..app/a..b", None),
         (setting_fields.ExposedPortsField, ["8000", "53/udp"], ("8000/tcp", "53/udp")),
         (setting_fields.VolumesField, ["/data"], ("/data",)),
         (setting_fields.StopSignalField, "SIGTERM", None),
@@ -40,6 +42,7 @@ SECOND = 10**9
         (target_types.BaseField, "registry.example:5000/a@sha256:00", None),
         (target_types.RepoTagsField, ["a/b:1.0", "host:5000/a:x"], ("a/b:1.0", "host:5000/a:x")),
         (target_types.PlatformsField, ["linux/arm64"], ("linux/arm64",)),
+        (pex_fields.PexLayersField, {"requirements-web": ["a"]}, {"requirements-web": ("a",)}),
     ],
 )
 def test_what_is_valid(field: type[Field], raw: Any, expected: Any) -> None:
@@ -62,6 +65,8 @@ def test_what_is_valid(field: type[Field], raw: Any, expected: Any) -> None:
         (setting_fields.UserField, "1:2:3", "'1:2:3'"),
         (setting_fields.WorkdirField, "app", "'app'"),
         (setting_fields.WorkdirField, "/app/../etc", "'/app/../etc'"),
+        (setting_fields.WorkdirField, "/..", "'/..'"),
+        (setting_fields.WorkdirField, "/a\nb", "'/a\\nb'"),
         (setting_fields.ExposedPortsField, ["http"], "'http'"),
         (setting_fields.ExposedPortsField, ["0"], "'0'"),
         (setting_fields.ExposedPortsField, ["65536"], "'65536'"),
@@ -82,6 +87,10 @@ def test_what_is_valid(field: type[Field], raw: Any, expected: Any) -> None:
         (target_types.RepoTagsField, ["app"], "'app'"),
         (target_types.RepoTagsField, ["App:1"], "'App:1'"),
         (target_types.PlatformsField, ["linux/amd64", "linux/amd64"], "'linux/amd64'"),
+        (pex_fields.PexLayersField, {"web/": ["a"]}, "'web/'"),
+        (pex_fields.PexLayersField, {"sources": ["a"]}, "'sources'"),
+        (pex_fields.PexLayersField, {"wheel-a": ["a"]}, "'wheel-a'"),
+        (pex_fields.PexLayersField, {"web": []}, "'web'"),
     ],
 )
 def test_a_wrong_value_is_one_error(field: type[Field], raw: Any, value: str) -> None:
@@ -99,6 +108,8 @@ def test_a_wrong_value_is_one_error(field: type[Field], raw: Any, value: str) ->
         (setting_fields.EnvField, ["A=1"]),
         (setting_fields.UserField, 10001),
         (target_types.LayersField, ":a"),
+        (pex_fields.PexLayersField, ["a"]),
+        (pex_fields.PexLayersField, {"web": "a"}),
     ],
 )
 def test_another_type_is_refused(field: type[Field], raw: Any) -> None:

@@ -17,7 +17,9 @@ from pants.engine.target import (
 )
 from pants.util.strutil import help_text
 
-from oci_image.setting_fields import SETTING_FIELDS, invalid
+from image_layer.pex_fields import PEX_FIELDS
+from image_layout.field_error import invalid
+from oci_image.setting_fields import SETTING_FIELDS
 
 _NAME = re.compile(r"[a-z0-9][a-zA-Z0-9._/:-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
@@ -72,21 +74,6 @@ class LayersField(AsyncFieldMixin, StringSequenceField):
         value = super().compute_value(raw_value, address)
         once(cls.alias, address, value or ())
         return value
-
-
-class PexField(AsyncFieldMixin, StringField):
-    alias = "pex"
-    help = help_text(
-        """
-        A `pex_binary` whose parts become layers above those of `layers`: its requirements, in
-        groups by size and rate of change; one layer for each wheel that is built in this
-        repository; and its sources, in `/app`. The PEX itself is not built.
-
-        The image starts what the PEX would, unless it has an `entrypoint` of its own, and has the
-        PEX's `env`; `workdir` is `/app`, and `PYTHONPATH` has it. Requirements are where the
-        official images of Python install them.
-        """
-    )
 
 
 class RepoTagsField(StringSequenceField):
@@ -182,7 +169,7 @@ class OciImageTarget(Target):
         OutputPathField,
         BaseField,
         LayersField,
-        PexField,
+        *PEX_FIELDS,
         RepoTagsField,
         PlatformsField,
         ArchiveField,

@@ -1,4 +1,4 @@
-"""Reading the distributions of layer tars, with the standard library."""
+"""Reading the distributions of the image's layers, with the standard library."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from email.message import Message
 from email.parser import BytesParser
 from pathlib import Path
 
+from image.layout import own_layers
 from packaging.utils import canonicalize_name
 
 SITE_PACKAGES = "usr/local/lib/python3.12/site-packages/"
@@ -22,7 +23,7 @@ class Distribution:
     """A package of the index, or ours, as a layer has it.
 
     Attributes:
-        layer: the name of the tar.
+        layer: the name of the layer.
         metadata: its METADATA.
         recorded: the files that its RECORD lists, relative to site-packages.
     """
@@ -44,7 +45,7 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Layer:
-    """The site-packages of one tar: files by path."""
+    """The site-packages of one layer: files by path."""
 
     name: str
     files: dict[str, bytes]
@@ -67,15 +68,31 @@ class Layer:
         return found
 
 
-def read_layer(path: Path) -> Layer:
-    """Read a tar, packed or not. AssertionError for a file outside site-packages."""
+def read_layers() -> list[Layer]:
+    """The layers of `deploy:oci` that hold distributions.
+
+    AssertionError where one holds anything else too.
+    """
+    found = []
+    for name, path in own_layers(Path("deploy/oci")).items():
+        files = _files(name, path)
+        inside = [member for member in files if member.startswith(SITE_PACKAGES)]
+        if inside:
+            assert len(inside) == len(files), f"{name} has {set(files) - set(inside)}"
+            content = {member.removeprefix(SITE_PACKAGES): files[member] for member in inside}
+            found.append(Layer(name, content))
+    return found
+
+
+def _files(name: str, path: Path) -> dict[str, bytes]:
+    """Of a tar, packed or not; other entries than files and directories have no content."""
     files = {}
     with tarfile.open(path) as tar:
         for member in tar:
             if member.isdir():
                 continue
-            assert member.name.startswith(SITE_PACKAGES), f"{path.name} has {member.name}"
-            file = tar.extractfile(member)
-            assert file is not None, f"{path.name} has {member.name}, which is no file"
-            files[member.name.removeprefix(SITE_PACKAGES)] = file.read()
-    return Layer(path.name, files)
+            file = tar.extractfile(member) if member.isfile() else None
+            inside = member.name.startswith(SITE_PACKAGES)
+            assert file is not None or not inside, f"{name} has {member.name}, which is no file"
+            files[member.name] = file.read() if file is not None else b""
+    return files

@@ -1,4 +1,4 @@
-"""The layers hold production: no more, no less. Read from the tars, without Pants or an engine.
+"""The layers hold production: no more, no less. Read from the layout, without Pants or an engine.
 
 What production is comes from the lockfile, by code that has nothing in common with what resolves
 it for the build: `packaging` evaluates the markers, and the closure is walked in
@@ -8,10 +8,9 @@ tests/image/lockfiles.py.
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
-from closure.layers import Distribution, Layer, read_layer
+from closure.layers import Distribution, Layer, read_layers
 from image.build_files import read_build_file
 from image.lockfiles import Lock, read_lock
 from packaging.markers import default_environment
@@ -24,8 +23,8 @@ ENVIRONMENT = {key: str(value) for key, value in default_environment().items()}
 
 @pytest.fixture(scope="module")
 def layers() -> list[Layer]:
-    found = [read_layer(path) for path in sorted(Path("deploy").glob("*.tar*"))]
-    assert found, "BUILD names no layer"
+    found = read_layers()
+    assert len(found) > 3, "the layout was read wrongly"
     return found
 
 

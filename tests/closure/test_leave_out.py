@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from closure.layers import Layer, read_layer
+from closure.layers import Layer, read_layers
 from image.elf import ElfFile
 
 NOT_NEEDED = re.compile(r"(^|/)tests/|-stubs/|\.(pyi|c|cc|cpp|h|hpp|pyx|pxd|pxi|py[co])$")
@@ -36,12 +36,12 @@ sys.exit(failed)
 
 @pytest.fixture(scope="module")
 def layers() -> list[Layer]:
-    return [read_layer(path) for path in sorted(Path("deploy").glob("*.tar"))]
+    return read_layers()
 
 
 @pytest.fixture(scope="module")
 def requirements(layers: list[Layer]) -> list[Layer]:
-    found = [layer for layer in layers if layer.name.startswith("requirements-")]
+    found = [layer for layer in layers if layer.name.startswith("deploy/runtime.requirement")]
     assert len(found) > 3, "the layers were read wrongly"
     return found
 

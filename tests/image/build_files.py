@@ -41,7 +41,21 @@ def read_build_file(path: str) -> dict[str, Target]:
     return {target.name: target for target in symbols.targets}
 
 
-def layer_targets() -> list[Target]:
-    """The layers that deploy/BUILD says the image has, in its order."""
-    found = read_build_file("deploy/BUILD")
-    return [found[name.removeprefix(":")] for name in found["oci"].fields["layers"]]
+#: The layers that the image has whatever deploy/BUILD says of its requirements.
+SYSTEM, REST, DRIVER, SOURCES = (
+    "deploy/system",
+    "deploy/runtime.requirements",
+    "deploy/runtime.wheel-asyncmy",
+    "deploy/runtime.sources",
+)
+
+
+def requirement_groups() -> dict[str, list[str]]:
+    """The layers of requirements that deploy/BUILD names, the lowest first: what is in each."""
+    groups: dict[str, list[str]] = read_build_file("deploy/BUILD")["oci"].fields["pex_layers"]
+    return {f"deploy/runtime.{name}": distributions for name, distributions in groups.items()}
+
+
+def layer_names() -> list[str]:
+    """The layers of the image as its history names them, the lowest first."""
+    return [SYSTEM, *requirement_groups(), REST, DRIVER, SOURCES]

@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 from docker.models.images import Image
-from image.build_files import Target, layer_targets
+from image.build_files import (
+    DRIVER,
+    SOURCES,
+    SYSTEM,
+    layer_names,
+    read_build_file,
+    requirement_groups,
+)
 from image.machine import Needles, needles
 from image.saved import Entry, SavedImage
 
@@ -19,6 +26,7 @@ pytestmark = pytest.mark.timeout(120)
 #: 1980-01-01, the first moment that a zip file can hold.
 EPOCH = 315_532_800
 DATA_FOLDER = "var/lib/qingkong"
+SITE_PACKAGES = "usr/local/lib/python3.12/site-packages"
 PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{16}")
 SECRET_FILE = re.compile(
     r"(^|/)(\.env[^/]*|\.netrc|\.pypirc|\.git|\.git-credentials|\.ssh|\.aws|\.docker|pip\.conf|"
@@ -28,50 +36,47 @@ SECRET_VARIABLE = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIAL|API_KEY",
 CACHE = re.compile(r"(^|/)(__pycache__|\.cache|pip-cache|http-v2)(/|$)|\.py[co]$")
 
 
-@pytest.fixture(scope="module")
-def targets() -> list[Target]:
-    """The layers that deploy/BUILD says the image has, in its order."""
-    return layer_targets()
+def test_the_build_file_orders_what_changes_rarely_first() -> None:
+    fields = read_build_file("deploy/BUILD")["oci"].fields
+    assert (fields["layers"], fields["pex"]) == ([":system"], ":runtime")
+    first, *others, last = requirement_groups()
+    # Compiled, and released rarely; and what is released most often.
+    assert (first, last) == (
+        "deploy/runtime.requirements-server",
+        "deploy/runtime.requirements-web",
+    )
+    assert others
 
 
-def test_the_build_file_orders_what_changes_rarely_first(targets: list[Target]) -> None:
-    first, *requirements, driver, app = targets
-    assert [first.name, driver.name, app.name] == ["system", "driver", "app"]
-    assert {target.kind for target in requirements} == {"requirements_layer"}
-
-
-def _places(target: Target) -> tuple[str, ...]:
+def _places(name: str) -> tuple[str, ...]:
     """What the paths in a layer start with."""
-    if target.kind == "filesystem_layer":
-        fields = ("directories", "symlinks", "files")
-        return tuple(path.strip("/") for key in fields for path in target.fields.get(key, {}))
-    path = target.fields["path"].strip("/")
-    if target.kind == "wheels_layer":
-        return (f"{path}/asyncmy",)
-    if target.kind == "sources_layer":
-        return (f"{path}/fastapp/", f"{path}/common/", f"{path}/manage.py")
-    return (f"{path}/",)
+    if name == SYSTEM:
+        fields = read_build_file("deploy/BUILD")["system"].fields
+        kinds = ("directories", "symlinks", "files")
+        return tuple(path.strip("/") for kind in kinds for path in fields.get(kind, {}))
+    if name == DRIVER:
+        return (f"{SITE_PACKAGES}/asyncmy",)
+    if name == SOURCES:
+        return ("app/fastapp/", "app/common/", "app/manage.py")
+    return (f"{SITE_PACKAGES}/",)
 
 
-def test_exactly_these_layers_are_on_the_base(saved: SavedImage, targets: list[Target]) -> None:
-    assert len(saved.ours) == len(targets)
-    for target, layer in zip(targets, saved.ours, strict=True):
-        places = _places(target)
+def test_exactly_these_layers_are_on_the_base(saved: SavedImage) -> None:
+    for name, layer in zip(layer_names(), saved.ours, strict=True):
+        places = _places(name)
         for entry in layer.entries.values():
             # Folders on the way to a place are in the archive of a layer too.
             on_the_way = entry.info.isdir() and any(
                 f"{place}/".startswith(f"{entry.path}/") for place in places
             )
-            assert on_the_way or entry.path.startswith(places), f"{target.name}: {entry.path}"
+            assert on_the_way or entry.path.startswith(places), f"{name}: {entry.path}"
 
 
 def test_nothing_else_adds_bytes(image: Image, base: Image, saved: SavedImage) -> None:
     above = image.history()[: -len(base.history())]
     adding = [step for step in reversed(above) if step["Size"] > 0]
     assert len(adding) == len(saved.ours), [step["CreatedBy"] for step in adding]
-    assert [step["CreatedBy"] for step in adding] == [
-        f"layer deploy/{target.name}.tar" for target in layer_targets()
-    ]
+    assert [step["CreatedBy"] for step in adding] == [f"layer {name}.tar" for name in layer_names()]
     assert len(above) == len(adding), "the image is only assembled"
 
 

@@ -11,7 +11,15 @@ import re
 from typing import Any
 
 import pytest
-from image.build_files import layer_targets, read_build_file
+from image.build_files import (
+    DRIVER,
+    REST,
+    SOURCES,
+    SYSTEM,
+    layer_names,
+    read_build_file,
+    requirement_groups,
+)
 from image.elf import ElfFile
 from image.inside import Report
 from image.lockfiles import Lock
@@ -69,23 +77,22 @@ def test_exactly_production(
 
 @pytest.fixture(scope="module")
 def layers(saved: SavedImage) -> dict[str, Layer]:
-    """The layers with packages, by the names of their targets."""
-    named = zip(layer_targets(), saved.ours, strict=True)
-    kinds = ("requirements_layer", "wheels_layer")
-    return {target.name: layer for target, layer in named if target.kind in kinds}
+    """The layers with packages, by their names."""
+    named = zip(layer_names(), saved.ours, strict=True)
+    return {name: layer for name, layer in named if name not in (SYSTEM, SOURCES)}
 
 
 def test_the_layers_bring_nothing_else(layers: dict[str, Layer], expected: dict[str, str]) -> None:
-    assert dict(_distributions(layers["driver"].entries)) == {"asyncmy": expected["asyncmy"]}
+    assert dict(_distributions(layers[DRIVER].entries)) == {"asyncmy": expected["asyncmy"]}
     found = [pair for layer in layers.values() for pair in _distributions(layer.entries)]
     assert sorted(found) == sorted(expected.items()), "each is in one layer"
 
 
 def test_what_a_layer_is_for_is_in_it(layers: dict[str, Layer]) -> None:
-    for target in layer_targets():
-        named = target.fields.get("distributions")
-        if named is not None:
-            assert sorted(dict(_distributions(layers[target.name].entries))) == sorted(named)
+    groups = requirement_groups()
+    for name, named in groups.items():
+        assert sorted(dict(_distributions(layers[name].entries))) == sorted(named)
+    assert layers.keys() == {*groups, REST, DRIVER}
 
 
 def test_every_file_is_recorded(layers: dict[str, Layer]) -> None:
@@ -145,7 +152,7 @@ def test_the_user_may_change_nothing_but_data(report: Report) -> None:
 @pytest.fixture(scope="module")
 def driver(layers: dict[str, Layer]) -> dict[str, bytes]:
     """The files of the driver's layer."""
-    return layers["driver"].files
+    return layers[DRIVER].files
 
 
 @pytest.fixture(scope="module")

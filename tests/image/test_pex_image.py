@@ -44,6 +44,6 @@ def test_it_has_the_distributions_of_the_image(
 def test_each_part_has_a_layer(pex_image: Image) -> None:
     layers = [step["CreatedBy"] for step in reversed(pex_image.history())]
     assert layers[0] == "base"
-    names = [layer.removeprefix("layer tests/image/pex/oci.") for layer in layers[1:]]
+    names = [layer.removeprefix("layer tests/image/pex/manage.") for layer in layers[1:]]
     assert names[-2:] == ["wheel-asyncmy.tar", "sources.tar"]
     assert {"requirements-compiled.tar", "requirements.tar"} <= set(names[:-2])
