@@ -63,7 +63,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]
     base = base_layout(folder / "base", "amd64", "arm64")
     runner = pex_images.repository_with(
         [*package_dists.rules(), *native_wheel.rules()],
-        native_wheel.target_types(),
+        tuple(native_wheel.target_types()),
         ["native-build.lock"],
     )
     (folder / "index").mkdir()
