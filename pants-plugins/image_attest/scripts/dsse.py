@@ -69,13 +69,12 @@ def read_envelope(content: bytes, what: str) -> Envelope:
 
 def _decoded(text: object, what: str, field: str) -> bytes:
     """Base64 of either alphabet, which the specification allows."""
+    if not isinstance(text, str):
+        raise _malformed(what, field, text, "it has to be base64")
     try:
-        if not isinstance(text, str):
-            raise ValueError
         return base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
     except (ValueError, binascii.Error):
-        shown = text[:40] if isinstance(text, str) else text
-        raise _malformed(what, field, shown, "it has to be base64") from None
+        raise _malformed(what, field, text[:40], "it has to be base64") from None
 
 
 def _malformed(what: str, field: str, value: object, why: str) -> AttestError:

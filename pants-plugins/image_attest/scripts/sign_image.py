@@ -1,9 +1,9 @@
 """Sign the images of an OCI layout and what is said of them, as cosign does.
 
-A signature is of cosign's "simple signing" document, which names the image's digest. It becomes the
-manifest `sha256-<digest>.sig`. The bill of materials and the provenance become in-toto statements in
-DSSE envelopes, all in the manifest `sha256-<digest>.att`. Cosign looks for both names in a registry;
-both manifests have the image as their `subject`, so that they are referrers too.
+A signature is of cosign's "simple signing" document, which names the image's digest. It becomes
+the manifest `sha256-<digest>.sig`. The bill of materials and the provenance become in-toto
+statements in DSSE envelopes, all in the manifest `sha256-<digest>.att`. Cosign looks for both names
+in a registry; both manifests have the image as their `subject`, so that they are referrers too.
 
 Standard library only.
 """

@@ -15,8 +15,20 @@ from layout_builder import write_layout
 from oci_layout import Layout
 from referrers import referrers_of
 from signatures import main
-from signed_shop import attested, blob, digest_of, edit_index, forge, image_descriptor
-from signed_shop import image_layers, new_key, read_json, referrer, referrer_layer, signer
+from signed_shop import (
+    attested,
+    blob,
+    digest_of,
+    edit_index,
+    forge,
+    image_descriptor,
+    image_layers,
+    new_key,
+    read_json,
+    referrer,
+    referrer_layer,
+    signer,
+)
 from subjects import PAYLOAD, SIGNATURE
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from attest_image import main as attest
 from shop_image import WHEEL, base, image, ours, write_lock
 
-Edit = Callable[[Any], None]
+Edit = Callable[[Any], object]
 
 
 def attested(place: Path) -> Path:
@@ -33,7 +33,7 @@ def attested(place: Path) -> Path:
     work.mkdir()
     (work / WHEEL).write_bytes(b"a wheel")
     lock = str(write_lock(work / "prod.lock"))
-    spec = {
+    spec: dict[str, Any] = {
         "target": "deploy:oci",
         "layout": str(place / "oci"),
         "base_layers": None,

@@ -16,7 +16,9 @@ from oci_layout import Layout, LayoutError
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     names = ("shop:1", "shop:latest")
-    return write_layout(tmp_path / "layout", [{"a": "base"}, {"b": "ours"}], {"User": "1:1"}, names=names)
+    return write_layout(
+        tmp_path / "layout", [{"a": "base"}, {"b": "ours"}], {"User": "1:1"}, names=names
+    )
 
 
 def edit_index(place: Path, edit: Callable[[dict[str, Any]], None]) -> None:
@@ -108,7 +110,7 @@ def test_changed_blob(place: Path) -> None:
         (b'{"manifests": [], "manifests": []}', "it has 'manifests' twice"),
         (b'{"manifests": [NaN]}', "it has NaN"),
         (b'{"manifests": []} {}', "is no JSON document"),
-        (b'\xff\xfe{\x00}\x00', "is no JSON document"),
+        (b"\xff\xfe{\x00}\x00", "is no JSON document"),
         (b"[" * 200_000, "is no JSON document"),
         (b"[]", "is JSON, but no object: list"),
         (b"{}", "manifests=None"),
@@ -148,7 +150,7 @@ def test_hostile_manifest(place: Path, edit: dict[str, Any], part: str) -> None:
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
     blob_of(place, digest).write_bytes(content)
     change = {"digest": digest, "size": len(content)}
-    edit_index(place, lambda index: [one.update(change) for one in index["manifests"]] and None)
+    edit_index(place, lambda index: index.update(manifests=[{**image.descriptor, **change}]))
     with pytest.raises(LayoutError) as error:
         Layout(place).images()
     assert f"manifest {digest}: {part}" in str(error.value)

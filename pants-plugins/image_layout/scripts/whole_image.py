@@ -9,8 +9,6 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import IO
 
 from oci_layout import Descriptor, ImageManifest, Layout, LayoutError
 
@@ -63,18 +61,15 @@ def unpacked_blocks(layout: Layout, descriptor: Descriptor, diff_id: str) -> Ite
         )
     path = layout.check_blob(descriptor)
     found = hashlib.sha256()
-    with ExitStack() as stack:
-        file: IO[bytes] = stack.enter_context(path.open("rb"))
-        if kind in _GZIP:
-            file = stack.enter_context(gzip.GzipFile(fileobj=file))  # type: ignore[assignment]
+    with gzip.open(path) if kind in _GZIP else path.open("rb") as file:
         try:
             while block := file.read(_BLOCK):
                 found.update(block)
                 yield block
         except (EOFError, OSError, zlib.error) as error:
             raise LayoutError(
-                f"unpacking layer {descriptor['digest']} of {layout.directory}: mediaType={kind!r}: "
-                f"{error}. {_AGAIN}"
+                f"unpacking layer {descriptor['digest']} of {layout.directory}: "
+                f"mediaType={kind!r}: {error}. {_AGAIN}"
             ) from None
     if f"sha256:{found.hexdigest()}" != diff_id:
         raise LayoutError(
