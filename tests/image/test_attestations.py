@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,9 @@ PACKAGE = Path("deploy/attestations")
 BLOBS = PACKAGE / "oci" / "blobs"
 IMAGE_PREFIX = "org.opencontainers.image."
 PROD = Path("3rdparty/prod.lock")
+# What `pants run deploy:attestations` starts.
+SIGNATURES = Path("pants-plugins/image_attest/scripts/signatures.py").resolve()
+READING_LAYOUTS = Path("pants-plugins/image_layout/scripts").resolve()
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +136,40 @@ def test_both_refer_to_the_image(index: Any, digest: str) -> None:
     assert found == {
         file: (PACKAGE / file).read_bytes() for file in ("sbom.cdx.json", "provenance.intoto.json")
     }
+
+
+def signatures(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-s", "-B", SIGNATURES, f"--packaged={place / 'oci'}", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=place,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(READING_LAYOUTS)},
+    )
+
+
+def test_the_image_is_signed_and_verified(digest: str, tmp_path: Path) -> None:
+    """All of it, and then what it is to swap a layer."""
+    place = tmp_path / "package"
+    shutil.copytree(PACKAGE, place)
+    for arguments in (
+        ("ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", "cosign.key"),
+        ("ec", "-in", "cosign.key", "-pubout", "-out", "cosign.pub"),
+    ):
+        subprocess.run(["openssl", *arguments], cwd=place, check=True, capture_output=True)
+    signed = signatures(place, "sign", "--command", "openssl dgst -sha256 -sign cosign.key")
+    assert signed.stderr == ""
+    names = "fastapp:latest-py3.12, qingkong_framework:latest-py3.12"
+    assert signed.stdout == f"signed {digest} ({names}): image, bill of materials, provenance\n"
+    verify = ("verify", "--key", "cosign.pub", "--name", "fastapp:latest-py3.12")
+    verified = signatures(place, *verify)
+    assert verified.stderr == ""
+    assert verified.stdout.startswith(f"verified {digest} as fastapp:latest-py3.12: ")
+    manifest = json.loads((BLOBS / digest.replace(":", "/")).read_text(encoding="utf-8"))
+    first, last = manifest["layers"][-2]["digest"], manifest["layers"][-1]["digest"]
+    swapped = place / "oci" / "blobs" / last.replace(":", "/")
+    shutil.copyfile(BLOBS / first.replace(":", "/"), swapped)
+    refused = signatures(place, *verify)
+    assert refused.returncode == 1
+    assert f"blob {last}" in refused.stderr
