@@ -290,6 +290,7 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
         ["media type 'text/plain'"],
     ),
     "digest with separators": (point_index("sha256:../../../etc/passwd"), ["'sha256:../../../"]),
+    "digest with a line break": (point_index("sha256:\n\x1b[2J"), [r"'sha256:\n\x1b[2J'"]),
     "digest of another kind": (point_index("md5:00"), ["digest 'md5:00'"]),
     "trailing data behind the index": (
         lambda place: (place / "index.json").write_bytes(

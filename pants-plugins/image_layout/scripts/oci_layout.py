@@ -30,8 +30,10 @@ CONFIG_TYPES = (
 )
 # An index inside an index inside an index is a mistake, or meant to never end.
 _DEEPEST = 4
-# What is read into memory at once. A manifest has a few KiB, a bill of materials a few MiB.
-_LARGEST_DOCUMENT = 64 << 20
+# What is read into memory at once. Registries take manifests of 4 MiB; a bill of materials may be
+# larger.
+_LARGEST_DOCUMENT = 4 << 20
+_LARGEST_CONTENT = 64 << 20
 _BLOCK = 1 << 20
 _AGAIN = "Fix: get the layout again from where it was built."
 
@@ -110,7 +112,7 @@ class Layout:
         if not path.is_file():
             raise LayoutError(
                 f"{self.directory} has no blob {digest}, which a "
-                f"{descriptor.get('mediaType')} descriptor names. Build the layout anew."
+                f"descriptor of the type {descriptor.get('mediaType')!r} names. {_AGAIN}"
             )
         return path
 
@@ -130,30 +132,32 @@ class Layout:
             raise LayoutError(f"{where} holds sha256:{found.hexdigest()}. {_AGAIN}")
         return path
 
-    def content(self, descriptor: Descriptor) -> bytes:
-        """A blob that fits into memory, once it is what the descriptor says."""
+    def content(self, descriptor: Descriptor, most: int = _LARGEST_CONTENT) -> bytes:
+        """A blob of at most so many bytes, once it is what the descriptor says."""
         size = descriptor.get("size")
-        if not isinstance(size, int) or size > _LARGEST_DOCUMENT:
+        if not isinstance(size, int) or size > most:
             raise LayoutError(
-                f"reading blob {descriptor.get('digest')} of {self.directory}: size={size!r}: a "
-                f"document has at most {_LARGEST_DOCUMENT} bytes. {_AGAIN}"
+                f"reading blob {descriptor.get('digest')!r} of {self.directory}: size={size!r}: it "
+                f"may have at most {most} bytes. {_AGAIN}"
             )
         return self.check_blob(descriptor).read_bytes()
 
     def document(self, descriptor: Descriptor) -> dict[str, Any]:
-        """A blob that is JSON."""
-        return parse_object(self.content(descriptor), str(descriptor["digest"]))
+        """A blob that is JSON: a manifest, an index, a configuration."""
+        digest = str(descriptor.get("digest"))
+        document = parse_object(self.content(descriptor, _LARGEST_DOCUMENT), digest)
+        stated = document.get("mediaType", descriptor.get("mediaType"))
+        if stated != descriptor.get("mediaType"):
+            raise LayoutError(
+                f"reading {digest} of {self.directory}: mediaType={stated!r}: its descriptor says "
+                f"{descriptor.get('mediaType')!r}. {_AGAIN}"
+            )
+        return document
 
     def manifest(self, descriptor: Descriptor) -> dict[str, Any]:
         """A manifest of the form that the specification gives it."""
         digest = str(descriptor.get("digest"))
         document = self.document(descriptor)
-        stated = document.get("mediaType", descriptor.get("mediaType"))
-        if stated != descriptor.get("mediaType"):
-            raise LayoutError(
-                f"reading manifest {digest}: mediaType={stated!r}: its descriptor says "
-                f"{descriptor.get('mediaType')!r}. {_AGAIN}"
-            )
         _check_descriptors(document, "layers", f"manifest {digest}")
         _check_descriptor(document.get("config"), "config", f"manifest {digest}")
         if "subject" in document:
@@ -216,7 +220,7 @@ class Layout:
         size = path.stat().st_size
         if size > _LARGEST_DOCUMENT:
             raise LayoutError(
-                f"reading {path}: size={size}: a document has at most {_LARGEST_DOCUMENT} bytes. "
+                f"reading {path}: size={size}: it may have at most {_LARGEST_DOCUMENT} bytes. "
                 f"{_AGAIN}"
             )
         return path.read_bytes()

@@ -53,13 +53,13 @@ def unpacked_blocks(layout: Layout, descriptor: Descriptor, diff_id: str) -> Ite
     Raises:
         LayoutError: after the last block, where it was not what the diff ID says.
     """
+    path = layout.check_blob(descriptor)
     kind = descriptor["mediaType"]
     if kind not in (*_GZIP, *_PLAIN):
         raise LayoutError(
             f"layer {descriptor['digest']} is of the media type {kind!r}; this reads "
             f"{', '.join((*_PLAIN, *_GZIP))}."
         )
-    path = layout.check_blob(descriptor)
     found = hashlib.sha256()
     with gzip.open(path) if kind in _GZIP else path.open("rb") as file:
         try:
