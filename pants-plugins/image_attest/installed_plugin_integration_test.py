@@ -68,9 +68,10 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pants(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     env = {name: os.environ[name] for name in MACHINE_ENV if name in os.environ}
     env.update(certificates())
-    # Pants itself, and nothing of this repository.
-    here = os.getcwd()
-    path = [entry for entry in sys.path if not os.path.abspath(entry).startswith(here)]
+    # Pants itself, and not the plugins beside this test.
+    path = [
+        entry for entry in map(os.path.abspath, sys.path) if not Path(entry, PLUGINS[0]).exists()
+    ]
     env.update(
         HOME=str(repository / ".caches"),
         PYTHONPATH=os.pathsep.join(path),
