@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from pants.backend.python import target_types_rules
 from pants.core.goals import package
 from pants.core.goals.package import BuiltPackage
+from pants.core.goals.run import RunRequest
 from pants.engine.addresses import Address, Addresses
 from pants.engine.fs import Digest, DigestContents
 from pants.engine.internals.scheduler import ExecutionError
@@ -19,6 +21,7 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from image_attest import register
 from image_attest.rules import ImageAttestationsFieldSet
+from image_attest.signing import ImageSignaturesFieldSet
 from plugin_testing import layouts, machine
 
 SITE = "usr/local/lib/python3.12/site-packages"
@@ -52,6 +55,7 @@ def repository() -> RuleRunner:
             QueryRule(BuiltPackage, [ImageAttestationsFieldSet]),
             QueryRule(Addresses, [DependenciesRequest]),
             QueryRule(DigestContents, [Digest]),
+            QueryRule(RunRequest, [ImageSignaturesFieldSet]),
         ],
         target_types=[layouts.LayoutTarget, *register.target_types()],
     )
@@ -198,3 +202,58 @@ def test_the_wheels_are_dependencies(repository: RuleRunner) -> None:
     target = repository.get_target(Address("wheels", target_name="attested"))
     found = repository.request(Addresses, [DependenciesRequest(target.get(Dependencies))])
     assert sorted(found) == [Address("wheels", target_name=name) for name in ("fast", "oci")]
+
+
+def run(runner: RuleRunner, place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What `pants run` starts, with its files laid out as it does, in a repository at `place`."""
+    target = runner.get_target(Address("deploy", target_name="attested"))
+    made = runner.request(RunRequest, [ImageSignaturesFieldSet.create(target)])
+    chroot = place.parent / "chroot"
+    for file in runner.request(DigestContents, [made.digest]):
+        (chroot / file.path).parent.mkdir(parents=True, exist_ok=True)
+        (chroot / file.path).write_bytes(file.content)
+    return subprocess.run(
+        [*(argument.format(chroot=chroot) for argument in made.args), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=place,
+    )
+
+
+def test_signed_and_verified(repository: RuleRunner, tmp_path: Path) -> None:
+    """A package is signed where it is, and each of its files is verified."""
+    place = tmp_path / "repository"
+    for path, content in attest(repository).items():
+        file = place / "dist/deploy/attested" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    for arguments in (
+        ("ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", "cosign.key"),
+        ("ec", "-in", "cosign.key", "-pubout", "-out", "cosign.pub"),
+    ):
+        subprocess.run(["openssl", *arguments], cwd=place, check=True, capture_output=True)
+    command = "openssl dgst -sha256 -sign cosign.key"
+    signed = run(repository, place, "sign", "--command", command)
+    assert signed.stderr == ""
+    assert signed.stdout.endswith(": image, bill of materials, provenance\n")
+    verify = ("verify", "--key", "cosign.pub")
+    verified = run(repository, place, *verify)
+    assert verified.stderr == ""
+    assert verified.stdout.endswith(": 2 layers, bill of materials, provenance\n")
+    bill = place / "dist/deploy/attested/sbom.cdx.json"
+    bill.write_text(bill.read_text().replace("shop", "SHOP"))
+    edited = run(repository, place, *verify)
+    assert edited.returncode == 1
+    assert "--document='dist/deploy/attested/sbom.cdx.json'" in edited.stderr
+
+
+def test_nothing_is_packaged(repository: RuleRunner, tmp_path: Path) -> None:
+    attest(repository)
+    place = tmp_path / "repository"
+    place.mkdir()
+    found = run(repository, place, "verify", "--key", "cosign.pub")
+    assert found.returncode == 1
+    assert "LAYOUT='dist/deploy/attested/oci'" in found.stderr
+    assert "pants package" in found.stderr

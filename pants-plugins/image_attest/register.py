@@ -1,4 +1,4 @@
-"""Registers the `image_attestations` target."""
+"""Registers the `image_attestations` target, and what `pants run` does with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pants.engine.target import Target
 
 from image_attest import rules as attest_rules
-from image_attest import subsystem
+from image_attest import signing, subsystem
 from image_attest.target_types import ImageAttestationsTarget
 from image_layout import rules as layout_rules
 
@@ -17,4 +17,9 @@ def target_types() -> Iterable[type[Target]]:
 
 
 def rules() -> Iterable[object]:
-    return (*attest_rules.rules(), *layout_rules.rules(), *subsystem.rules())
+    return (
+        *attest_rules.rules(),
+        *layout_rules.rules(),
+        *signing.rules(),
+        *subsystem.rules(),
+    )

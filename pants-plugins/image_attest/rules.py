@@ -48,6 +48,7 @@ from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 from pants.version import VERSION
 
+from image_attest.signing import LAYOUT
 from image_attest.subsystem import ImageAttest
 from image_attest.target_types import (
     AttestedBaseLayersField,
@@ -77,12 +78,12 @@ _ATTEST = Script(
         "locked_closure",
         "provenance",
         "referrers",
+        "statements",
     ),
     uses=(IMAGE_VIEW,),
 )
 _SPEC = "attest.json"
 _OUTPUT = "attested"
-_LAYOUT = "oci"
 
 
 @dataclass(frozen=True)
@@ -231,7 +232,7 @@ async def attest_image(
     )
     # All of the layout but its index, of which there is a new one.
     kept = await Get(Digest, DigestSubset(stripped, PathGlobs(["**", "!index.json"])))
-    below = await Get(Digest, AddPrefix(kept, _LAYOUT))
+    below = await Get(Digest, AddPrefix(kept, LAYOUT))
     whole = await Get(Digest, MergeDigests([made, below]))
     return BuiltPackage(
         await Get(Digest, AddPrefix(whole, output)), (BuiltPackageArtifact(output),)

@@ -62,5 +62,8 @@ class ImageAttestationsTarget(Target):
         A CycloneDX bill of materials and an SLSA provenance statement of an image, as files and,
         in `oci/`, as referrers in the image's OCI layout. The bill is made from the lockfiles and
         is an error where the image holds anything else.
+
+        `pants run` of it with `-- sign --command "..."` signs the image and both documents, with
+        `-- verify --key cosign.pub` verifies them.
         """
     )

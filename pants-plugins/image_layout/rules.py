@@ -34,8 +34,9 @@ from pants.util.strutil import help_text
 from sandbox_script.script import Script
 
 _MARKER = "oci-layout"
-# For the scripts of plugins that look into layouts.
-IMAGE_VIEW = Script("image_layout", "image_view", ("oci_layout",))
+# For the scripts of plugins that look into layouts, and for those that only check them.
+WHOLE_IMAGE = Script("image_layout", "whole_image", ("oci_layout",))
+IMAGE_VIEW = Script("image_layout", "image_view", ("oci_layout", "whole_image"))
 
 
 class ImageField(StringField):

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,10 @@ PACKAGE = Path("deploy/attestations")
 BLOBS = PACKAGE / "oci" / "blobs"
 IMAGE_PREFIX = "org.opencontainers.image."
 PROD = Path("3rdparty/prod.lock")
+# What `pants run deploy:attestations` starts.
+SIGNATURES = Path("pants-plugins/image_attest/scripts/signatures.py").resolve()
+READING_LAYOUTS = Path("pants-plugins/image_layout/scripts").resolve()
+DOCUMENTED = Path("docs/attestations.md")
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +138,53 @@ def test_both_refer_to_the_image(index: Any, digest: str) -> None:
     assert found == {
         file: (PACKAGE / file).read_bytes() for file in ("sbom.cdx.json", "provenance.intoto.json")
     }
+
+
+def documented() -> list[list[str]]:
+    lines = DOCUMENTED.read_text(encoding="utf-8").splitlines()
+    return [shlex.split(line[2:]) for line in lines if line.startswith("$ ")]
+
+
+def signatures(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-s", "-B", SIGNATURES, f"--packaged={place / 'oci'}", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=place,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(READING_LAYOUTS)},
+    )
+
+
+def test_the_image_is_signed_and_verified(digest: str, tmp_path: Path) -> None:
+    """Every command of the docs, in order, and then what it is to swap a layer."""
+    place = tmp_path / "package"
+    shutil.copytree(PACKAGE, place)
+    # Packaged for this test already (BUILD).
+    package, *commands = documented()
+    assert package == ["./pants", "package", "deploy:attestations"]
+    printed = ""
+    for words in commands:
+        if words[0] == "openssl":
+            subprocess.run(words, cwd=place, check=True, capture_output=True)
+            continue
+        assert words[:4] == ["./pants", "run", "deploy:attestations", "--"]
+        done = signatures(place, *words[4:])
+        assert done.stderr == ""
+        printed += done.stdout
+    signed, verified = printed.splitlines()
+    names = "fastapp:latest-py3.12, qingkong_framework:latest-py3.12"
+    assert signed == f"signed {digest} ({names}): image, bill of materials, provenance"
+    assert verified.startswith(f"verified {digest} as fastapp:latest-py3.12: ")
+    assert verified.endswith(" layers, bill of materials, provenance")
+    verify = ("verify", "--key", "cosign.pub", "--name", "fastapp:latest-py3.12")
+    assert signatures(place, *verify).returncode == 0
+    manifest = json.loads((BLOBS / digest.replace(":", "/")).read_text(encoding="utf-8"))
+    first, last = manifest["layers"][-2]["digest"], manifest["layers"][-1]["digest"]
+    swapped = place / "oci" / "blobs" / last.replace(":", "/")
+    # It may be read-only, as a sandbox has it.
+    swapped.unlink()
+    shutil.copyfile(BLOBS / first.replace(":", "/"), swapped)
+    refused = signatures(place, *verify)
+    assert refused.returncode == 1
+    assert f"blob {last}" in refused.stderr

@@ -24,6 +24,7 @@ from image_view import ImageView, read_image
 from locked_closure import Locked, built_wheel, closure, marker_environment
 from oci_layout import Layout, LayoutError
 from referrers import Referrer, artifact, index_with, write_blobs
+from statements import BILL_TYPE, MEDIA_TYPE, PROVENANCE
 
 # 1980-01-01, for images that do not say when they were made.
 _EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
@@ -75,14 +76,14 @@ def attest(spec: dict[str, Any], output: Path) -> None:
             (
                 f"sbom{part}.cdx.json",
                 bill_of_materials.bill(image, sources, moment),
-                bill_of_materials.MEDIA_TYPE,
+                BILL_TYPE,
                 {},
             ),
             (
                 f"provenance{part}.intoto.json",
                 provenance.statement(image, sources, build),
-                provenance.MEDIA_TYPE,
-                {"in-toto.io/predicate-type": provenance.PREDICATE},
+                MEDIA_TYPE,
+                {"in-toto.io/predicate-type": PROVENANCE},
             ),
         ):
             output.mkdir(parents=True, exist_ok=True)

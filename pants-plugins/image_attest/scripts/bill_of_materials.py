@@ -30,7 +30,6 @@ from image_view import ImageView
 from locked_closure import Artifact, Locked
 from packageurl import PackageURL
 
-MEDIA_TYPE = "application/vnd.cyclonedx+json"
 # Any fixed one; ids of bills are made from it and from what they list.
 _NAMESPACE = uuid.UUID("b3b9a1a4-9d0d-5a52-8f6e-1f1d9b0f6f0e")
 _TITLE = "org.opencontainers.image.title"

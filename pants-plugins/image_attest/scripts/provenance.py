@@ -12,11 +12,9 @@ from bill_of_materials import Source
 from image_contents import python_version
 from image_view import ImageView
 from packageurl import PackageURL
+from statements import PROVENANCE, about
 
-MEDIA_TYPE = "application/vnd.in-toto+json"
-PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:qingkong:pants-oci-image:v1"
-_STATEMENT = "https://in-toto.io/Statement/v1"
 _BASE_NAME = "org.opencontainers.image.base.name"
 _BASE_DIGEST = "org.opencontainers.image.base.digest"
 # What `native_wheel` leaves in a wheel that it builds.
@@ -51,40 +49,32 @@ def statement(image: ImageView, sources: Mapping[str, Source], build: Build) -> 
         versions[f"{project}-python"] = record["python"]
         for name, version in record["build_requirements"].items():
             versions[f"{project}-{name}"] = version
-    digest = image.manifest.digest.removeprefix("sha256:")
-    document = {
-        "_type": _STATEMENT,
-        "subject": [
-            {"name": name, "digest": {"sha256": digest}}
-            for name in image.manifest.names or (image.manifest.digest,)
-        ],
-        "predicateType": PREDICATE,
-        "predicate": {
-            "buildDefinition": {
-                "buildType": BUILD_TYPE,
-                "externalParameters": {"target": build.target, "platform": image.platform},
-                "internalParameters": {
-                    "nativeWheels": {
-                        project: {
-                            key: record[key]
-                            for key in ("compile_args", "link_args", "define_macros", "env_vars")
-                        }
-                        for project, record in records.items()
+    predicate = {
+        "buildDefinition": {
+            "buildType": BUILD_TYPE,
+            "externalParameters": {"target": build.target, "platform": image.platform},
+            "internalParameters": {
+                "nativeWheels": {
+                    project: {
+                        key: record[key]
+                        for key in ("compile_args", "link_args", "define_macros", "env_vars")
                     }
-                },
-                "resolvedDependencies": [
-                    *_base(image),
-                    *(
-                        {"uri": f"file:{path}", "digest": {"sha256": sha256}}
-                        for path, sha256 in sorted(build.files.items())
-                    ),
-                    {"name": "sources", "uri": "file:.", "digest": {"dirHash": build.sources}},
-                    *_distributions(sources, records),
-                ],
+                    for project, record in records.items()
+                }
             },
-            "runDetails": {"builder": {"id": build.builder, "version": versions}},
+            "resolvedDependencies": [
+                *_base(image),
+                *(
+                    {"uri": f"file:{path}", "digest": {"sha256": sha256}}
+                    for path, sha256 in sorted(build.files.items())
+                ),
+                {"name": "sources", "uri": "file:.", "digest": {"dirHash": build.sources}},
+                *_distributions(sources, records),
+            ],
         },
+        "runDetails": {"builder": {"id": build.builder, "version": versions}},
     }
+    document = about(image.manifest.digest, image.manifest.names, PROVENANCE, predicate)
     return f"{json.dumps(document, indent=1, sort_keys=True)}\n".encode()
 
 

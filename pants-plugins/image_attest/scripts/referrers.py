@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -61,7 +63,7 @@ def artifact(
         "artifactType": media_type,
         "config": {**describe(empty, _EMPTY), "data": "e30="},
         "layers": [layer],
-        "subject": _plain(subject),
+        "subject": plain(subject),
         "annotations": notes,
     }
     return referrer(manifest, [content, empty], {"artifactType": media_type, "annotations": notes})
@@ -91,14 +93,26 @@ def index_with(index: Mapping[str, Any], referrers: Iterable[Referrer]) -> bytes
 
 
 def attach(layout: Layout, referrers: Iterable[Referrer]) -> None:
-    """Store referrers in a layout."""
+    """Store referrers in a layout, the index last: it never names what is not stored."""
     every = list(referrers)
+    blobs = layout.directory / "blobs" / "sha256"
     for one in every:
         for digest, content in one.blobs.items():
-            path = layout.directory / "blobs" / "sha256" / digest.removeprefix("sha256:")
-            path.write_bytes(content)
-    raw = index_with(layout.index, every)
-    (layout.directory / "index.json").write_bytes(raw)
+            _put(blobs / digest.removeprefix("sha256:"), content)
+    _put(layout.directory / "index.json", index_with(layout.index, every))
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write a file at once, in place of what is there: a link would be written through."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
 
 
 def referrers_of(layout: Layout, digest: str) -> list[Descriptor]:
@@ -111,7 +125,7 @@ def referrers_of(layout: Layout, digest: str) -> list[Descriptor]:
         descriptor
         for descriptor in layout.index["manifests"]
         if descriptor["mediaType"] == MANIFEST
-        and layout.document(descriptor).get("subject", {}).get("digest") == digest
+        and layout.manifest(descriptor).get("subject", {}).get("digest") == digest
     ]
 
 
@@ -127,5 +141,6 @@ def _name(descriptor: Descriptor) -> str:
     return str((descriptor.get("annotations") or {}).get(_REF_NAME, ""))
 
 
-def _plain(descriptor: Descriptor) -> Descriptor:
+def plain(descriptor: Descriptor) -> Descriptor:
+    """What identifies a blob, without what an index says of it besides."""
     return {key: descriptor[key] for key in ("mediaType", "digest", "size")}

@@ -1,40 +1,73 @@
-"""Sign the images of an OCI layout, as cosign does.
+"""Sign the images of an OCI layout and what is said of them, as cosign does.
 
-    sign_image.py LAYOUT --command "openssl dgst -sha256 -sign cosign.key" [--name REFERENCE]
+A signature is of cosign's "simple signing" document, which names the image's digest. It becomes
+the manifest `sha256-<digest>.sig`. The bill of materials and the provenance become in-toto
+statements in DSSE envelopes, all in the manifest `sha256-<digest>.att`. Cosign looks for both names
+in a registry; both manifests have the image as their `subject`, so that they are referrers too.
 
-The command gets the payload (cosign's "simple signing" document, which names the image's digest) on
-its standard input, and writes the signature: raw, or as base64. So any signer will do, `cosign
-sign-blob --key cosign.key -` too. The signature becomes the manifest `sha256-<digest>.sig`, where
-cosign looks for it in a registry, with the image as its `subject`, so that it is a referrer too.
-
-Standard library only. Exits 1 with one message on any error; the layout then is as it was.
+Standard library only.
 """
 
 from __future__ import annotations
 
-import argparse
-import base64
-import binascii
-import shlex
-import subprocess
-import sys
-from pathlib import Path
+from typing import Any
 
-from attest_error import AttestError
-from oci_layout import ImageManifest, Layout, LayoutError
-from referrers import MANIFEST, Referrer, attach, describe, document, referrer
+import dsse
+import statements
+from attest_error import refusal
+from oci_layout import Descriptor, Layout, parse_object
+from referrers import MANIFEST, Referrer, attach, describe, document, plain, referrer
+from signer import sign
+from subjects import PAYLOAD, SIGNATURE, Referring, Subject, referring, subjects
+from whole_image import check_image
 
-PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
-SIGNATURE = "dev.cosignproject.cosign/signature"
+# How cosign calls a signature that is stored as a referrer.
+_SIGNATURE_ARTIFACT = "application/vnd.dev.cosign.artifact.sig.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _REF_NAME = "org.opencontainers.image.ref.name"
-_SECONDS = 120
 # cosign's own, for "nobody knows".
 _NO_TIME = "0001-01-01T00:00:00Z"
 
 
+def sign_layout(layout: Layout, name: str | None, command: str) -> list[str]:
+    """Sign all images of a layout, and say what was signed.
+
+    Args:
+        layout: is as it was where signing fails.
+        name: the reference that is claimed; by default the layout's own, for each image.
+        command: signs its standard input.
+
+    Raises:
+        AttestError: what is to be signed is not what it says, or the command made no signature.
+        LayoutError: the layout is not whole.
+    """
+    known = subjects(layout)
+    refers = list(referring(layout, known))
+    for subject in known:
+        if subject.image is not None:
+            check_image(layout, subject.image)
+    # All of them, before the first is stored.
+    made: list[Referrer] = []
+    lines = []
+    for subject in known:
+        claims = [
+            _statement(layout, one)
+            for one in refers
+            if one.subject == subject and one.kind in (statements.BILL_TYPE, statements.MEDIA_TYPE)
+        ]
+        made.append(_signature(subject, name, command))
+        if claims:
+            made.append(_attestations(subject, claims, command))
+        types = [statements.ATTESTED.get(each, each) for each, _ in claims]
+        lines.append(
+            f"signed {subject.digest} ({', '.join(subject.names)}): {', '.join(['image', *types])}"
+        )
+    attach(layout, made)
+    return lines
+
+
 def payload(name: str, digest: str) -> bytes:
-    """What is signed."""
+    """What is signed of an image."""
     return document(
         {
             "critical": {
@@ -47,84 +80,66 @@ def payload(name: str, digest: str) -> bytes:
     )
 
 
-def sign(content: bytes, command: str) -> str:
-    """The signature of `content` that `command` makes, as base64."""
-    try:
-        argv = shlex.split(command)
-        if not argv:
-            raise AttestError("--command is empty. Name a program that signs its input.")
-        done = subprocess.run(
-            argv, input=content, capture_output=True, timeout=_SECONDS, check=False
-        )
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise AttestError(f"--command {command!r} did not run: {error}") from None
-    if done.returncode != 0:
-        raise AttestError(
-            f"--command {command!r} failed with {done.returncode}: "
-            f"{done.stderr.decode(errors='replace').strip()}"
-        )
-    # Sixty-four and more bytes of a raw signature are never all letters.
-    if not done.stdout.isascii():
-        return base64.b64encode(done.stdout).decode()
-    try:
-        raw = base64.b64decode(b"".join(done.stdout.split()), validate=True)
-    except binascii.Error:
-        raw = b""
-    if not raw:
-        raise AttestError(
-            f"--command {command!r} wrote {done.stdout[:40]!r}, which is no signature: neither raw "
-            "bytes nor base64."
-        )
-    return base64.b64encode(raw).decode()
-
-
-def signed(image: ImageManifest, claimed: str | None, command: str) -> Referrer:
-    """The signature's manifest and what belongs to it."""
-    name = claimed or (image.names[0] if image.names else "")
+def _signature(subject: Subject, claimed: str | None, command: str) -> Referrer:
+    name = claimed or (subject.names[0] if subject.names else "")
     if not name:
-        raise AttestError(f"image {image.digest} has no name. Give one: --name.")
-    content = payload(name, image.digest)
-    signature = sign(content, command)
-    layer = {**describe(content, PAYLOAD), "annotations": {SIGNATURE: signature}}
+        why = f"the layout has no name for image {subject.digest}"
+        raise refusal("signing", "--name", claimed, why, "give the reference that is claimed")
+    content = payload(name, subject.digest)
+    layer = {**describe(content, PAYLOAD), "annotations": {SIGNATURE: sign(content, command)}}
+    return _stored(subject, [(layer, content)], ".sig", _SIGNATURE_ARTIFACT)
+
+
+def _statement(layout: Layout, one: Referring) -> tuple[str, bytes]:
+    """The predicate type of what a document claims, and the statement that is signed for it."""
+    (layer,) = one.layers
+    content = layout.content(layer)
+    found = parse_object(content, f"document {layer['digest']}")
+    if one.kind == statements.BILL_TYPE:
+        made = statements.about(one.subject.digest, one.subject.names, statements.BILL, found)
+        return statements.BILL, document(made)
+    wrong = statements.misfit(found, one.subject.digest)
+    if wrong:
+        raise refusal(f"signing document {layer['digest']}", *wrong, "build the layout again")
+    # To the letter: what is published is what is signed.
+    return found["predicateType"], content
+
+
+def _attestations(subject: Subject, claims: list[tuple[str, bytes]], command: str) -> Referrer:
+    layers = []
+    for predicate_type, content in claims:
+        signature = sign(dsse.pae(statements.MEDIA_TYPE, content), command)
+        envelope = document(dsse.seal(statements.MEDIA_TYPE, content, signature))
+        notes = {SIGNATURE: "", "predicateType": predicate_type}
+        layers.append(({**describe(envelope, dsse.MEDIA_TYPE), "annotations": notes}, envelope))
+    return _stored(subject, layers, ".att", dsse.MEDIA_TYPE)
+
+
+def _stored(
+    subject: Subject, layers: list[tuple[Descriptor, bytes]], suffix: str, kind: str
+) -> Referrer:
+    """The manifest that cosign looks for by a name made of the image's digest."""
     config = document(
         {
             "architecture": "",
             "config": {},
             "created": _NO_TIME,
-            "history": [{"created": _NO_TIME}],
+            "history": [{"created": _NO_TIME} for _ in layers],
             "os": "",
-            "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]},
+            "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer, _ in layers]},
         }
     )
-    manifest = {
+    manifest: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
+        "artifactType": kind,
         "config": describe(config, _CONFIG),
-        "layers": [layer],
-        "subject": {key: image.descriptor[key] for key in ("mediaType", "digest", "size")},
+        "layers": [layer for layer, _ in layers],
+        "subject": plain(subject.descriptor),
     }
-    tag = f"{image.digest.replace(':', '-')}.sig"
-    return referrer(manifest, [content, config], {"annotations": {_REF_NAME: tag}})
-
-
-def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="sign_image.py", description="Sign an OCI layout.")
-    parser.add_argument("layout", type=Path)
-    parser.add_argument("--command", required=True, help="signs what is on its standard input")
-    parser.add_argument("--name", help="the reference that is claimed; the layout's, unless told")
-    options = parser.parse_args(argv)
-    try:
-        layout = Layout(options.layout)
-        images = layout.images()
-        # All of them, before the first is stored.
-        attach(layout, [signed(image, options.name, options.command) for image in images])
-    except (AttestError, LayoutError) as error:
-        print(f"sign_image: {error}", file=sys.stderr)
-        return 1
-    for image in images:
-        print(f"signed {image.digest} ({', '.join(image.names)})")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    tag = f"{subject.digest.replace(':', '-')}{suffix}"
+    return referrer(
+        manifest,
+        [config, *(content for _, content in layers)],
+        {"artifactType": kind, "annotations": {_REF_NAME: tag}},
+    )

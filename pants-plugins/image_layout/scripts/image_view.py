@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import posixpath
-import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import IO, Any
 
 from oci_layout import Descriptor, ImageManifest, Layout, LayoutError
+from whole_image import layers_of, unpacked_blocks
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -22,9 +19,6 @@ OPAQUE = ".wh..wh..opq"
 BASE_LAYERS = "io.qingkong.image.base-layers"
 # As many links as Linux follows.
 _MOST_LINKS = 40
-_GZIP = ("application/vnd.oci.image.layer.v1.tar+gzip",)
-_GZIP_OF_DOCKER = ("application/vnd.docker.image.rootfs.diff.tar.gzip",)
-_PLAIN = ("application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff.tar")
 
 
 @dataclass(frozen=True)
@@ -156,18 +150,10 @@ def read_image(layout: Layout, manifest: ImageManifest, base_layers: int | None)
         base_layers: how many layers are those of its base; None where the manifest's annotation
             says it.
     """
-    descriptors = manifest.manifest["layers"]
     count = _base_layers(manifest, base_layers)
-    identifiers = manifest.config.get("rootfs", {}).get("diff_ids", ())
-    if len(identifiers) != len(descriptors):
-        raise LayoutError(
-            f"image {manifest.digest} has {len(descriptors)} layers, but its configuration names "
-            f"{len(identifiers)} 'diff_ids'. Build the layout anew."
-        )
     layers: list[Layer] = []
-    pairs = zip(descriptors, identifiers)  # noqa: B905 # as many, and CPython 3.9 reads it too
-    for number, (descriptor, identifier) in enumerate(pairs):
-        archive = _unpacked(layout.check_blob(descriptor), descriptor, identifier)
+    for number, (descriptor, diff_id) in enumerate(layers_of(manifest)):
+        archive = _unpacked(layout, descriptor, diff_id)
         entries = tuple(_entries(archive, number))
         layers.append(Layer(descriptor, entries, added=number >= count))
     return ImageView(manifest, tuple(layers))
@@ -191,26 +177,10 @@ def _base_layers(manifest: ImageManifest, given: int | None) -> int:
     return int(value)
 
 
-def _unpacked(path: Path, descriptor: Descriptor, identifier: str) -> IO[bytes]:
+def _unpacked(layout: Layout, descriptor: Descriptor, diff_id: str) -> IO[bytes]:
     """The layer's archive without compression, in a file that goes when it is closed."""
-    kind = descriptor.get("mediaType")
-    if kind not in (*_GZIP, *_GZIP_OF_DOCKER, *_PLAIN):
-        raise LayoutError(
-            f"layer {descriptor['digest']} is of the media type {kind!r}; this reads "
-            f"{', '.join((*_PLAIN, *_GZIP, *_GZIP_OF_DOCKER))}."
-        )
     archive: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 # entries read from it later
-    with gzip.open(path) if kind not in _PLAIN else path.open("rb") as packed:
-        shutil.copyfileobj(packed, archive, 1 << 20)
-    archive.seek(0)
-    found = hashlib.sha256()
-    while block := archive.read(1 << 20):
-        found.update(block)
-    if f"sha256:{found.hexdigest()}" != identifier:
-        raise LayoutError(
-            f"layer {descriptor['digest']} unpacks to sha256:{found.hexdigest()}, but the "
-            f"configuration's 'diff_ids' say {identifier}. Build the layout anew."
-        )
+    archive.writelines(unpacked_blocks(layout, descriptor, diff_id))
     archive.seek(0)
     return archive
 
