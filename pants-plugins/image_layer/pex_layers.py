@@ -47,7 +47,6 @@ from image_layer.disjoint import check_disjoint
 from image_layer.layers import check_no_files
 from image_layer.leave_out import RULES
 from image_layer.local_wheels import (
-    LocalWheel,
     LocalWheels,
     LocalWheelsRequest,
     WheelFields,
@@ -66,7 +65,12 @@ from image_layer.platform_fields import target_platform
 from image_layer.target_platform import DEFAULT_PLATFORM, TargetPlatform
 from image_layer.target_types import LayerGlibcField
 from image_layer.tree_layer import TREE
-from image_layer.wheels import InstalledWheel, InstalledWheelRequest, Wheel, WheelRequest
+from image_layer.wheels import (
+    InstalledWheel,
+    InstalledWheelRequest,
+    LockedWheelRequest,
+    WheelRequest,
+)
 from image_layout.field_error import invalid
 from image_layout.rules import addresses_in
 from production_closure.graph import ProductionClosure, ProductionClosureRequest
@@ -199,20 +203,7 @@ async def split_pex(request: _PexTargetsRequest, python_setup: PythonSetup) -> _
     )
 
 
-# Before the rules that call them: Pants reads the `Get`s of helpers that it has already seen.
-async def _build_wheels(
-    image: Address, targets: _PexTargets, platform: TargetPlatform
-) -> tuple[LocalWheel, ...]:
-    if not targets.wheels:
-        return ()
-    check_platforms(image, targets.pex.address, targets.wheels, targets.others, platform.name)
-    fields = WheelFields(image, PexField.alias, PexOtherPlatformsField.alias)
-    built = await Get(
-        LocalWheels, LocalWheelsRequest(fields, targets.wheels, targets.others, platform)
-    )
-    return built.wheels
-
-
+# Before the rules that call it: Pants reads the `Get`s of helpers that it has already seen.
 async def _pack(
     image: Target,
     targets: _PexTargets,
@@ -262,17 +253,30 @@ async def make_distribution_layers(
     )
     names = tuple(closure.ways)
     groups = checked(PexLayersField.alias, address, image[PexLayersField].value or {}, names, pex)
-    fetched = await MultiGet(
-        Get(Wheel, WheelRequest(closure.wheel(name), closure.lock.path)) for name in names
+    fields = WheelFields(address, PexField.alias, PexOtherPlatformsField.alias)
+    check_platforms(address, pex, targets.wheels, targets.others, platform.name)
+    others = targets.others if targets.wheels else Targets(())
+    # At once: a compiler runs for as long as all others of these together.
+    local, *locked = await MultiGet(
+        Get(LocalWheels, LocalWheelsRequest(fields, targets.wheels, others, platform)),
+        *(
+            Get(
+                InstalledWheel,
+                LockedWheelRequest(
+                    WheelRequest(closure.wheel(name), closure.lock.path), tuple(RULES), ()
+                ),
+            )
+            for name in names
+        ),
     )
-    built = await _build_wheels(address, targets, platform)
+    built = local.wheels
     check_not_locked(address, pex, built, closure)
-    installed = await MultiGet(
-        Get(InstalledWheel, InstalledWheelRequest, each)
-        for each in (
-            *(InstalledWheelRequest(wheel, tuple(RULES), ()) for wheel in fetched),
-            *(InstalledWheelRequest(each.wheel, (), (), each.executables) for each in built),
-        )
+    installed = (
+        *locked,
+        *await MultiGet(
+            Get(InstalledWheel, InstalledWheelRequest(each.wheel, (), (), each.executables))
+            for each in built
+        ),
     )
     listings = await MultiGet(Get(DigestEntries, Digest, each.digest) for each in installed)
     projects = (*names, *(each.project for each in built))

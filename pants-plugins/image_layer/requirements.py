@@ -33,7 +33,7 @@ from image_layer.target_types import (
     RequirementsLayerResolveField,
 )
 from image_layer.tree_layer import TreeLayerFieldSet
-from image_layer.wheels import InstalledWheel, InstalledWheelRequest, Wheel, WheelRequest
+from image_layer.wheels import InstalledWheel, LockedWheelRequest, WheelRequest
 from image_layout.platform_layer import PlatformLayerRequest
 from production_closure.lock_rules import ProductionLock, ProductionLockRequest
 
@@ -145,19 +145,16 @@ async def build_requirements_layer(
             f"the layer of target {field_set.address} would be empty: other layers beside it have "
             f"all of the resolve {field_set.resolve.value!r}. Remove the target."
         )
-    fetched = await MultiGet(
-        Get(Wheel, WheelRequest(closure.wheel(name), closure.lock.path)) for name in names
-    )
     installed = await MultiGet(
         Get(
             InstalledWheel,
-            InstalledWheelRequest(
-                wheel,
+            LockedWheelRequest(
+                WheelRequest(closure.wheel(name), closure.lock.path),
                 leave_out=field_set.leave_out.value or (),
                 exclude=field_set.exclude.value or (),
             ),
         )
-        for wheel in fetched
+        for name in names
     )
     contents = await MultiGet(Get(DigestEntries, Digest, x.digest) for x in installed)
     check_disjoint(field_set.address, dict(zip(names, contents)))

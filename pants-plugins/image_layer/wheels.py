@@ -73,6 +73,15 @@ class InstalledWheelRequest:
 
 
 @dataclass(frozen=True)
+class LockedWheelRequest:
+    """A wheel of a lockfile to install: each as soon as it is downloaded."""
+
+    locked: WheelRequest
+    leave_out: tuple[str, ...]
+    exclude: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class InstalledWheel:
     """`digest` holds the files below the directory `TREE`."""
 
@@ -147,6 +156,14 @@ async def install_wheel(
         ),
     )
     return InstalledWheel(result.output_digest)
+
+
+@rule
+async def install_locked_wheel(request: LockedWheelRequest) -> InstalledWheel:
+    wheel = await Get(Wheel, WheelRequest, request.locked)
+    return await Get(
+        InstalledWheel, InstalledWheelRequest(wheel, request.leave_out, request.exclude)
+    )
 
 
 def rules() -> Iterable[object]:
