@@ -20,7 +20,12 @@ from pants.backend.python.target_types import (
     PythonSourcesGeneratorTarget,
 )
 from pants.core.goals.package import BuiltPackage
-from pants.core.target_types import FilesGeneratorTarget, ResourcesGeneratorTarget
+from pants.core.target_types import (
+    FilesGeneratorTarget,
+    LockfilesGeneratorTarget,
+    LockfileTarget,
+    ResourcesGeneratorTarget,
+)
 from pants.engine.addresses import Address
 from pants.engine.fs import Digest, DigestContents
 from pants.testutil.rule_runner import QueryRule, RuleRunner
@@ -62,6 +67,7 @@ def lockfile(
 ) -> str:
     """A lockfile of these, whose wheels are written into `folder`, that of `WHEELS`."""
     entries = []
+    brought = {name for _, requires, _ in packages for name in requires}
     for name, requires, files in packages:
         content = wheel(name, files)
         filename = f"{name.replace('-', '_')}-1.0-py3-none-any.whl"
@@ -81,7 +87,8 @@ def lockfile(
         )
     return json.dumps(
         {
-            "requirements": [name for name, _, _ in packages],
+            # What no other one brings, as a lockfile made by Pants has it.
+            "requirements": [name for name, _, _ in packages if name not in brought],
             "locked_resolves": [{"locked_requirements": entries}],
         }
     )
@@ -106,6 +113,8 @@ def repository_with(
             *image_layer.target_types(),
             *target_types,
             FilesGeneratorTarget,
+            LockfilesGeneratorTarget,
+            LockfileTarget,
             PexBinary,
             PythonRequirementTarget,
             PythonSourcesGeneratorTarget,
