@@ -10,14 +10,13 @@ needs no other invalidation than its key.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pants.build_graph.build_configuration import BuildConfiguration
     from pants.engine.internals.scheduler import Scheduler
-    from pants.engine.unions import UnionMembership
     from pants.init.plugin_resolver import PluginResolver
-    from pants.option.options import Options
     from pants.option.options_bootstrapper import OptionsBootstrapper
 
 
@@ -79,22 +78,41 @@ def keep_build_configuration() -> None:
     vars(options_initializer)["_initialize_build_configuration"] = load_once
 
 
+def _may_name_a_file(value: object) -> bool:
+    """Whether the value of an option may be `@FILE`, whose content is the value."""
+    if isinstance(value, Mapping):
+        return any(map(_may_name_a_file, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_may_name_a_file, value))
+    return isinstance(value, str) and (value.startswith("@") or "=@" in value)
+
+
+def _is_same(one: OptionsBootstrapper, other: OptionsBootstrapper) -> bool:
+    """Whether both give the same options. Pants compares their configuration by identity."""
+    first, second = (
+        (x.env_tuples, x.bootstrap_args, x.args, x.alias, x.config.values) for x in (one, other)
+    )
+    if first != second:
+        return False
+    files = (values.section_to_values for values in one.config.values)
+    return not any(map(_may_name_a_file, (one.args, one.env, *files)))
+
+
 def keep_options() -> None:
-    """Parse the options again only where the command, its environment or a file has changed."""
-    from pants.option.options_bootstrapper import OptionsBootstrapper
+    """Parse the options again only where the command, its environment or a file has changed.
 
-    parse: Any = OptionsBootstrapper.full_options
-    kept: list[tuple[OptionsBootstrapper, BuildConfiguration, UnionMembership, Options]] = []
+    Pants keeps all that it has computed from them, if they are the same object.
+    """
+    from pants.option.options_bootstrapper import OptionsBootstrapper as Bootstrapper
 
-    def parse_once(
-        self: OptionsBootstrapper, configuration: BuildConfiguration, unions: UnionMembership
-    ) -> Options:
-        for bootstrapper, other, members, options in kept:
-            if bootstrapper == self and other is configuration and members == unions:
-                return options
-        parsed: Options = parse(self, configuration, unions)
-        # Two: a run asks with the unions of the backends, and with those of the engine too.
-        kept[:] = [*kept[-1:], (self, configuration, unions, parsed)]
-        return parsed
+    create: Any = vars(Bootstrapper)["create"].__func__
+    kept: dict[bool, OptionsBootstrapper] = {}
 
-    OptionsBootstrapper.full_options = parse_once  # type: ignore[method-assign,assignment]
+    def create_once(cls: Any, env: Any, args: Any, *, allow_pantsrc: bool) -> OptionsBootstrapper:
+        created: OptionsBootstrapper = create(cls, env, args, allow_pantsrc=allow_pantsrc)
+        last = kept.get(allow_pantsrc)
+        if last is None or not _is_same(last, created):
+            kept[allow_pantsrc] = last = created
+        return last
+
+    Bootstrapper.create = classmethod(create_once)  # type: ignore[method-assign,assignment]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
@@ -56,14 +57,20 @@ class TargetPlatform:
 
     def tags(self) -> tuple[Tag, ...]:
         """What wheels may be made for, the most specific first."""
-        platforms = []
-        for minor in range(self.glibc[1], _OLDEST_GLIBC[self.machine] - 1, -1):
-            platforms.append(f"manylinux_2_{minor}_{self.machine}")
-            if minor in _LEGACY:
-                platforms.append(f"{_LEGACY[minor]}_{self.machine}")
-        platforms.append(f"linux_{self.machine}")
-        interpreter = f"cp{self.python[0]}{self.python[1]}"
-        return (
-            *cpython_tags(self.python, [interpreter], platforms),
-            *compatible_tags(self.python, interpreter, platforms),
-        )
+        return _tags(self)
+
+
+# A resolve has dozens of wheels to choose from, for one platform.
+@functools.lru_cache(maxsize=8)
+def _tags(platform: TargetPlatform) -> tuple[Tag, ...]:
+    platforms = []
+    for minor in range(platform.glibc[1], _OLDEST_GLIBC[platform.machine] - 1, -1):
+        platforms.append(f"manylinux_2_{minor}_{platform.machine}")
+        if minor in _LEGACY:
+            platforms.append(f"{_LEGACY[minor]}_{platform.machine}")
+    platforms.append(f"linux_{platform.machine}")
+    interpreter = f"cp{platform.python[0]}{platform.python[1]}"
+    return (
+        *cpython_tags(platform.python, [interpreter], platforms),
+        *compatible_tags(platform.python, interpreter, platforms),
+    )

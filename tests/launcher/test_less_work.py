@@ -77,6 +77,12 @@ def test_each_run_of_a_daemon_has_its_own_options(build: Build) -> None:
     assert listed(build) == all_of_them
     assert listed(build, PANTS_LIST_DOCUMENTED="true") == []
     assert listed(build) == all_of_them
+    # The content of a file is no part of the command.
+    types = build.machine.root / "types"
+    for alias in ("archive", "shell_command"):
+        types.write_text(f"['{alias}']")
+        found = listed(build, "--filter-target-type=@types", "filter", "//:")
+        assert found == [f"//:{'copy' if alias == 'shell_command' else alias}"]
     assert build.daemon() == daemon
 
 
