@@ -49,8 +49,8 @@ def leave_out_build_server() -> None:
     def refuse(*_: object, **__: object) -> int:
         # Not by an exit: of one in the daemon, the client gets the code and no words.
         print(
-            "./pants: the build server for editors is left out, so that Pants starts in half the "
-            "time\n"
+            "./pants: the build server for editors is left out, so that Pants starts "
+            "sooner\n"
             "  where: the command line\n"
             f"  value: {_GOAL}\n"
             f"  fix:   QINGKONG_PANTS_PATCHES=off ./pants --no-pantsd {_GOAL}",

@@ -36,7 +36,7 @@ from image_explanation.facts import (
 )
 from image_explanation.target_types import ImageExplanationDependenciesField
 from image_layer.pex_fields import PexField
-from image_layer.pex_layers import PexDistributions, PexDistributionsRequest
+from image_layer.pex_layers import PexDistributions, PexRequest
 from image_layer.target_types import (
     LayerPathField,
     RequirementsLayerResolveField,
@@ -112,7 +112,7 @@ async def _layers_of_targets(
 async def _layers_of_pexes(targets: Iterable[Target]) -> tuple[_Layer, ...]:
     """Of the images that are made of a `pex_binary`."""
     pexes = await MultiGet(
-        Get(PexDistributions, PexDistributionsRequest(target))
+        Get(PexDistributions, PexRequest(target))
         for target in targets
         if target.has_field(PexField) and target[PexField].value is not None
     )

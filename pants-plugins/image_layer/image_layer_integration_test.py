@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from image_layer.layers import (
     FilesystemLayerFieldSet,
     SourcesLayerFieldSet,
 )
+from image_layer.local_wheels import WheelsLayerFieldSet
 from plugin_testing import machine
 
 FILES = {
@@ -75,7 +77,12 @@ def repository() -> RuleRunner:
             *register.rules(),
             *(
                 QueryRule(BuiltPackage, [field_set])
-                for field_set in (FilesLayerFieldSet, FilesystemLayerFieldSet, SourcesLayerFieldSet)
+                for field_set in (
+                    FilesLayerFieldSet,
+                    FilesystemLayerFieldSet,
+                    SourcesLayerFieldSet,
+                    WheelsLayerFieldSet,
+                )
             ),
             QueryRule(DigestContents, [Digest]),
         ],
@@ -303,3 +310,14 @@ def test_bad_directory(repository: RuleRunner) -> None:
         )
     message = str(error.value)
     assert "'directories' field in target deploy:layer has 'app' for '/data'" in message
+
+
+def test_a_layer_of_no_wheels(repository: RuleRunner) -> None:
+    """It would be an empty layer, which no one means."""
+    with pytest.raises(ExecutionError) as error:
+        pack(repository, WheelsLayerFieldSet, "wheels_layer", path="/lib", dependencies=[])
+    exceptions: Sequence[Exception] = error.value.wrapped_exceptions
+    (cause,) = exceptions
+    assert isinstance(cause, InvalidFieldException)
+    for part in ("'dependencies' field", "deploy:layer", "no wheel for linux/amd64", "Add a"):
+        assert part in str(cause)

@@ -237,8 +237,6 @@ class LocalWheels:
 
 @rule(desc="Build wheels for a layer")
 async def build_local_wheels(request: LocalWheelsRequest) -> LocalWheels:
-    if not (request.dependencies or request.others):
-        return LocalWheels(())
     fields = request.fields
     check_distributions(fields.owner, fields.dependencies, request.dependencies)
     check_distributions(fields.owner, fields.others, request.others)

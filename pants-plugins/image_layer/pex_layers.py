@@ -47,6 +47,7 @@ from image_layer.disjoint import check_disjoint
 from image_layer.layers import check_no_files
 from image_layer.leave_out import RULES
 from image_layer.local_wheels import (
+    LocalWheel,
     LocalWheels,
     LocalWheelsRequest,
     WheelFields,
@@ -81,8 +82,8 @@ SOURCES_PATH = "/app"
 
 
 @dataclass(frozen=True)
-class PexLayersRequest:
-    """All layers of the `pex` of `image`, for `platform`, e.g. `linux/arm64`."""
+class PexRequest:
+    """The `pex` of `image`, for `platform`, e.g. `linux/arm64`."""
 
     image: Target
     platform: str = DEFAULT_PLATFORM
@@ -90,19 +91,14 @@ class PexLayersRequest:
 
 @dataclass(frozen=True)
 class PexLayers:
-    """`files` are the tars, the lowest first; the rest is how to start what the PEX would."""
+    """All layers of the PEX.
+
+    `files` are the tars, the lowest first; the rest is how to start what the PEX would.
+    """
 
     files: tuple[FileEntry, ...]
     entrypoint: tuple[str, ...]
     env: FrozenDict[str, str]
-
-
-@dataclass(frozen=True)
-class PexDistributionsRequest:
-    """The layers of the `pex` of `image` that hold distributions."""
-
-    image: Target
-    platform: str = DEFAULT_PLATFORM
 
 
 @dataclass(frozen=True)
@@ -116,17 +112,14 @@ class PexLayer:
 
 @dataclass(frozen=True)
 class PexDistributions:
-    """`requirements` are what the code asks for of the lockfile of `resolve`."""
+    """The layers of the PEX that hold distributions.
+
+    `requirements` are what the code asks for of the lockfile of `resolve`.
+    """
 
     resolve: str
     requirements: tuple[str, ...]
     layers: tuple[PexLayer, ...]
-
-
-@dataclass(frozen=True)
-class _PexTargetsRequest:
-    image: Target
-    platform: str
 
 
 @dataclass(frozen=True)
@@ -157,7 +150,7 @@ class _PexTargets:
 
 
 @rule
-async def split_pex(request: _PexTargetsRequest, python_setup: PythonSetup) -> _PexTargets:
+async def split_pex(request: PexRequest, python_setup: PythonSetup) -> _PexTargets:
     image, field = request.image, request.image[PexField]
     value = str(field.value)
     named, others = await MultiGet(
@@ -203,6 +196,25 @@ async def split_pex(request: _PexTargetsRequest, python_setup: PythonSetup) -> _
     )
 
 
+@dataclass(frozen=True)
+class _PexWheelsRequest:
+    """Build and install the `wheels` of a PEX, `others` in place of those for other platforms."""
+
+    image: Address
+    pex: Address
+    wheels: Targets
+    others: Targets
+    platform: TargetPlatform
+
+
+@dataclass(frozen=True)
+class _PexWheels:
+    """The wheels that are built here, and what each installs."""
+
+    wheels: tuple[LocalWheel, ...]
+    installed: tuple[InstalledWheel, ...]
+
+
 # Before the rules that call it: Pants reads the `Get`s of helpers that it has already seen.
 async def _pack(
     image: Target,
@@ -239,12 +251,29 @@ def layer_name(pex: Address, name: str) -> str:
     return f"{pex} ({name})"
 
 
+@rule
+async def install_pex_wheels(request: _PexWheelsRequest) -> _PexWheels:
+    if not request.wheels:
+        return _PexWheels((), ())
+    image, platform = request.image, request.platform
+    check_platforms(image, request.pex, request.wheels, request.others, platform.name)
+    fields = WheelFields(image, PexField.alias, PexOtherPlatformsField.alias)
+    local = await Get(
+        LocalWheels, LocalWheelsRequest(fields, request.wheels, request.others, platform)
+    )
+    installed = await MultiGet(
+        Get(InstalledWheel, InstalledWheelRequest(each.wheel, (), (), each.executables))
+        for each in local.wheels
+    )
+    return _PexWheels(local.wheels, tuple(installed))
+
+
 @rule(desc="Make the layers of a PEX with distributions")
 async def make_distribution_layers(
-    request: PexDistributionsRequest, python_setup: PythonSetup
+    request: PexRequest, python_setup: PythonSetup
 ) -> PexDistributions:
     image = request.image
-    targets = await Get(_PexTargets, _PexTargetsRequest(image, request.platform))
+    targets = await Get(_PexTargets, PexRequest, request)
     address, pex = image.address, targets.pex.address
     platform = targets.platform(request.platform, python_setup)
     _, closure = await MultiGet(
@@ -253,12 +282,9 @@ async def make_distribution_layers(
     )
     names = tuple(closure.ways)
     groups = checked(PexLayersField.alias, address, image[PexLayersField].value or {}, names, pex)
-    fields = WheelFields(address, PexField.alias, PexOtherPlatformsField.alias)
-    check_platforms(address, pex, targets.wheels, targets.others, platform.name)
-    others = targets.others if targets.wheels else Targets(())
     # At once: a compiler runs for as long as all others of these together.
-    local, *locked = await MultiGet(
-        Get(LocalWheels, LocalWheelsRequest(fields, targets.wheels, others, platform)),
+    built, *locked = await MultiGet(
+        Get(_PexWheels, _PexWheelsRequest(address, pex, targets.wheels, targets.others, platform)),
         *(
             Get(
                 InstalledWheel,
@@ -269,17 +295,10 @@ async def make_distribution_layers(
             for name in names
         ),
     )
-    built = local.wheels
-    check_not_locked(address, pex, built, closure)
-    installed = (
-        *locked,
-        *await MultiGet(
-            Get(InstalledWheel, InstalledWheelRequest(each.wheel, (), (), each.executables))
-            for each in built
-        ),
-    )
+    check_not_locked(address, pex, built.wheels, closure)
+    installed = (*locked, *built.installed)
     listings = await MultiGet(Get(DigestEntries, Digest, each.digest) for each in installed)
-    projects = (*names, *(each.project for each in built))
+    projects = (*names, *(each.project for each in built.wheels))
     contents, trees = dict(zip(projects, listings)), dict(zip(projects, installed))
     check_disjoint(address, contents, f"Fix: leave one of the two out of what {pex} requires.")
     layers = grouped(
@@ -287,8 +306,8 @@ async def make_distribution_layers(
         {name for name in names if _is_compiled(contents[name])},
         groups,
     )
-    builders = {wheel_layer(each.project): each.target for each in built}
-    layers.update({wheel_layer(each.project): (each.project,) for each in built})
+    builders = {wheel_layer(each.project): each.target for each in built.wheels}
+    layers.update({wheel_layer(each.project): (each.project,) for each in built.wheels})
     merged = await MultiGet(
         Get(Digest, MergeDigests(trees[name].digest for name in group)) for group in layers.values()
     )
@@ -314,13 +333,13 @@ def _is_compiled(entries: DigestEntries) -> bool:
 
 
 @rule(desc="Make the layers of a PEX")
-async def make_pex_layers(request: PexLayersRequest, python_setup: PythonSetup) -> PexLayers:
+async def make_pex_layers(request: PexRequest, python_setup: PythonSetup) -> PexLayers:
     image = request.image
-    targets = await Get(_PexTargets, _PexTargetsRequest(image, request.platform))
+    targets = await Get(_PexTargets, PexRequest, request)
     pex = targets.pex
     check_no_files(image.address, PexField.alias, targets.sources)
     distributions, sources, entry_point = await MultiGet(
-        Get(PexDistributions, PexDistributionsRequest(image, request.platform)),
+        Get(PexDistributions, PexRequest, request),
         Get(
             StrippedPythonSourceFiles,
             PythonSourceFilesRequest(targets.sources, include_resources=True, include_files=False),

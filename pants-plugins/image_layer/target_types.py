@@ -67,7 +67,7 @@ class LayerBytecodeField(StringField):
         """
         `unchecked-hash` compiles each Python file of the layer, so that no start of a container
         has to. The files are those of PEP 552 that the interpreter takes without a look at the
-        source: the same bytes for the same source, right for an image whose files nobody edits.
+        source: the same bytes for the same source, right for an image whose files no one edits.
         For all layers of a BUILD file:
         `__defaults__({(requirements_layer, sources_layer, wheels_layer):
         dict(bytecode="unchecked-hash")})`.
@@ -177,7 +177,7 @@ class WheelsLayerOtherPlatformsField(SpecialCasedDependencies):
         """
         `native_wheel` targets with a `platform`, for images of an `oci_image` with
         `platforms`: each takes the place of the wheel of the same project in `dependencies`.
-        They are built for such an image and at no other time, so that nobody else needs a
+        They are built for such an image and at no other time, so that no one else needs a
         compiler for them.
         """
     )

@@ -183,6 +183,48 @@ def _fields(target: Target) -> dict[str, Any]:
     }
 
 
+def _tools(
+    compiler: Compiler, python: PythonExecutable, subsystem: NativeWheelSubsystem
+) -> dict[str, Any]:
+    """What the build is told of the programs of the machine."""
+    return {
+        # Not read: it makes another interpreter, or another patch release of it under the same
+        # path, another build.
+        "python_fingerprint": python.fingerprint,
+        "compiler_path": compiler.path,
+        "compiler": compiler.version,
+        "search_path": list(subsystem.search_path),
+    }
+
+
+def _files(
+    spec: Mapping[str, Any], patches: Iterable[tuple[str, bytes]]
+) -> tuple[FileContent, ...]:
+    """What the build reads, under names that cannot meet a file of the sdist."""
+    document = json.dumps(spec, indent=1, sort_keys=True).encode()
+    return (
+        FileContent("native_wheel_spec.json", document),
+        *(
+            FileContent(f"native_wheel_patches/{number}", content)
+            for number, (_, content) in enumerate(patches)
+        ),
+    )
+
+
+# Before the rule that calls it: Pants reads the `Get`s of helpers that it has already seen.
+async def _check_only_source(target: Target) -> None:
+    """Where the target provides modules, no lockfile may bring the same distribution."""
+    if target[NativeWheelModulesField].value:
+        await Get(
+            OnlySource,
+            OnlySourceRequest(
+                target.address.spec,
+                target[NativeWheelProjectField].value,
+                target[NativeWheelResolvesField].value or (),
+            ),
+        )
+
+
 @rule(desc="Build a native wheel")
 async def build_native_wheel(
     request: NativeWheelBuildRequest,
@@ -199,15 +241,7 @@ async def build_native_wheel(
     version = check_interpreter(target, constraints, python_setup.interpreter_versions_universe)
     flags = flags_of(target, subsystem.profiles)
     other = other_platform(target[NativeWheelPlatformField].value, building)
-    if target[NativeWheelModulesField].value:
-        await Get(
-            OnlySource,
-            OnlySourceRequest(
-                address.spec,
-                target[NativeWheelProjectField].value,
-                target[NativeWheelResolvesField].value or (),
-            ),
-        )
+    await _check_only_source(target)
     compiler, python, requirements, sdist, patches = await MultiGet(
         Get(Compiler, CompilerRequest(other)),
         Get(PythonExecutable, InterpreterConstraints, constraints),
@@ -232,14 +266,9 @@ async def build_native_wheel(
     spec = {
         **_fields(target),
         **flags,
+        **_tools(compiler, python, subsystem),
         "patches": [name for name, _ in ordered],
         "sdist": sdist.filename,
-        # Not read: it makes another interpreter, or another patch release of it under the same
-        # path, another build.
-        "python_fingerprint": python.fingerprint,
-        "compiler_path": compiler.path,
-        "compiler": compiler.version,
-        "search_path": list(subsystem.search_path),
     }
     if other is not None:
         spec["machine"] = MACHINES[other]
@@ -250,16 +279,7 @@ async def build_native_wheel(
             (f"--out={OUT}",),
             f"Build {address}",
             constraints,
-            files=(
-                FileContent(
-                    "native_wheel_spec.json", json.dumps(spec, indent=1, sort_keys=True).encode()
-                ),
-                # Under names that cannot meet a file of the build.
-                *(
-                    FileContent(f"native_wheel_patches/{number}", content)
-                    for number, (_, content) in enumerate(ordered)
-                ),
-            ),
+            files=_files(spec, ordered),
             digest=await Get(Digest, MergeDigests([sdist.digest, requirements.digest])),
             shared=requirements.shared,
             output_directories=(OUT,),

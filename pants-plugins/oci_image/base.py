@@ -108,6 +108,25 @@ async def find_base_in_engine(request: EngineBaseSourceRequest) -> EngineBaseSou
     )
 
 
+# Before the rule that calls it: Pants reads the `Get`s of helpers that it has already seen.
+async def _stand_in(request: BaseRequest, reason: str, options: ImageAssembly) -> BaseSource:
+    """What the engine has in place of a base that its registry did not give, for `reason`."""
+    reference, architecture = request.reference, request.architecture
+    stand_in = options.stand_ins.get(reference)
+    if stand_in and options.base_source is not BaseSourceKind.registry:
+        in_engine = await Get(EngineBaseSource, EngineBaseSourceRequest(stand_in, architecture))
+        if in_engine.source is not None:
+            logger.warning(
+                "%s is not to be had; using its stand-in in the container engine, %s. %s",
+                *(reference, stand_in, reason),
+            )
+            return in_engine.source
+    raise BaseNotFoundError(
+        f"getting the base for linux/{architecture}: base={reference}: no engine has it, and its "
+        f"registry: {reason}. Fix: {options.base_hint}."
+    )
+
+
 @rule
 async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
     reference = request.reference
@@ -154,22 +173,7 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
         ),
     )
     if resolved.exit_code:
-        reason = resolved.stderr.decode(errors="replace").strip()
-        stand_in = options.stand_ins.get(reference)
-        if stand_in and options.base_source is not BaseSourceKind.registry:
-            in_engine = await Get(
-                EngineBaseSource, EngineBaseSourceRequest(stand_in, request.architecture)
-            )
-            if in_engine.source is not None:
-                logger.warning(
-                    "%s is not to be had; using its stand-in in the container engine, %s. %s",
-                    *(reference, stand_in, reason),
-                )
-                return in_engine.source
-        raise BaseNotFoundError(
-            f"getting the base for linux/{request.architecture}: base={reference}: no engine has "
-            f"it, and its registry: {reason}. Fix: {options.base_hint}."
-        )
+        return await _stand_in(request, resolved.stderr.decode(errors="replace").strip(), options)
     pinned = resolved.stdout.decode().strip()
     return BaseSource(
         _FETCH,

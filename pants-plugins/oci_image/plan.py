@@ -21,7 +21,7 @@ from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
 from image_layer.pex_fields import PexField, PexLayersField, PexOtherPlatformsField
-from image_layer.pex_layers import SOURCES_PATH, PexLayers, PexLayersRequest
+from image_layer.pex_layers import SOURCES_PATH, PexLayers, PexRequest
 from image_layout.field_error import invalid
 from image_layout.rules import addresses_in
 from oci_image.platform_layers import PlatformLayers, PlatformLayersRequest
@@ -91,8 +91,8 @@ def above_pex(settings: ImageSettings, pex: PexLayers) -> ImageSettings:
 
 async def _pex_layers(image: Target, platform: str | None) -> PexLayers | None:
     if image[PexField].value is not None:
-        request = PexLayersRequest(image, platform) if platform else PexLayersRequest(image)
-        return await Get(PexLayers, PexLayersRequest, request)
+        request = PexRequest(image, platform) if platform else PexRequest(image)
+        return await Get(PexLayers, PexRequest, request)
     for field in (image[PexLayersField], image[PexOtherPlatformsField]):
         if field.value:
             raise invalid(

@@ -131,7 +131,7 @@ def test_rights(saved: SavedImage) -> None:
             assert mode == 0o750
         else:
             readable = stat.S_IROTH | (stat.S_IXOTH if entry.info.isdir() else 0)
-            assert mode & readable == readable, f"the user of the image can not read {path}"
+            assert mode & readable == readable, f"the user of the image cannot read {path}"
 
 
 def test_no_bytecode_and_no_caches(saved: SavedImage) -> None:

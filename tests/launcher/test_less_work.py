@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +86,74 @@ def test_each_run_of_a_daemon_has_its_own_options(build: Build) -> None:
         found = listed(build, "--filter-target-type=@types", "filter", "//:")
         assert found == [f"//:{'copy' if alias == 'shell_command' else alias}"]
     assert build.daemon() == daemon
+
+
+# As in the daemon: what each start of a run asks for, one after the other.
+_ASKED = """
+import json, os, sys
+environment, root = sys.argv[1:]
+stdlib = [path for path in sys.path[1:] if "site-packages" not in path]
+sys.path[:] = [environment + "/lib/python3.9/site-packages", *stdlib, environment + "/bin"]
+os.chdir(root)
+import pants_patches
+pants_patches.apply()
+from pants.option.options_bootstrapper import OptionsBootstrapper
+from pants.init.options_initializer import _initialize_build_configuration
+from pants.init.plugin_resolver import PluginResolver
+
+def ask(*words, **env):
+    env = {"PANTS_BACKEND_PACKAGES": "['pants.backend.shell']", **env}
+    found = OptionsBootstrapper.create(env=env, args=["./pants", *words], allow_pantsrc=False)
+    return found, _initialize_build_configuration(PluginResolver(None), found, env)
+
+def is_kept(*words, **env):
+    (one, first), (other, second) = ask("list", "::"), ask(*words, **env)
+    return one is other, first is second
+
+answers = {
+    "again": is_kept("list", "::"),
+    "words": is_kept("list", "src:"),
+    "environment": is_kept("list", "::", PANTS_LIST_DOCUMENTED="true"),
+    "backends": is_kept("list", "::", PANTS_BACKEND_PACKAGES="['pants.backend.python']"),
+}
+for name, words, env in (
+    ("file in a word", ("list", "--filter-target-type=@types"), {}),
+    ("file in the environment", ("list",), {"PANTS_FILTER_TARGET_TYPE": "@types"}),
+):
+    answers[name] = ask(*words, **env)[0] is ask(*words, **env)[0], True
+before, _ = ask("list", "::")
+with open("pants.toml", "a") as file:
+    file.write("[list]\\ndocumented = true\\n")
+answers["configuration"] = before is ask("list", "::")[0], True
+with open("pants.toml", "a") as file:
+    file.write("[filter]\\ntarget_type = '@types'\\n")
+answers["file in the configuration"] = ask("list", "::")[0] is ask("list", "::")[0], True
+print(json.dumps(answers))
+"""
+
+
+def test_what_is_kept_between_runs(build: Build, tmp_path: Path) -> None:
+    """Whether the options are the same object, and the build configuration."""
+    [stamp] = build.machine.state.glob("pants-*/complete")
+    root = tmp_path / "repository"
+    root.mkdir()
+    shutil.copy2(build.machine.pants_toml, root)
+    done = subprocess.run(
+        [build.machine.environment["PANTS_PYTHON39"], "-s", "-c", _ASKED, stamp.parent, root],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "again": [True, True],
+        "words": [False, True],
+        "environment": [False, True],
+        "backends": [False, False],
+        "file in a word": [False, True],
+        "file in the environment": [False, True],
+        "configuration": [False, True],
+        "file in the configuration": [False, True],
+    }
 
 
 def test_a_changed_backend_is_loaded_again(build: Build) -> None:

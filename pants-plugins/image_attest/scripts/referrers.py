@@ -18,7 +18,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _EMPTY = "application/vnd.oci.empty.v1+json"
 _TITLE = "org.opencontainers.image.title"
 _CREATED = "org.opencontainers.image.created"
-_REF_NAME = "org.opencontainers.image.ref.name"
+REF_NAME = "org.opencontainers.image.ref.name"
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def write_blobs(directory: Path, referrers: Iterable[Referrer]) -> None:
 
 
 def _name(descriptor: Descriptor) -> str:
-    return str((descriptor.get("annotations") or {}).get(_REF_NAME, ""))
+    return str((descriptor.get("annotations") or {}).get(REF_NAME, ""))
 
 
 def plain(descriptor: Descriptor) -> Descriptor:

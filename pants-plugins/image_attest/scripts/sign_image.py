@@ -16,7 +16,7 @@ import dsse
 import statements
 from attest_error import refusal
 from oci_layout import Descriptor, Layout, parse_object
-from referrers import MANIFEST, Referrer, attach, describe, document, plain, referrer
+from referrers import MANIFEST, REF_NAME, Referrer, attach, describe, document, plain, referrer
 from signer import sign
 from subjects import PAYLOAD, SIGNATURE, Referring, Subject, referring, subjects
 from whole_image import check_image
@@ -24,8 +24,7 @@ from whole_image import check_image
 # How cosign calls a signature that is stored as a referrer.
 _SIGNATURE_ARTIFACT = "application/vnd.dev.cosign.artifact.sig.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
-_REF_NAME = "org.opencontainers.image.ref.name"
-# cosign's own, for "nobody knows".
+# What cosign writes where the time is unknown.
 _NO_TIME = "0001-01-01T00:00:00Z"
 
 
@@ -141,5 +140,5 @@ def _stored(
     return referrer(
         manifest,
         [config, *(content for _, content in layers)],
-        {"artifactType": kind, "annotations": {_REF_NAME: tag}},
+        {"artifactType": kind, "annotations": {REF_NAME: tag}},
     )

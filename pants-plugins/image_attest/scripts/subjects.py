@@ -9,14 +9,13 @@ from typing import Any
 from attest_error import AttestError, refusal
 from dsse import MEDIA_TYPE as ENVELOPE
 from oci_layout import INDEX_TYPES, Descriptor, ImageManifest, Layout, is_artifact
-from referrers import plain
+from referrers import REF_NAME, plain
 from statements import BILL_TYPE, MEDIA_TYPE
 
 # cosign's "simple signing" document, and where it has the signature of it.
 PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE = "dev.cosignproject.cosign/signature"
 _DOCUMENTS = (BILL_TYPE, MEDIA_TYPE)
-_REF_NAME = "org.opencontainers.image.ref.name"
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def subjects(layout: Layout) -> list[Subject]:
     for descriptor in layout.index["manifests"]:
         if descriptor["mediaType"] in INDEX_TYPES:
             indexes.setdefault(descriptor["digest"], descriptor)
-            name = (descriptor.get("annotations") or {}).get(_REF_NAME)
+            name = (descriptor.get("annotations") or {}).get(REF_NAME)
             names.setdefault(descriptor["digest"], set()).update([name] if name else [])
     return [
         *(Subject(image.descriptor, image.names, image) for image in layout.images()),

@@ -41,7 +41,7 @@ Descriptor = dict[str, Any]
 
 
 class LayoutError(Exception):
-    """What is wrong with a layout: where, which value, and the mend."""
+    """What is wrong with a layout: where, which value, and the fix."""
 
 
 @dataclass(frozen=True)

@@ -82,18 +82,18 @@ class _Hashed(io.RawIOBase):
         return chunk
 
 
-def read_tree(source: BinaryIO) -> tuple[dict[str, Any], str]:
-    """What a layer has, as `LayerTree.to_json`, and the sha256 of it."""
+def read_tree(source: BinaryIO) -> tuple[LayerTree, str]:
+    """What a layer has, and the sha256 of it."""
     hashed = _Hashed(source)
     tree = read_layer(cast(BinaryIO, hashed))
     # What is behind the end of the archive is part of the layer, too.
     while hashed.read(_CHUNK):
         pass
-    return tree.to_json(), hashed.sha256.hexdigest()
+    return tree, hashed.sha256.hexdigest()
 
 
 #: What becomes of a layer, and the sha256 of its uncompressed tar.
-Keep = Callable[[BinaryIO], tuple[dict[str, Any], str]]
+Keep = Callable[[BinaryIO], tuple[Any, str]]
 
 
 @dataclass
@@ -103,7 +103,7 @@ class SavedFiles:
     keep: Keep
     documents: dict[str, bytes] = field(default_factory=dict)
     # What `keep` gave of each.
-    layers: dict[str, tuple[dict[str, Any], str]] = field(default_factory=dict)
+    layers: dict[str, tuple[Any, str]] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
 
     def take(self, name: str, content: BinaryIO, size: int) -> None:
@@ -158,7 +158,7 @@ def from_docker_archive(
     config = parsed(saved.documents[name], f"{name} of {where}")
     paths = member(image, "Layers", list, where)
     diff_ids = check_config(config, len(paths), architecture, where)
-    layers: list[dict[str, Any]] = []
+    layers: list[Any] = []
     for path, expected in zip(paths, diff_ids):
         normal = os.path.normpath(path) if isinstance(path, str) else ""
         found = saved.layers.get(saved.links.get(normal, normal))
@@ -300,8 +300,7 @@ def main(argv: list[str]) -> int:
     try:
         if options.tree:
             trees = from_offer(options.offer, options.image, read_tree)["layers"]
-            tree = merged_base(LayerTree(**each) for each in trees)
-            json.dump(tree.to_json(), sys.stdout, sort_keys=True)
+            json.dump(merged_base(trees).to_json(), sys.stdout, sort_keys=True)
             return 0
         os.makedirs(_BLOBS, exist_ok=True)
         if options.offer:

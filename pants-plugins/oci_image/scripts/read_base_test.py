@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import read_base
+import read_layers
 
 KIND = "application/vnd.oci.image"
 PLAIN = b"\0" * 1024
@@ -247,3 +249,73 @@ def test_an_archive_for_another_processor(
     assert read_base.main(["--docker-archive", path, "--architecture=arm64"]) == 1
     line = capsys.readouterr().err
     assert "architecture='amd64': the image has to be for arm64" in line
+
+
+def archived(*entries: tuple[str, str, str]) -> bytes:
+    """A layer of directories (owner and mode) and links (target)."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for kind, name, value in entries:
+            info = tarfile.TarInfo(name)
+            if kind == "link":
+                info.type, info.linkname = tarfile.SYMTYPE, value
+            else:
+                owner, _, mode = value.partition(" ")
+                info.type, info.mode = tarfile.DIRTYPE, int(mode, 8)
+                info.uid, info.gid = map(int, owner.split(":"))
+            tar.addfile(info)
+    return buffer.getvalue()
+
+
+def offered(tmp_path: Path, config: dict[str, Any], layers: list[bytes]) -> str:
+    """An engine's offer of an image with these layers; the upper ones come first in its archive."""
+    names = [f"{number}/layer.tar" for number in range(len(layers))]
+    documents = {
+        **dict(reversed(list(zip(names, layers)))),
+        "manifest.json": json.dumps([{"Config": "c.json", "Layers": names}]).encode(),
+        "c.json": json.dumps(config).encode(),
+    }
+    path = archive(tmp_path, documents)
+    program = "import shutil, sys; shutil.copyfileobj(open(sys.argv[1], 'rb'), sys.stdout.buffer)"
+    offer = {"argv": [sys.executable, "-c", program, path], "env": {}, "stdin": ""}
+    (tmp_path / "offer").write_text(json.dumps(offer))
+    return str(tmp_path / "offer")
+
+
+LAYERS = [
+    archived(("link", "lib", "usr/lib"), ("directory", "tmp", "0:0 1777")),
+    # The last blocks of an archive are more than its end.
+    archived(("directory", "srv", "7:7 0750"), ("directory", "tmp", "0:0 0755")) + bytes(10240),
+]
+
+
+def test_what_an_engine_offers_is_read_without_a_copy(
+    layout: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same as is read of the compressed layers, and nothing is written."""
+    diff_ids = [f"sha256:{hashlib.sha256(each).hexdigest()}" for each in LAYERS]
+    layout.config["rootfs"]["diff_ids"] = diff_ids
+    offer = offered(tmp_path, layout.config, LAYERS)
+    before = files(tmp_path)
+    assert read_base.main(["--offer", offer, "--image", "sha256:1", "--tree"]) == 0
+    tree = capsys.readouterr().out
+    assert files(tmp_path) == before
+    assert json.loads(tree)["directories"] == {"srv": "7:7 0750"}
+    assert json.loads(tree)["links"] == {"lib": "usr/lib"}
+    assert read_base.main(["--offer", offer, "--image", "sha256:1"]) == 0
+    base = json.loads(Path("base", "base.json").read_text())
+    blobs = [f"base/blobs/sha256/{each['digest'].partition(':')[2]}" for each in base["layers"]]
+    assert read_layers.main(["base", *blobs]) == 0
+    assert capsys.readouterr().out == tree
+
+
+def test_a_layer_of_an_engine_that_is_another(
+    layout: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    diff_id = f"sha256:{hashlib.sha256(b'').hexdigest()}"
+    layout.config["rootfs"]["diff_ids"] = [diff_id]
+    offer = offered(tmp_path, layout.config, LAYERS[:1])
+    assert read_base.main(["--offer", offer, "--image", "sha256:1", "--tree"]) == 1
+    line = capsys.readouterr().err
+    for part in ("0/layer.tar", hashlib.sha256(LAYERS[0]).hexdigest(), diff_id):
+        assert part in line
