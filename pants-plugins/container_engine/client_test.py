@@ -30,9 +30,7 @@ from container_engine.engines_for_tests import (
 )
 from container_engine.errors import EngineRefusedError, EngineUnreachableError
 
-pytestmark = pytest.mark.skipif(
-    os.getuid() != 0 and not os.environ.get("CI"), reason="starting engines takes root"
-)
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="starting engines takes root")
 
 
 @pytest.fixture(autouse=True)

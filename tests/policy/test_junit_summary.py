@@ -18,7 +18,6 @@ REPORT = """<testsuites><testsuite>
         ("", "2 passed, 0 failed", 0),
         ("<testcase><failure/></testcase>", "2 passed, 1 failed", 1),
         ("<testcase><error/></testcase>", "2 passed, 1 failed", 1),
-        ("<testcase><skipped/></testcase>", "2 passed, 0 failed, 1 skipped", 0),
     ],
 )
 def test_summary(
@@ -28,6 +27,16 @@ def test_summary(
     (tmp_path / "below" / "report.xml").write_text(REPORT.format(case))
     assert junit_summary.main([str(tmp_path)]) == status
     assert capsys.readouterr().out == f"{line}\n"
+
+
+def test_a_skipped_test_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    case = '<testcase classname="tests.disk" name="full"><skipped message="takes root"/></testcase>'
+    (tmp_path / "report.xml").write_text(REPORT.format(case))
+    assert junit_summary.main([str(tmp_path)]) == 1
+    skipped, line = capsys.readouterr().out.splitlines()
+    for part in ("tests.disk.full", "takes root"):
+        assert part in skipped
+    assert line == "2 passed, 1 failed"
 
 
 def test_no_test_at_all_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
