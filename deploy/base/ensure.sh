@@ -52,7 +52,9 @@ write_state() {
 # needs. What the engine said is left in $answer.
 pull() {
   local log=$repo/.cache/base-pull pid tenths status=0 seconds=${BASE_ANSWER_SECONDS:-10}
-  docker pull "$1" >"$log" 2>&1 9>&- &
+  # The job may begin, and open it, later than it is read below.
+  : >"$log"
+  docker pull "$1" >>"$log" 2>&1 9>&- &
   pid=$!
   # A job in the background does not hear of Ctrl-C.
   # shellcheck disable=SC2064 # the value of now

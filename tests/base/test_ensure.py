@@ -55,6 +55,26 @@ def test_a_stand_in_is_never_used_silently(machine: Machine) -> None:
         assert machine.base_image == STAND_IN + "\n"
 
 
+# Makes the client of the engine late: it is stopped as soon as it is forked, before it has opened
+# its output, and goes on half a second later. A job of a subshell leaves the script its own `$!`.
+_LATE_CLIENT = """
+trap 'if [[ $BASH_COMMAND == "pid="* ]]; then
+  kill -STOP $!; (client=$!; (sleep 0.5; kill -CONT $client) 9>&- >/dev/null 2>&1 &)
+fi' DEBUG
+set -o functrace
+"""
+
+
+def test_a_client_that_is_slow_to_start_is_waited_for(machine: Machine, tmp_path: Path) -> None:
+    have_stand_in(machine)
+    late = tmp_path / "late.sh"
+    late.write_text(_LATE_CLIENT)
+    result = machine.ensure_base(env={"BASH_ENV": str(late)})
+    line = f"base: {OFFICIAL}: not reachable; using the local stand-in {STAND_IN}\n"
+    assert (result.returncode, result.stderr) == (0, line)
+    assert len(machine.calls("docker pull")) == 1
+
+
 def test_the_registry_is_not_asked_again_at_once(machine: Machine) -> None:
     have_stand_in(machine)
     machine.ensure_base()
