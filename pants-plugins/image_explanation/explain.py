@@ -12,7 +12,7 @@ from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import PythonRequirementsField, PythonSourceField
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex_environment import PythonExecutable
-from pants.core.goals.package import BuiltPackage, PackageFieldSet
+from pants.core.goals.package import BuiltPackage
 from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
 from pants.engine.addresses import Address, Addresses
 from pants.engine.fs import CreateDigest, Digest, FileContent
@@ -20,8 +20,6 @@ from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     Dependencies,
     DependenciesRequest,
-    FieldSetsPerTarget,
-    FieldSetsPerTargetRequest,
     InvalidFieldException,
     Target,
     TransitiveTargets,
@@ -35,6 +33,7 @@ from image_explanation.facts import (
     LockExplanationRequest,
 )
 from image_explanation.target_types import ImageExplanationDependenciesField
+from image_layer.packaging import ImageLayerRequest
 from image_layer.pex_fields import PexField
 from image_layer.pex_layers import PexDistributions, PexRequest
 from image_layer.target_types import (
@@ -93,10 +92,7 @@ async def _layers_of_targets(
     targets: Iterable[Target], dependencies: Mapping[Address, tuple[Address, ...]]
 ) -> tuple[_Layer, ...]:
     layers = tuple(target for target in targets if holds_distributions(target))
-    packages = await Get(FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, layers))
-    built = await MultiGet(
-        Get(BuiltPackage, PackageFieldSet, field_sets[0]) for field_sets in packages.collection
-    )
+    built = await MultiGet(Get(BuiltPackage, ImageLayerRequest(target)) for target in layers)
     found = []
     for target, package in zip(layers, built):
         files = tuple(x.relpath for x in package.artifacts if x.relpath)

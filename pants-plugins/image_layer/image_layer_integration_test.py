@@ -13,7 +13,7 @@ import pytest
 from pants.backend.python import target_types_rules
 from pants.backend.python.dependency_inference import rules as dependency_inference
 from pants.backend.python.target_types import PythonSourcesGeneratorTarget
-from pants.core.goals.package import BuiltPackage, PackageFieldSet
+from pants.core.goals.package import BuiltPackage
 from pants.core.target_types import (
     FilesGeneratorTarget,
     RelocatedFiles,
@@ -27,12 +27,7 @@ from pants.engine.target import InvalidFieldException
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from image_layer import register
-from image_layer.layers import (
-    FilesLayerFieldSet,
-    FilesystemLayerFieldSet,
-    SourcesLayerFieldSet,
-)
-from image_layer.local_wheels import WheelsLayerFieldSet
+from image_layer.packaging import ImageLayerFieldSet
 from plugin_testing import machine
 
 FILES = {
@@ -75,15 +70,7 @@ def repository() -> RuleRunner:
             *core_target_types_rules(),
             *target_types_rules.rules(),
             *register.rules(),
-            *(
-                QueryRule(BuiltPackage, [field_set])
-                for field_set in (
-                    FilesLayerFieldSet,
-                    FilesystemLayerFieldSet,
-                    SourcesLayerFieldSet,
-                    WheelsLayerFieldSet,
-                )
-            ),
+            QueryRule(BuiltPackage, [ImageLayerFieldSet]),
             QueryRule(DigestContents, [Digest]),
         ],
         target_types=[
@@ -105,14 +92,12 @@ def files(repository: RuleRunner) -> None:
     Path(repository.build_root, "data", "run.sh").chmod(0o755)
 
 
-def pack(
-    runner: RuleRunner, field_set: type[PackageFieldSet], target_type: str, **fields: Any
-) -> tuple[str, bytes]:
+def pack(runner: RuleRunner, target_type: str, **fields: Any) -> tuple[str, bytes]:
     """The path and the bytes of the layer of one target in deploy/."""
     arguments = ", ".join(f"{name}={value!r}" for name, value in fields.items())
     runner.write_files({"deploy/BUILD": f"{target_type}(name='layer', {arguments})\n"})
     target = runner.get_target(Address("deploy", target_name="layer"))
-    package = runner.request(BuiltPackage, [field_set.create(target)])
+    package = runner.request(BuiltPackage, [ImageLayerFieldSet.create(target)])
     (file,) = runner.request(DigestContents, [package.digest])
     return file.path, file.content
 
@@ -131,7 +116,6 @@ def listing(layer: bytes) -> list[str]:
 def sources_layer(runner: RuleRunner) -> tuple[str, bytes]:
     return pack(
         runner,
-        SourcesLayerFieldSet,
         "sources_layer",
         dependencies=["src/main.py"],
         path="/app",
@@ -156,7 +140,6 @@ def test_bytecode_where_it_is_chosen(repository: RuleRunner) -> None:
     (_, plain), (_, layer) = (
         pack(
             repository,
-            SourcesLayerFieldSet,
             "sources_layer",
             dependencies=["src/main.py"],
             path="/app",
@@ -184,7 +167,6 @@ def test_bytecode_is_for_one_python(repository: RuleRunner) -> None:
         with pytest.raises(ExecutionError) as error:
             pack(
                 repository,
-                SourcesLayerFieldSet,
                 "sources_layer",
                 dependencies=["src/main.py"],
                 path="/app",
@@ -198,7 +180,7 @@ def test_bytecode_is_for_one_python(repository: RuleRunner) -> None:
 
 
 def files_layer(runner: RuleRunner, **fields: Any) -> list[str]:
-    return listing(pack(runner, FilesLayerFieldSet, "files_layer", path="/srv/shop", **fields)[1])
+    return listing(pack(runner, "files_layer", path="/srv/shop", **fields)[1])
 
 
 def test_a_tree_of_data(repository: RuleRunner) -> None:
@@ -248,7 +230,6 @@ def test_files_among_sources_are_an_error(repository: RuleRunner) -> None:
     with pytest.raises(ExecutionError) as error:
         pack(
             repository,
-            SourcesLayerFieldSet,
             "sources_layer",
             dependencies=["src/main.py", "data:data"],
             path="/app",
@@ -261,7 +242,6 @@ def test_files_among_sources_are_an_error(repository: RuleRunner) -> None:
 def filesystem_layer(runner: RuleRunner) -> tuple[str, bytes]:
     return pack(
         runner,
-        FilesystemLayerFieldSet,
         "filesystem_layer",
         directories={"/data": "10001:10001 0750"},
         symlinks={"/etc/localtime": "/usr/share/zoneinfo/Asia/Shanghai"},
@@ -304,7 +284,6 @@ def test_bad_directory(repository: RuleRunner) -> None:
     with pytest.raises(ExecutionError) as error:
         pack(
             repository,
-            FilesystemLayerFieldSet,
             "filesystem_layer",
             directories={"/data": "app"},
         )
@@ -315,7 +294,7 @@ def test_bad_directory(repository: RuleRunner) -> None:
 def test_a_layer_of_no_wheels(repository: RuleRunner) -> None:
     """It would be an empty layer, which no one means."""
     with pytest.raises(ExecutionError) as error:
-        pack(repository, WheelsLayerFieldSet, "wheels_layer", path="/lib", dependencies=[])
+        pack(repository, "wheels_layer", path="/lib", dependencies=[])
     exceptions: Sequence[Exception] = error.value.wrapped_exceptions
     (cause,) = exceptions
     assert isinstance(cause, InvalidFieldException)

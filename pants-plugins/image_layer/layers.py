@@ -12,7 +12,7 @@ from pants.backend.python.util_rules.python_sources import (
     PythonSourceFilesRequest,
     StrippedPythonSourceFiles,
 )
-from pants.core.goals.package import BuiltPackage, OutputPathField, PackageFieldSet
+from pants.core.goals.package import BuiltPackage
 from pants.core.target_types import FileSourceField, ResourceSourceField
 from pants.core.util_rules import source_files, stripped_source_files
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
@@ -22,6 +22,7 @@ from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     DependenciesRequest,
+    FieldSet,
     InvalidFieldException,
     SourcesField,
     Target,
@@ -29,7 +30,7 @@ from pants.engine.target import (
     TransitiveTargets,
     TransitiveTargetsRequest,
 )
-from pants.engine.unions import UnionMembership, UnionRule
+from pants.engine.unions import UnionMembership
 from pants.util.frozendict import FrozenDict
 
 from image_layer import bytecode
@@ -44,6 +45,7 @@ from image_layer.target_types import (
     FilesystemLayerFilesField,
     FilesystemLayerSymlinksField,
     LayerExcludeField,
+    LayerOutputPathField,
     LayerPathField,
     SourcesLayerDependenciesField,
 )
@@ -62,7 +64,7 @@ class SourcesLayerFieldSet(TreeLayerFieldSet):
 
 
 @dataclass(frozen=True)
-class FilesLayerFieldSet(PackageFieldSet):
+class FilesLayerFieldSet(FieldSet):
     required_fields = (FilesLayerDependenciesField, LayerPathField)
 
     dependencies: FilesLayerDependenciesField
@@ -71,17 +73,17 @@ class FilesLayerFieldSet(PackageFieldSet):
     owner: FilesLayerOwnerField
     file_mode: FilesLayerFileModeField
     directory_mode: FilesLayerDirectoryModeField
-    output_path: OutputPathField
+    output_path: LayerOutputPathField
 
 
 @dataclass(frozen=True)
-class FilesystemLayerFieldSet(PackageFieldSet):
+class FilesystemLayerFieldSet(FieldSet):
     required_fields = (FilesystemLayerSymlinksField,)
 
     directories: FilesystemLayerDirectoriesField
     symlinks: FilesystemLayerSymlinksField
     files: FilesystemLayerFilesField
-    output_path: OutputPathField
+    output_path: LayerOutputPathField
 
 
 def check_no_files(owner: Address, field: str, closure: Iterable[Target]) -> None:
@@ -201,7 +203,4 @@ def rules() -> Iterable[object]:
         *python_sources.rules(),
         *source_files.rules(),
         *stripped_source_files.rules(),
-        UnionRule(PackageFieldSet, FilesLayerFieldSet),
-        UnionRule(PackageFieldSet, FilesystemLayerFieldSet),
-        UnionRule(PackageFieldSet, SourcesLayerFieldSet),
     )

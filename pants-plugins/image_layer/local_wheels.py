@@ -15,7 +15,7 @@ from pants.backend.python.util_rules.python_sources import (
     PythonSourceFilesRequest,
     StrippedPythonSourceFiles,
 )
-from pants.core.goals.package import BuiltPackage, PackageFieldSet
+from pants.core.goals.package import BuiltPackage
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import (
     CreateDigest,
@@ -33,7 +33,6 @@ from pants.engine.target import (
     TransitiveTargets,
     TransitiveTargetsRequest,
 )
-from pants.engine.unions import UnionRule
 
 from image_layer.bytecode import PackTreeRequest
 from image_layer.disjoint import check_disjoint
@@ -48,7 +47,13 @@ from image_layer.target_types import (
 )
 from image_layer.tree_layer import TreeLayerFieldSet
 from image_layer.wheels import InstalledWheel, InstalledWheelRequest, Wheel
-from image_layout.platform_layer import PlatformLayerRequest
+from native_wheel import build_process
+from native_wheel.build_process import (
+    BuiltNativeWheel,
+    NativeWheelBuildRequest,
+    NativeWheelInputs,
+    NativeWheelRequest,
+)
 from native_wheel.target_types import NativeWheelPlatformField, NativeWheelProjectField
 from production_closure.graph import ProductionClosure, ProductionClosureRequest
 
@@ -66,14 +71,10 @@ class WheelsLayerFieldSet(TreeLayerFieldSet):
 
 @dataclass(frozen=True)
 class WheelsLayerRequest:
-    """The layer for a platform, which may be another one than the target's own."""
+    """The layer for `platform`; None is the target's own."""
 
     field_set: WheelsLayerFieldSet
-    platform: str
-
-
-class WheelsForPlatformRequest(PlatformLayerRequest):
-    required_fields = WheelsLayerFieldSet.required_fields
+    platform: str | None
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,31 @@ async def source_modes(request: SourceModesRequest) -> SourceModes:
 
 
 @dataclass(frozen=True)
+class DistributionRequest:
+    """Build the distributions of `target`."""
+
+    target: Target
+
+
+@dataclass(frozen=True)
+class BuiltDistribution:
+    digest: Digest
+
+
+@rule
+async def build_distribution(request: DistributionRequest) -> BuiltDistribution:
+    target = request.target
+    if target.has_field(NativeWheelProjectField):
+        # Not through Pants' front end, which would start a PEX to copy the wheel.
+        build = await Get(NativeWheelBuildRequest, NativeWheelRequest(target.address))
+        wheel = await Get(BuiltNativeWheel, NativeWheelBuildRequest, build)
+        return BuiltDistribution(wheel.digest)
+    field_set = PythonDistributionFieldSet.create(target)
+    package = await Get(BuiltPackage, PythonDistributionFieldSet, field_set)
+    return BuiltDistribution(package.digest)
+
+
+@dataclass(frozen=True)
 class LocalWheelsRequest:
     """The wheels that these targets make, which `fields` name.
 
@@ -235,17 +261,31 @@ class LocalWheels:
     wheels: tuple[LocalWheel, ...]
 
 
+@dataclass(frozen=True)
+class LocalWheelInputs:
+    """What the native ones of some wheels are built from is at hand."""
+
+
+@rule
+async def get_local_wheel_inputs(request: LocalWheelsRequest) -> LocalWheelInputs:
+    wanted = candidates(request.dependencies, request.others, request.platform.name)
+    builds = await MultiGet(
+        Get(NativeWheelBuildRequest, NativeWheelRequest(each.address))
+        for each in wanted
+        if each.has_field(NativeWheelProjectField)
+    )
+    await MultiGet(Get(NativeWheelInputs, NativeWheelBuildRequest, build) for build in builds)
+    return LocalWheelInputs()
+
+
 @rule(desc="Build wheels for a layer")
 async def build_local_wheels(request: LocalWheelsRequest) -> LocalWheels:
     fields = request.fields
     check_distributions(fields.owner, fields.dependencies, request.dependencies)
     check_distributions(fields.owner, fields.others, request.others)
     wanted = candidates(request.dependencies, request.others, request.platform.name)
-    packages = await MultiGet(
-        Get(BuiltPackage, PackageFieldSet, PythonDistributionFieldSet.create(target))
-        for target in wanted
-    )
-    contents = await MultiGet(Get(DigestEntries, Digest, package.digest) for package in packages)
+    made = await MultiGet(Get(BuiltDistribution, DistributionRequest(each)) for each in wanted)
+    contents = await MultiGet(Get(DigestEntries, Digest, each.digest) for each in made)
     built = [
         BuiltWheel(
             Wheel(
@@ -282,15 +322,16 @@ async def build_wheels_layer(
 ) -> BuiltPackage:
     field_set = request.field_set
     await Get(ProductionClosure, ProductionClosureRequest(field_set.address))
+    name = request.platform or field_set.platform.value
     platform = target_platform(
         field_set.address,
-        request.platform,
+        name,
         field_set.glibc,
         field_set.interpreter_constraints,
         python_setup,
     )
     others: Targets = Targets(())
-    if request.platform != field_set.platform.value:
+    if name != field_set.platform.value:
         others = await Get(
             Targets, UnparsedAddressInputs, field_set.others.to_unparsed_address_inputs()
         )
@@ -329,20 +370,5 @@ async def build_wheels_layer(
     )
 
 
-@rule
-async def package_wheels_layer(field_set: WheelsLayerFieldSet) -> BuiltPackage:
-    return await Get(BuiltPackage, WheelsLayerRequest(field_set, field_set.platform.value))
-
-
-@rule
-async def wheels_layer_for_platform(request: WheelsForPlatformRequest) -> BuiltPackage:
-    field_set = WheelsLayerFieldSet.create(request.target)
-    return await Get(BuiltPackage, WheelsLayerRequest(field_set, request.platform))
-
-
 def rules() -> Iterable[object]:
-    return (
-        *collect_rules(),
-        UnionRule(PackageFieldSet, WheelsLayerFieldSet),
-        UnionRule(PlatformLayerRequest, WheelsForPlatformRequest),
-    )
+    return (*collect_rules(), *build_process.rules())

@@ -48,6 +48,7 @@ from image_layer.layers import check_no_files
 from image_layer.leave_out import RULES
 from image_layer.local_wheels import (
     LocalWheel,
+    LocalWheelInputs,
     LocalWheels,
     LocalWheelsRequest,
     WheelFields,
@@ -197,17 +198,6 @@ async def split_pex(request: PexRequest, python_setup: PythonSetup) -> _PexTarge
 
 
 @dataclass(frozen=True)
-class _PexWheelsRequest:
-    """Build and install the `wheels` of a PEX, `others` in place of those for other platforms."""
-
-    image: Address
-    pex: Address
-    wheels: Targets
-    others: Targets
-    platform: TargetPlatform
-
-
-@dataclass(frozen=True)
 class _PexWheels:
     """The wheels that are built here, and what each installs."""
 
@@ -252,15 +242,10 @@ def layer_name(pex: Address, name: str) -> str:
 
 
 @rule
-async def install_pex_wheels(request: _PexWheelsRequest) -> _PexWheels:
-    if not request.wheels:
+async def install_pex_wheels(request: LocalWheelsRequest) -> _PexWheels:
+    if not request.dependencies:
         return _PexWheels((), ())
-    image, platform = request.image, request.platform
-    check_platforms(image, request.pex, request.wheels, request.others, platform.name)
-    fields = WheelFields(image, PexField.alias, PexOtherPlatformsField.alias)
-    local = await Get(
-        LocalWheels, LocalWheelsRequest(fields, request.wheels, request.others, platform)
-    )
+    local = await Get(LocalWheels, LocalWheelsRequest, request)
     installed = await MultiGet(
         Get(InstalledWheel, InstalledWheelRequest(each.wheel, (), (), each.executables))
         for each in local.wheels
@@ -282,9 +267,16 @@ async def make_distribution_layers(
     )
     names = tuple(closure.ways)
     groups = checked(PexLayersField.alias, address, image[PexLayersField].value or {}, names, pex)
-    # At once: a compiler runs for as long as all others of these together.
+    local = LocalWheelsRequest(
+        WheelFields(address, PexField.alias, PexOtherPlatformsField.alias),
+        *(targets.wheels, targets.others, platform),
+    )
+    if targets.wheels:
+        check_platforms(address, pex, targets.wheels, targets.others, platform.name)
+    # First what the compiler needs, which then runs for as long as all others of these together.
+    await Get(LocalWheelInputs, LocalWheelsRequest, local)
     built, *locked = await MultiGet(
-        Get(_PexWheels, _PexWheelsRequest(address, pex, targets.wheels, targets.others, platform)),
+        Get(_PexWheels, LocalWheelsRequest, local),
         *(
             Get(
                 InstalledWheel,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pants.engine.target import Target
 
-from image_layer import layers, local_wheels, pack, pex_layers, requirements
+from image_layer import layers, local_wheels, pack, packaging, pex_layers, requirements
 from image_layer.target_types import (
     FilesLayerTarget,
     FilesystemLayerTarget,
@@ -32,6 +32,7 @@ def rules() -> Iterable[object]:
         *layers.rules(),
         *local_wheels.rules(),
         *pack.rules(),
+        *packaging.rules(),
         *pex_layers.rules(),
         *production_closure_rules(),
         *requirements.rules(),

@@ -11,11 +11,10 @@ from pants.backend.python.target_types import InterpreterConstraintsField
 from pants.backend.python.util_rules import pex_environment
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.base.specs import DirGlobSpec, RawSpecs
-from pants.core.goals.package import BuiltPackage, PackageFieldSet
+from pants.core.goals.package import BuiltPackage
 from pants.engine.fs import Digest, DigestEntries, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import InvalidFieldException, Target, Targets
-from pants.engine.unions import UnionRule
 
 from image_layer import bytecode, closure, subsystem, wheels
 from image_layer.bytecode import PackTreeRequest
@@ -34,7 +33,6 @@ from image_layer.target_types import (
 )
 from image_layer.tree_layer import TreeLayerFieldSet
 from image_layer.wheels import InstalledWheel, LockedWheelRequest, WheelRequest
-from image_layout.platform_layer import PlatformLayerRequest
 from production_closure.lock_rules import ProductionLock, ProductionLockRequest
 
 
@@ -63,14 +61,10 @@ def check_resolve(field_set: RequirementsLayerFieldSet, python_setup: PythonSetu
 
 @dataclass(frozen=True)
 class RequirementsLayerRequest:
-    """The layer for a platform, which may be another one than the target's own."""
+    """The layer for `platform`; None is the target's own."""
 
     field_set: RequirementsLayerFieldSet
-    platform: str
-
-
-class RequirementsForPlatformRequest(PlatformLayerRequest):
-    required_fields = RequirementsLayerFieldSet.required_fields
+    platform: str | None
 
 
 def check_forbidden(field_set: RequirementsLayerFieldSet, closure: Closure) -> None:
@@ -123,7 +117,7 @@ async def build_requirements_layer(
                 field_set.resolve.value,
                 target_platform(
                     field_set.address,
-                    request.platform,
+                    request.platform or field_set.platform.value,
                     field_set.glibc,
                     field_set.interpreter_constraints,
                     python_setup,
@@ -172,17 +166,6 @@ async def build_requirements_layer(
     )
 
 
-@rule
-async def package_requirements_layer(field_set: RequirementsLayerFieldSet) -> BuiltPackage:
-    return await Get(BuiltPackage, RequirementsLayerRequest(field_set, field_set.platform.value))
-
-
-@rule
-async def requirements_layer_for_platform(request: RequirementsForPlatformRequest) -> BuiltPackage:
-    field_set = RequirementsLayerFieldSet.create(request.target)
-    return await Get(BuiltPackage, RequirementsLayerRequest(field_set, request.platform))
-
-
 def rules() -> Iterable[object]:
     return (
         *collect_rules(),
@@ -191,6 +174,4 @@ def rules() -> Iterable[object]:
         *pex_environment.rules(),
         *subsystem.rules(),
         *wheels.rules(),
-        UnionRule(PackageFieldSet, RequirementsLayerFieldSet),
-        UnionRule(PlatformLayerRequest, RequirementsForPlatformRequest),
     )

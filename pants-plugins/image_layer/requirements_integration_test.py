@@ -26,7 +26,7 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 from pants.util.logging import LogLevel
 
 from image_layer import register
-from image_layer.requirements import RequirementsLayerFieldSet
+from image_layer.packaging import ImageLayerFieldSet
 from plugin_testing import machine
 
 PATH = "/usr/lib/python"
@@ -121,7 +121,7 @@ class Repository:
 
     def layer_bytes(self, name: str) -> bytes:
         target = self.runner.get_target(Address("deploy", target_name=name))
-        package = self.runner.request(BuiltPackage, [RequirementsLayerFieldSet.create(target)])
+        package = self.runner.request(BuiltPackage, [ImageLayerFieldSet.create(target)])
         (file,) = self.runner.request(DigestContents, [package.digest])
         assert file.path == f"deploy/{name}.tar"
         return file.content
@@ -158,7 +158,7 @@ def make_repository(wheels: Path, **arguments: Any) -> Repository:
         rules=[
             *target_types_rules.rules(),
             *register.rules(),
-            QueryRule(BuiltPackage, [RequirementsLayerFieldSet]),
+            QueryRule(BuiltPackage, [ImageLayerFieldSet]),
             QueryRule(DigestContents, [Digest]),
         ],
         target_types=register.target_types(),

@@ -115,6 +115,10 @@ class LayerGlibcField(StringField):
         return int(major), int(minor)
 
 
+class LayerOutputPathField(OutputPathField):
+    """What marks a target as a layer."""
+
+
 class LayerDependenciesField(Dependencies):
     pass
 
@@ -271,7 +275,7 @@ class FilesystemLayerFilesField(DictStringToStringField):
     help = help_text("Small files to create, as `{path: content}`, root-owned and mode 0644.")
 
 
-_LAYER_FIELDS = (*COMMON_TARGET_FIELDS, OutputPathField)
+_LAYER_FIELDS = (*COMMON_TARGET_FIELDS, LayerOutputPathField)
 
 
 class RequirementsLayerTarget(Target):

@@ -6,23 +6,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.core.goals.package import OutputPathField, PackageFieldSet
 from pants.engine.fs import Digest
+from pants.engine.target import FieldSet
 
 from image_layer.bytecode import PackTreeRequest
 from image_layer.pack import LayerSpec
-from image_layer.target_types import LayerBytecodeField, LayerExcludeField, LayerPathField
+from image_layer.target_types import (
+    LayerBytecodeField,
+    LayerExcludeField,
+    LayerOutputPathField,
+    LayerPathField,
+)
 
 # Below which directory of its digest a tree is.
 TREE = "tree"
 
 
 @dataclass(frozen=True)
-class TreeLayerFieldSet(PackageFieldSet):
+class TreeLayerFieldSet(FieldSet):
     path: LayerPathField
     exclude: LayerExcludeField
     bytecode: LayerBytecodeField
-    output_path: OutputPathField
+    output_path: LayerOutputPathField
 
     def packed(
         self,

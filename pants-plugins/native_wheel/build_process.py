@@ -26,12 +26,14 @@ from pants.engine.target import (
     HydrateSourcesRequest,
     InvalidFieldException,
     Target,
+    TransitiveTargets,
+    TransitiveTargetsRequest,
     WrappedTarget,
     WrappedTargetRequest,
 )
 
+from native_wheel import build_requirements, compiler, only_source, sdist
 from native_wheel.build_requirements import BuildRequirements, BuildRequirementsRequest
-from native_wheel.build_requirements import rules as build_requirements_rules
 from native_wheel.compiler import Compiler, CompilerRequest, NativeWheelSubsystem
 from native_wheel.flag_fields import (
     NativeWheelCompileArgsField,
@@ -91,6 +93,24 @@ class NativeWheelBuildRequest:
 
     address: Address
     constraints: InterpreterConstraints
+
+
+@dataclass(frozen=True)
+class NativeWheelRequest:
+    """Build the target at `address` for the interpreters that `pants package` builds it for."""
+
+    address: Address
+
+
+@dataclass(frozen=True)
+class NativeWheelInputs:
+    """What the build of a wheel downloads and looks for."""
+
+    compiler: Compiler
+    python: PythonExecutable
+    requirements: BuildRequirements
+    sdist: VerifiedFile
+    patches: HydratedSources
 
 
 @dataclass(frozen=True)
@@ -225,13 +245,22 @@ async def _check_only_source(target: Target) -> None:
         )
 
 
-@rule(desc="Build a native wheel")
-async def build_native_wheel(
-    request: NativeWheelBuildRequest,
-    python_setup: PythonSetup,
-    subsystem: NativeWheelSubsystem,
-    building: Platform,
-) -> BuiltNativeWheel:
+@rule
+async def own_constraints(
+    request: NativeWheelRequest, python_setup: PythonSetup
+) -> NativeWheelBuildRequest:
+    closure = await Get(TransitiveTargets, TransitiveTargetsRequest([request.address]))
+    constraints = InterpreterConstraints.create_from_targets(closure.closure, python_setup)
+    return NativeWheelBuildRequest(
+        request.address,
+        constraints or InterpreterConstraints(python_setup.interpreter_constraints),
+    )
+
+
+@rule(desc="Get what a native wheel is built from")
+async def get_inputs(
+    request: NativeWheelBuildRequest, python_setup: PythonSetup, building: Platform
+) -> NativeWheelInputs:
     address, constraints = request.address, request.constraints
     wrapped = await Get(
         WrappedTarget, WrappedTargetRequest(address, description_of_origin="<infallible>")
@@ -239,37 +268,51 @@ async def build_native_wheel(
     target = wrapped.target
     resolve = _build_resolve(target, python_setup)
     version = check_interpreter(target, constraints, python_setup.interpreter_versions_universe)
-    flags = flags_of(target, subsystem.profiles)
     other = other_platform(target[NativeWheelPlatformField].value, building)
-    await _check_only_source(target)
-    compiler, python, requirements, sdist, patches = await MultiGet(
-        Get(Compiler, CompilerRequest(other)),
-        Get(PythonExecutable, InterpreterConstraints, constraints),
-        Get(
-            BuildRequirements,
-            BuildRequirementsRequest(address.spec, resolve, constraints, version),
-        ),
-        Get(
-            VerifiedFile,
-            SdistRequest(
-                target=address.spec,
-                project=target[NativeWheelProjectField].value,
-                version=target[NativeWheelVersionField].value,
-                sha256=target[NativeWheelSha256Field].value,
-                size=target[NativeWheelSizeField].value,
-                interpreter_constraints=constraints,
+    return NativeWheelInputs(
+        *await MultiGet(
+            Get(Compiler, CompilerRequest(other)),
+            Get(PythonExecutable, InterpreterConstraints, constraints),
+            Get(
+                BuildRequirements,
+                BuildRequirementsRequest(address.spec, resolve, constraints, version),
             ),
-        ),
-        Get(HydratedSources, HydrateSourcesRequest(target[NativeWheelPatchesField])),
+            Get(
+                VerifiedFile,
+                SdistRequest(
+                    target=address.spec,
+                    project=target[NativeWheelProjectField].value,
+                    version=target[NativeWheelVersionField].value,
+                    sha256=target[NativeWheelSha256Field].value,
+                    size=target[NativeWheelSizeField].value,
+                    interpreter_constraints=constraints,
+                ),
+            ),
+            Get(HydratedSources, HydrateSourcesRequest(target[NativeWheelPatchesField])),
+        )
     )
-    ordered = _patches(target, await Get(DigestContents, Digest, patches.snapshot.digest))
+
+
+@rule(desc="Build a native wheel")
+async def build_native_wheel(
+    request: NativeWheelBuildRequest, subsystem: NativeWheelSubsystem, building: Platform
+) -> BuiltNativeWheel:
+    wrapped = await Get(
+        WrappedTarget, WrappedTargetRequest(request.address, description_of_origin="<infallible>")
+    )
+    target = wrapped.target
+    flags = flags_of(target, subsystem.profiles)
+    await _check_only_source(target)
+    inputs = await Get(NativeWheelInputs, NativeWheelBuildRequest, request)
+    ordered = _patches(target, await Get(DigestContents, Digest, inputs.patches.snapshot.digest))
     spec = {
         **_fields(target),
         **flags,
-        **_tools(compiler, python, subsystem),
+        **_tools(inputs.compiler, inputs.python, subsystem),
         "patches": [name for name, _ in ordered],
-        "sdist": sdist.filename,
+        "sdist": inputs.sdist.filename,
     }
+    other = other_platform(target[NativeWheelPlatformField].value, building)
     if other is not None:
         spec["machine"] = MACHINES[other]
     result = await Get(
@@ -277,11 +320,13 @@ async def build_native_wheel(
         ScriptRequest(
             _BACKEND,
             (f"--out={OUT}",),
-            f"Build {address}",
-            constraints,
+            f"Build {target.address}",
+            request.constraints,
             files=_files(spec, ordered),
-            digest=await Get(Digest, MergeDigests([sdist.digest, requirements.digest])),
-            shared=requirements.shared,
+            digest=await Get(
+                Digest, MergeDigests([inputs.sdist.digest, inputs.requirements.digest])
+            ),
+            shared=inputs.requirements.shared,
             output_directories=(OUT,),
         ),
     )
@@ -289,4 +334,11 @@ async def build_native_wheel(
 
 
 def rules() -> Iterable[object]:
-    return (*collect_rules(), *build_requirements_rules(), *script_rules())
+    return (
+        *collect_rules(),
+        *build_requirements.rules(),
+        *compiler.rules(),
+        *only_source.rules(),
+        *script_rules(),
+        *sdist.rules(),
+    )

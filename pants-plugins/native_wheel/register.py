@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pants.engine.target import Target
 
-from native_wheel import build_environment, compiler, module_mapping, only_source, sdist
+from native_wheel import build_environment, module_mapping
 from native_wheel.target_types import NativeWheelTarget
 
 
@@ -17,8 +17,5 @@ def target_types() -> Iterable[type[Target]]:
 def rules() -> Iterable[object]:
     return (
         *build_environment.rules(),
-        *compiler.rules(),
         *module_mapping.rules(),
-        *only_source.rules(),
-        *sdist.rules(),
     )

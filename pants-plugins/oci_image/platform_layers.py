@@ -19,11 +19,11 @@ from pants.engine.target import (
     Target,
     Targets,
 )
-from pants.engine.unions import UnionMembership
 from pants.util.frozendict import FrozenDict
 
+from image_layer.packaging import ImageLayerRequest
+from image_layer.target_types import LayerOutputPathField
 from image_layout.field_error import invalid
-from image_layout.platform_layer import PlatformLayerRequest
 from image_layout.rules import addresses_in
 from oci_image.layer_files import LayerFiles, LayerFilesRequest
 from oci_image.target_types import LayersField
@@ -62,17 +62,11 @@ class _Layer:
 
 
 @rule
-async def make_layer(request: _LayerRequest, unions: UnionMembership) -> _Layer:
+async def make_layer(request: _LayerRequest) -> _Layer:
     target = request.target
-    differing = [
-        member(target, request.platform)
-        for member in unions.get(PlatformLayerRequest)
-        if request.platform is not None and member.is_applicable(target)
-    ]
-    if differing:
-        packages = await MultiGet(
-            Get(BuiltPackage, PlatformLayerRequest, each) for each in differing
-        )
+    packages: tuple[BuiltPackage, ...]
+    if target.has_field(LayerOutputPathField):
+        packages = (await Get(BuiltPackage, ImageLayerRequest(target, request.platform)),)
     else:
         found = await Get(FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, [target]))
         packages = await MultiGet(

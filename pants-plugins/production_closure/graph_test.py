@@ -22,8 +22,7 @@ from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from image_layer import register as image_layer
-from image_layer.layers import SourcesLayerFieldSet
-from image_layer.local_wheels import WheelsLayerFieldSet
+from image_layer.packaging import ImageLayerFieldSet
 from production_closure.graph import ProductionClosure, ProductionClosureRequest, shortest_path
 
 ROOT = Address("deploy", target_name="app")
@@ -59,8 +58,7 @@ def runner() -> RuleRunner:
             *dependency_inference.rules(),
             *target_types_rules.rules(),
             *image_layer.rules(),
-            QueryRule(BuiltPackage, [SourcesLayerFieldSet]),
-            QueryRule(BuiltPackage, [WheelsLayerFieldSet]),
+            QueryRule(BuiltPackage, [ImageLayerFieldSet]),
             QueryRule(ProductionClosure, [ProductionClosureRequest]),
         ],
         target_types=[
@@ -87,11 +85,8 @@ def refusal(runner: RuleRunner, files: dict[str, str]) -> str:
     """What the layer `deploy:app` ends with, changed by `files`."""
     runner.write_files(files)
     target = runner.get_target(ROOT)
-    field_set = next(
-        kind for kind in (SourcesLayerFieldSet, WheelsLayerFieldSet) if kind.is_applicable(target)
-    )
     with pytest.raises(ExecutionError) as error:
-        runner.request(BuiltPackage, [field_set.create(target)])
+        runner.request(BuiltPackage, [ImageLayerFieldSet.create(target)])
     exceptions: Sequence[Exception] = error.value.wrapped_exceptions
     wrapped = exceptions[0]
     assert type(wrapped).__name__ == "DevelopmentLeakError"

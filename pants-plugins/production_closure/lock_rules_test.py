@@ -15,7 +15,7 @@ from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from image_layer import register as image_layer
-from image_layer.requirements import RequirementsLayerFieldSet
+from image_layer.packaging import ImageLayerFieldSet
 from production_closure.lock_rules import ProductionLock, ProductionLockRequest
 
 BUILD = """
@@ -40,7 +40,7 @@ def runner() -> RuleRunner:
         rules=[
             *image_layer.rules(),
             *pex_requirements.rules(),
-            QueryRule(BuiltPackage, [RequirementsLayerFieldSet]),
+            QueryRule(BuiltPackage, [ImageLayerFieldSet]),
             QueryRule(ProductionLock, [ProductionLockRequest]),
         ],
         target_types=[*image_layer.target_types(), PythonRequirementTarget],
@@ -70,7 +70,7 @@ def refusal(runner: RuleRunner, resolve: str = "prod") -> str:
     runner.write_files(
         {"deploy/BUILD": f"requirements_layer(name='layer', resolve='{resolve}', path='/lib')\n"}
     )
-    field_set = RequirementsLayerFieldSet.create(runner.get_target(LAYER))
+    field_set = ImageLayerFieldSet.create(runner.get_target(LAYER))
     with pytest.raises(ExecutionError) as error:
         runner.request(BuiltPackage, [field_set])
     exceptions: Sequence[Exception] = error.value.wrapped_exceptions
