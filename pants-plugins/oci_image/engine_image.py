@@ -67,7 +67,7 @@ from image_layout.rules import addresses_in
 from oci_image.base import EngineBaseSource, EngineBaseSourceRequest
 from oci_image.documents import Document
 from oci_image.engine_base import EngineBase, EngineBaseRequest
-from oci_image.plan import ImagePlan, ImagePlanRequest
+from oci_image.plan import BaseReference, BaseReferenceRequest, ImagePlan, ImagePlanRequest
 from oci_image.restated_layers import (
     EngineTreeRequest,
     RestatedPlans,
@@ -128,11 +128,48 @@ def _common(left: tuple[str, ...], right: tuple[str, ...]) -> int:
 
 
 @dataclass(frozen=True)
+class EngineBaseTreeRequest:
+    """Of the base below the `oci_image` at `image`."""
+
+    engine: ContainerEngine
+    image: Address
+
+
+@dataclass(frozen=True)
+class EngineBaseTree:
+    """A base in an engine, and which directories it has. See `restated_layers.py`."""
+
+    base: EngineBase
+    tree: TreeDocument
+
+
+@rule
+async def read_base_in_engine(
+    request: EngineBaseTreeRequest, options: ImageAssembly
+) -> EngineBaseTree:
+    below = await Get(BaseReference, BaseReferenceRequest(request.image))
+    base = await Get(
+        EngineBase,
+        EngineBaseRequest(request.engine, options.base or below.reference, request.image),
+    )
+    reference, architecture = f"sha256:{base.image.id}", base.config.architecture
+    found = await Get(EngineBaseSource, EngineBaseSourceRequest(reference, architecture))
+    if found.source is None:
+        raise EngineRefusedError(
+            f"assembling {request.image}: base={base.reference}: the engine has lost it. "
+            "Fix: package it again."
+        )
+    tree = await Get(TreeDocument, EngineTreeRequest(found.source, base.reference))
+    return EngineBaseTree(base, tree)
+
+
+@dataclass(frozen=True)
 class EngineImageRequest:
     """Have an engine have the image of this plan, under these names."""
 
     engine: ContainerEngine
     plan: ImagePlan
+    base: EngineBaseTree
     names: tuple[str, ...]
 
 
@@ -143,39 +180,16 @@ class EngineImageResult:
     id: str
 
 
-@dataclass(frozen=True)
-class RestatedInEngineRequest:
-    """The plan with its layers as they are on a base of an engine. See `restated_layers.py`."""
-
-    plan: ImagePlan
-    base: EngineBase
-
-
-@rule
-async def restate_in_engine(request: RestatedInEngineRequest) -> RestatedPlans:
-    plan, image = request.plan, request.base.image
-    reference, architecture = f"sha256:{image.id}", request.base.config.architecture
-    found = await Get(EngineBaseSource, EngineBaseSourceRequest(reference, architecture))
-    if found.source is None:
-        raise EngineRefusedError(
-            f"assembling {plan.address}: base={request.base.reference}: the engine has lost it. "
-            "Fix: package it again."
-        )
-    tree = await Get(TreeDocument, EngineTreeRequest(found.source, request.base.reference))
-    return await Get(RestatedPlans, RestatedPlansRequest(plan, tree))
-
-
 @rule(desc="Bring a container image into the engine")
 async def bring_into_engine(
     request: EngineImageRequest, options: ImageAssembly
 ) -> EngineImageResult:
     plan, engine = request.plan, request.engine
-    base, named = await MultiGet(
-        Get(EngineBase, EngineBaseRequest(engine, options.base or plan.base, plan.address)),
+    named, restated = await MultiGet(
         Get(EngineImages, EngineImagesRequest(engine, request.names)),
+        Get(RestatedPlans, RestatedPlansRequest(plan, request.base.tree)),
     )
-    restated = await Get(RestatedPlans, RestatedInEngineRequest(plan, base))
-    image = image_in_engine(restated, base, named.images, options.created)
+    image = image_in_engine(restated, request.base.base, named.images, options.created)
     if image.missing is not None:
         files = (FileEntry(x.fingerprint, x) for x in dict.fromkeys(image.missing))
         contents = await Get(DigestContents, Digest, await Get(Digest, CreateDigest(files)))
@@ -274,7 +288,12 @@ async def package_docker_image(
             *(keep_sandboxes, union_membership),
         )
     else:
-        plan = await Get(ImagePlan, ImagePlanRequest(await _image_of(target)))
+        address = await _image_of(target)
+        # At once: the layers may take long to make, and the base is read meanwhile.
+        plan, base = await MultiGet(
+            Get(ImagePlan, ImagePlanRequest(address)),
+            Get(EngineBaseTree, EngineBaseTreeRequest(engine, address)),
+        )
         refs = _own_refs(field_set, target, options)
         names = tuple(tag.full_name for ref in refs for tag in ref.tags) or plan.names
         if not names:
@@ -282,7 +301,7 @@ async def package_docker_image(
                 *("repo_tags", plan.address, list(names), f"{target.address} needs a name for it"),
                 'write e.g. repo_tags=["app:1.0"]',
             )
-        image = await Get(EngineImageResult, EngineImageRequest(engine, plan, names))
+        image = await Get(EngineImageResult, EngineImageRequest(engine, plan, base, names))
         image_id = f"sha256:{image.id}"
         file = field_set.output_path.value_or_default(file_ending="docker-info.json")
         info = DockerInfoV1.serialize(refs or _refs(names), image_id=image_id)

@@ -76,6 +76,20 @@ class ImagePlan:
         return {path: digest.fingerprint for path, digest in self.layers.items()}
 
 
+@dataclass(frozen=True)
+class BaseReferenceRequest:
+    """For the `oci_image` target at `address`."""
+
+    address: Address
+
+
+@dataclass(frozen=True)
+class BaseReference:
+    """The name of the image from elsewhere that is below it, and below its parents."""
+
+    reference: str
+
+
 def above_pex(settings: ImageSettings, pex: PexLayers) -> ImageSettings:
     """The settings of an image with what its PEX says below them."""
     env = {"PYTHONPATH": SOURCES_PATH, **pex.env, **dict(settings.env)}
@@ -102,25 +116,44 @@ async def _pex_layers(image: Target, platform: str | None) -> PexLayers | None:
     return None
 
 
+async def _parent_of(target: Target) -> Address | None:
+    """The `oci_image` that is the base of another one; None for a base from elsewhere."""
+    base = target[BaseField].value
+    if not is_address(base):
+        return None
+    parents = await Get(
+        Targets, UnparsedAddressInputs, addresses_in(target.address, "base", (base,))
+    )
+    parent = parents.expect_single()
+    if not parent.has_field(BaseField):
+        raise invalid(
+            *("base", target.address, base, f"{parent.address} is no `oci_image`"),
+            "name one, or an image from elsewhere",
+        )
+    return parent.address
+
+
+@rule
+async def find_base_reference(request: BaseReferenceRequest) -> BaseReference:
+    wrapped = await Get(
+        WrappedTarget, WrappedTargetRequest(request.address, description_of_origin="an image")
+    )
+    parent = await _parent_of(wrapped.target)
+    if parent is None:
+        return BaseReference(wrapped.target[BaseField].value)
+    return await Get(BaseReference, BaseReferenceRequest(parent))
+
+
 @rule(desc="Plan a container image")
 async def plan_image(request: ImagePlanRequest) -> ImagePlan:
     wrapped = await Get(
         WrappedTarget, WrappedTargetRequest(request.address, description_of_origin="an image")
     )
     target = wrapped.target
-    base = target[BaseField].value
     parent: ImagePlan | None = None
-    if is_address(base):
-        parents = await Get(
-            Targets, UnparsedAddressInputs, addresses_in(target.address, "base", (base,))
-        )
-        above = parents.expect_single()
-        if not above.has_field(BaseField):
-            raise invalid(
-                *("base", target.address, base, f"{above.address} is no `oci_image`"),
-                "name one, or an image from elsewhere",
-            )
-        parent = await Get(ImagePlan, ImagePlanRequest(above.address, request.architecture))
+    parent_address = await _parent_of(target)
+    if parent_address is not None:
+        parent = await Get(ImagePlan, ImagePlanRequest(parent_address, request.architecture))
     platform = f"linux/{request.architecture}" if request.architecture else None
     layers = await Get(PlatformLayers, PlatformLayersRequest(target, platform))
     files, settings = dict(layers.files), settings_of(target)
@@ -134,7 +167,7 @@ async def plan_image(request: ImagePlanRequest) -> ImagePlan:
         settings,
         target[AnnotationsField].value or FrozenDict(),
         FrozenDict(files),
-        "" if parent else base,
+        "" if parent else target[BaseField].value,
         parent,
     )
 
