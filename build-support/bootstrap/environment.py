@@ -63,7 +63,7 @@ def environment_for(state: Path, python39: str) -> Environment:
     version = subprocess.run(
         [python39, "-I", "-c", "import sys; print(sys.version)"], capture_output=True, text=True
     ).stdout
-    key = hashlib.sha256(f"2\n{python39}\n{version}\n".encode())
+    key = hashlib.sha256(f"{_SERVER}\n{python39}\n{version}\n".encode())
     for name in (INSTALLER_LOCK, PANTS_LOCK, _SERVER_PROGRAM, *_PATCHES):
         key.update((HERE / name).read_bytes())
     return Environment(state / f"pants-{key.hexdigest()[:16]}")
@@ -157,7 +157,7 @@ def _shares(requirements: Sequence[str], count: int) -> list[list[str]]:
 _SERVER = """\
 #!/bin/sh
 ''':'
-unset PYTHONHOME PYTHONPATH PYTHONSTARTUP
+unset PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX
 PYTHONUTF8=1
 export PYTHONUTF8
 exec '{python}' -s "$0" "$@"

@@ -101,6 +101,8 @@ def real_start(
     cache = Path(os.environ.get("HOME", os.devnull), ".cache", "pip")
     if cache.is_dir():
         machine.environment.setdefault("PIP_CACHE_DIR", str(cache))
+    # Images of Python that many CI systems start from set it.
+    machine.environment["PYTHONDONTWRITEBYTECODE"] = "1"
     # None of the backends of pants.toml: what their sections mean is not looked at then.
     machine.environment.update(PANTS_BACKEND_PACKAGES="[]", PANTS_VERIFY_CONFIG="false")
     started = RealStart(machine, machine.popen("--no-pantsd", "--version"))

@@ -77,6 +77,16 @@ def test_the_native_client_runs_and_pants_is_what_the_list_locks(real_start: Rea
     assert pins <= installed
 
 
+def test_the_modules_of_pants_are_compiled_once(real_start: RealStart) -> None:
+    """Whatever the caller's own Python does: else every start compiles them again."""
+    assert real_start.machine.environment["PYTHONDONTWRITEBYTECODE"] == "1"
+    assert real_start.outcome().code == 0
+    [stamp] = real_start.machine.state.glob("pants-*/complete")
+    (site_packages,) = stamp.parent.glob("lib/python3*/site-packages")
+    compiled = {path.name.split(".")[0] for path in site_packages.glob("pants/bin/__pycache__/*")}
+    assert {"pants_loader", "pants_runner", "local_pants_runner"} <= compiled
+
+
 # Calls that make something in a file system, with what they are given.
 _CALL = re.compile(
     r"(?P<call>open|openat|creat|mkdir|mkdirat|rename|renameat|renameat2|symlink|symlinkat"
