@@ -27,13 +27,13 @@ engine_python() {
 }
 
 # engine_choose: sets engine_choice to the engine that ./pants uses, which answers the question
-# (pants-plugins/container_engine), and exports what the `docker` client needs to use it, too.
+# (pants-plugins/qingkong_build/oci/engine), and exports what the `docker` client needs to use it, too.
 # Fails where there is none, or a setting is wrong: engine_problem says which.
 engine_choice=
 engine_problem=
 engine_choose() {
   local program python answer line
-  program=$(in_repo pants-plugins/container_engine/address.py)
+  program=$(in_repo pants-plugins/qingkong_build/oci/engine/address.py)
   # Without a Python the client finds its engine alone; Python is installed after the engine.
   [[ -r $program ]] && python=$(engine_python) || return 0
   if ! answer=$("$python" -I -S -B "$program" "${SETUP_DOCKER_SOCKET:-/var/run/docker.sock}" 2>&1); then

@@ -24,7 +24,7 @@ from pants.engine.target import (
 from pants.engine.unions import UnionRule
 from pants.testutil.rule_runner import RuleRunner
 
-_SCRIPTS = "pants-plugins/image_layout/scripts"
+_SCRIPTS = "pants-plugins/qingkong_build/oci/layout/scripts"
 # The builder's modules are no package of the plugins' resolve.
 _BUILD = """
 import json, pathlib, sys

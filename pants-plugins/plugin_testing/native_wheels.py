@@ -18,9 +18,9 @@ from pants.engine.fs import Digest, DigestContents
 from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from native_wheel import register
 from plugin_testing import machine
 from plugin_testing.tiny_packages import SDISTS
+from qingkong_build.native_wheel import register
 
 PYTHON = "CPython==3.12.*"
 

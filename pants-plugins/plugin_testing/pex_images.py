@@ -30,10 +30,10 @@ from pants.engine.addresses import Address
 from pants.engine.fs import Digest, DigestContents
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from image_layer import register as image_layer
-from image_layer.pex_groups import LARGE
-from oci_image import register
-from oci_image.layout import OciImageFieldSet
+from qingkong_build.oci.image import register
+from qingkong_build.oci.image.layout import OciImageFieldSet
+from qingkong_build.oci.layers import register as image_layer
+from qingkong_build.oci.layers.pex_groups import LARGE
 
 SITE_PACKAGES = "usr/local/lib/python3.12/site-packages"
 #: Name, requirements and files of each distribution in the lockfile of `made`.

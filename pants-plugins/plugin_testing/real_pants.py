@@ -100,7 +100,7 @@ class Clone:
         sections: dict[str, dict[str, object]] = {
             "GLOBAL": {
                 "pants_version": values.section_to_values["GLOBAL"]["pants_version"],
-                "backend_packages": ["pants.backend.python", "native_wheel"],
+                "backend_packages": ["pants.backend.python", "qingkong_build.native_wheel"],
                 "pythonpath": [str(Path("pants-plugins").resolve())],
                 "pantsd": False,
                 "local_store_dir": str(clone.caches / "store"),

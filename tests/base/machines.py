@@ -73,7 +73,7 @@ class Machine:
         self.log = self.home / "log"
         for part in PARTS:
             shutil.copytree(part, self.repo / part)
-        chooser = Path("pants-plugins/container_engine/address.py")
+        chooser = Path("pants-plugins/qingkong_build/oci/engine/address.py")
         (self.repo / chooser).parent.mkdir(parents=True)
         shutil.copyfile(chooser, self.repo / chooser)
         self.path.mkdir()

@@ -21,8 +21,8 @@ BLOBS = PACKAGE / "oci" / "blobs"
 IMAGE_PREFIX = "org.opencontainers.image."
 PROD = Path("3rdparty/prod.lock")
 # What `pants run deploy:attestations` starts.
-SIGNATURES = Path("pants-plugins/image_attest/scripts/signatures.py").resolve()
-READING_LAYOUTS = Path("pants-plugins/image_layout/scripts").resolve()
+SIGNATURES = Path("pants-plugins/qingkong_build/oci/attest/scripts/signatures.py").resolve()
+READING_LAYOUTS = Path("pants-plugins/qingkong_build/oci/layout/scripts").resolve()
 DOCUMENTED = Path("docs/attestations.md")
 
 

@@ -2,7 +2,7 @@
 
 The index has wheels of the same version with tags that installers like better. A lockfile that
 has the project would let one of those win; the plugin refuses that
-(pants-plugins/native_wheel/only_source.py).
+(pants-plugins/qingkong_build/native_wheel/only_source.py).
 """
 
 from __future__ import annotations

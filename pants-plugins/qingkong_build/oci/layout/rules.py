@@ -1,0 +1,170 @@
+"""What targets share that name another target, whose package holds an OCI image layout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.core.goals.package import (
+    BuiltPackage,
+    EnvironmentAwarePackageRequest,
+    PackageFieldSet,
+)
+from pants.engine.addresses import Address, Addresses, UnparsedAddressInputs
+from pants.engine.fs import Digest, DigestSubset, GlobMatchErrorBehavior, PathGlobs, Snapshot
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    FieldSet,
+    FieldSetsPerTarget,
+    FieldSetsPerTargetRequest,
+    InferDependenciesRequest,
+    InferredDependencies,
+    InvalidFieldException,
+    StringField,
+    StringSequenceField,
+    Targets,
+)
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+from pants.util.strutil import help_text
+
+from qingkong_build.sandbox.script import Script
+
+_MARKER = "oci-layout"
+# For the scripts of plugins that look into layouts, and for those that only check them.
+WHOLE_IMAGE = Script("qingkong_build.oci.layout", "whole_image", ("oci_layout",))
+IMAGE_VIEW = Script("qingkong_build.oci.layout", "image_view", ("oci_layout", "whole_image"))
+
+
+class ImageField(StringField):
+    alias = "image"
+    required = True
+    value: str
+    help = help_text(
+        """
+        The target whose package holds an OCI image layout, e.g. `:oci`: a directory with the files
+        `oci-layout` and `index.json`.
+        """
+    )
+
+
+class MoreTargetsField(StringSequenceField):
+    """Targets that are looked at beside the image; a plugin gives it a name of its own."""
+
+    alias = "more"
+    default = ()
+
+
+def addresses_in(owner: Address, field: str, values: Iterable[str]) -> UnparsedAddressInputs:
+    """The addresses that `field` of the target at `owner` names."""
+    return UnparsedAddressInputs(
+        values,
+        owning_address=owner,
+        description_of_origin=f"the {field!r} field in target {owner}",
+    )
+
+
+@dataclass(frozen=True)
+class OciLayoutRequest:
+    """The layout of the target that `field` names in the target at `owner`."""
+
+    owner: Address
+    field: str
+    value: str
+
+    @property
+    def addresses(self) -> UnparsedAddressInputs:
+        return addresses_in(self.owner, self.field, (self.value,))
+
+
+@dataclass(frozen=True)
+class OciLayout:
+    """`digest` holds the layout in the directory `path`, and nothing else."""
+
+    digest: Digest
+    path: str
+    address: Address
+
+
+@rule
+async def find_layout(request: OciLayoutRequest) -> OciLayout:
+    targets, addresses = await MultiGet(
+        Get(Targets, UnparsedAddressInputs, request.addresses),
+        Get(Addresses, UnparsedAddressInputs, request.addresses),
+    )
+    field_sets = await Get(FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, targets))
+    packages = await MultiGet(
+        Get(BuiltPackage, EnvironmentAwarePackageRequest(field_set))
+        for field_set in field_sets.field_sets
+    )
+    snapshots = await MultiGet(Get(Snapshot, Digest, package.digest) for package in packages)
+    found = [
+        (os.path.dirname(file), package.digest)
+        for package, snapshot in zip(packages, snapshots)
+        for file in snapshot.files
+        if os.path.basename(file) == _MARKER
+    ]
+    if len(found) != 1:
+        raise InvalidFieldException(
+            f"The {request.field!r} field in target {request.owner} is {request.value!r}, whose "
+            f"package holds {len(found) or 'no'} OCI image layout{'s' * (len(found) > 1)} "
+            f"(directories with a file {_MARKER!r}). Name a target that builds one."
+        )
+    ((path, digest),) = found
+    subset = await Get(Digest, DigestSubset(digest, PathGlobs([os.path.join(path, "**")])))
+    return OciLayout(subset, path, addresses.expect_single())
+
+
+@dataclass(frozen=True)
+class ImageFieldSet(FieldSet):
+    required_fields = (ImageField,)
+
+    image: ImageField
+    more: MoreTargetsField
+
+
+class InferImage(InferDependenciesRequest[ImageFieldSet]):
+    infer_from = ImageFieldSet
+
+
+@rule(desc="What a target looks at", level=LogLevel.DEBUG)
+async def infer_image(request: InferImage) -> InferredDependencies:
+    address, image, more = (
+        request.field_set.address,
+        request.field_set.image,
+        request.field_set.more,
+    )
+    named = await MultiGet(
+        Get(Addresses, UnparsedAddressInputs, addresses_in(address, image.alias, (image.value,))),
+        Get(Addresses, UnparsedAddressInputs, addresses_in(address, more.alias, more.value or ())),
+    )
+    return InferredDependencies(chain.from_iterable(named))
+
+
+def lockfile_paths(
+    address: Address, field: StringSequenceField, python_setup: PythonSetup
+) -> list[str]:
+    """Those of the resolves that `field` of the target at `address` names."""
+    for resolve in field.value or ():
+        if resolve not in python_setup.resolves:
+            raise InvalidFieldException(
+                f"The {field.alias!r} field in target {address} has {resolve!r}, but "
+                f"[python.resolves] has only: {', '.join(sorted(python_setup.resolves))}."
+            )
+    return [python_setup.resolves[resolve] for resolve in field.value or ()]
+
+
+def lockfile_globs(paths: Iterable[str]) -> PathGlobs:
+    """Lockfiles, each of which must be there."""
+    return PathGlobs(
+        paths,
+        glob_match_error_behavior=GlobMatchErrorBehavior.error,
+        description_of_origin="[python.resolves]",
+    )
+
+
+def rules() -> Iterable[object]:
+    return (*collect_rules(), UnionRule(InferDependenciesRequest, InferImage))

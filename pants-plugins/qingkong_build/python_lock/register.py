@@ -1,0 +1,16 @@
+"""Registers the check that only production requirements ship."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from qingkong_build.python_lock import graph, lock_rules, resolve_lock, subsystem
+
+
+def rules() -> Iterable[object]:
+    return (
+        *graph.rules(),
+        *lock_rules.rules(),
+        *resolve_lock.rules(),
+        *subsystem.rules(),
+    )
