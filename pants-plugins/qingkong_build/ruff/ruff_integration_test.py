@@ -56,7 +56,7 @@ def repository() -> RuleRunner:
     machine.set_options(
         runner,
         [
-            "--backend-packages=ruff",
+            "--backend-packages=qingkong_build.ruff",
             "--python-interpreter-constraints=['CPython==3.12.*']",
             "--python-enable-resolves",
             "--python-resolves={'dev': 'dev.lock'}",

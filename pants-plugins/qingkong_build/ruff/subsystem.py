@@ -27,7 +27,7 @@ class Ruff(PythonToolBase):
     # lockfile here to fall back on (Pants wants a name for one all the same).
     default_version = "ruff>=0.5"
     default_lockfile_resource = ("qingkong_build.ruff", "none.lock")
-    default_main = ConsoleScript("qingkong_build.ruff")
+    default_main = ConsoleScript("ruff")
     register_interpreter_constraints = True
 
     skip = SkipOption("fix", "fmt", "lint")
