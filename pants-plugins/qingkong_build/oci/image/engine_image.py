@@ -4,9 +4,9 @@ Pants runs `docker build` again in each session, and twice where a file changed:
 and the client sends every layer each time. Here the image's configuration is computed, and the
 engine is given it with the layers that it lacks, which is one small one after a change of a line.
 
-Talking to the engine is part of a rule and no process of its own on purpose. Pants re-runs the
-dependencies of a changed rule with their old inputs first, and an old image would be loaded, and
-take the names, beside the new one.
+The outermost rule gives the engine the image, and no process or rule below it on purpose. Pants
+runs the dependencies of a changed rule with their old inputs first, and an old image would be
+loaded, or the new one into the engine of before.
 """
 
 from __future__ import annotations
@@ -168,33 +168,20 @@ async def read_base_in_engine(
     return EngineBaseTree(base, tree)
 
 
-@dataclass(frozen=True)
-class EngineImageRequest:
-    """Have an engine have the image of this plan, under these names."""
-
-    engine: ContainerEngine
-    plan: ImagePlan
-    base: EngineBaseTree
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class EngineImageResult:
-    """`id` is the sha256 of the image, in hexadecimal."""
-
-    id: str
-
-
-@rule(desc="Bring a container image into the engine")
-async def bring_into_engine(
-    request: EngineImageRequest, options: ImageAssembly
-) -> EngineImageResult:
-    plan, engine = request.plan, request.engine
+# Before the rule that calls it: Pants reads the `Get`s of helpers that it has already seen.
+async def _bring(
+    engine: ContainerEngine,
+    plan: ImagePlan,
+    base: EngineBaseTree,
+    names: tuple[str, ...],
+    created: str | None,
+) -> str:
+    """Have an engine have the image of this plan under these names; returns the image's ID."""
     named, restated = await MultiGet(
-        Get(EngineImages, EngineImagesRequest(engine, request.names)),
-        Get(RestatedPlans, RestatedPlansRequest(plan, request.base.tree)),
+        Get(EngineImages, EngineImagesRequest(engine, names)),
+        Get(RestatedPlans, RestatedPlansRequest(plan, base.tree)),
     )
-    image = image_in_engine(restated, request.base.base, named.images, options.created)
+    image = image_in_engine(restated, base.base, named.images, created)
     if image.missing is not None:
         files = (FileEntry(x.fingerprint, x) for x in dict.fromkeys(image.missing))
         contents = await Get(DigestContents, Digest, await Get(Digest, CreateDigest(files)))
@@ -202,7 +189,7 @@ async def bring_into_engine(
             engine.client().load(
                 image.config.content,
                 image.config.blob.digest,
-                request.names,
+                names,
                 image.diff_ids,
                 {layer.path: layer.content for layer in contents},
             )
@@ -212,7 +199,7 @@ async def bring_into_engine(
                 "`docker load` its archive; an engine with the containerd image store takes whole "
                 "images only."
             ) from None
-    return EngineImageResult(image.config.blob.digest)
+    return image.config.blob.digest
 
 
 # Fields of `docker_image` that say how `docker build` makes an image.
@@ -278,6 +265,7 @@ async def package_docker_image(
     field_set: DockerPackageFieldSet,
     search: EngineSearch,
     options: DockerOptions,
+    assembly: ImageAssembly,
     global_options: GlobalOptions,
     keep_sandboxes: KeepSandboxes,
     union_membership: UnionMembership,
@@ -306,8 +294,7 @@ async def package_docker_image(
                 *("repo_tags", plan.address, list(names), f"{target.address} needs a name for it"),
                 'write e.g. repo_tags=["app:1.0"]',
             )
-        image = await Get(EngineImageResult, EngineImageRequest(engine, plan, base, names))
-        image_id = f"sha256:{image.id}"
+        image_id = f"sha256:{await _bring(engine, plan, base, names, assembly.created)}"
         file = field_set.output_path.value_or_default(file_ending="docker-info.json")
         info = DockerInfoV1.serialize(refs or _refs(names), image_id=image_id)
         digest = await Get(Digest, CreateDigest([FileContent(file, info)]))
