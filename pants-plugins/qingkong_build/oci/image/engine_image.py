@@ -78,7 +78,7 @@ from qingkong_build.oci.image.restated_layers import (
     TreeDocument,
 )
 from qingkong_build.oci.image.subsystem import ImageAssembly
-from qingkong_build.oci.image.target_types import DockerImageImageField, LayersField
+from qingkong_build.oci.image.target_types import DockerImageImageField, LayersField, RepoTagsField
 from qingkong_build.oci.layout.field_error import invalid
 from qingkong_build.oci.layout.rules import addresses_in
 
@@ -216,7 +216,7 @@ _BUILD_FIELDS = (
 )
 
 
-async def _image_of(target: Target) -> Address:
+async def _image_of(target: Target) -> Target:
     """The `oci_image` that a `docker_image` brings into the engine."""
     field = target[DockerImageImageField]
     for each in _BUILD_FIELDS:
@@ -237,7 +237,7 @@ async def _image_of(target: Target) -> Address:
             *(field.alias, target.address, field.value, f"{image.address} is no `oci_image`"),
             "name one",
         )
-    return image.address
+    return image
 
 
 def _own_refs(
@@ -281,19 +281,20 @@ async def package_docker_image(
             *(keep_sandboxes, union_membership),
         )
     else:
-        address = await _image_of(target)
-        # At once: the layers may take long to make, and the base is read meanwhile.
-        plan, base = await MultiGet(
-            Get(ImagePlan, ImagePlanRequest(address)),
-            Get(EngineBaseTree, EngineBaseTreeRequest(engine, address)),
-        )
+        image = await _image_of(target)
         refs = _own_refs(field_set, target, options)
-        names = tuple(tag.full_name for ref in refs for tag in ref.tags) or plan.names
+        own_names = tuple(tag.full_name for ref in refs for tag in ref.tags)
+        names = own_names or tuple(image[RepoTagsField].value)
         if not names:
             raise invalid(
-                *("repo_tags", plan.address, list(names), f"{target.address} needs a name for it"),
+                *("repo_tags", image.address, list(names), f"{target.address} needs a name for it"),
                 'write e.g. repo_tags=["app:1.0"]',
             )
+        # At once: the layers may take long to make, and the base is read meanwhile.
+        plan, base = await MultiGet(
+            Get(ImagePlan, ImagePlanRequest(image.address)),
+            Get(EngineBaseTree, EngineBaseTreeRequest(engine, image.address)),
+        )
         image_id = f"sha256:{await _bring(engine, plan, base, names, assembly.created)}"
         file = field_set.output_path.value_or_default(file_ending="docker-info.json")
         info = DockerInfoV1.serialize(refs or _refs(names), image_id=image_id)
