@@ -19,15 +19,16 @@ from pants.util.frozendict import FrozenDict
 
 from qingkong_build.downloads.rules import rules as download_rules
 from qingkong_build.native_wheel.machines import BUILDING
-from qingkong_build.oci.layers.lockfile import choose_wheel, needed
-from qingkong_build.oci.layers.target_platform import TargetPlatform
-from qingkong_build.oci.layers.wheels import Wheel, WheelRequest, fetch_wheel
 from qingkong_build.pex_tree.rules import PexTree, PexTreeRequest
 from qingkong_build.pex_tree.rules import rules as pex_tree_rules
+from qingkong_build.python_lock import locked_wheel
 from qingkong_build.python_lock.errors import LockfileError
 from qingkong_build.python_lock.lock_graph import Artifact
+from qingkong_build.python_lock.locked_wheel import Wheel, WheelRequest
 from qingkong_build.python_lock.resolve_lock import ResolveLock, ResolveLockRequest
 from qingkong_build.python_lock.resolve_lock import rules as lock_rules
+from qingkong_build.python_lock.target_platform import TargetPlatform
+from qingkong_build.python_lock.wheel_choice import choose_wheel, needed
 
 # As scripts/native_wheel_backend.py has them.
 WHEELS = "build_wheels"
@@ -111,5 +112,5 @@ def rules() -> Iterable[object]:
         *download_rules(),
         *lock_rules(),
         *pex_tree_rules(),
-        fetch_wheel,
+        *locked_wheel.rules(),
     )

@@ -175,6 +175,21 @@ async def build_wheels(request: BuiltWheelsRequest) -> BuiltWheels:
     return BuiltWheels(snapshot.digest, snapshot.files)
 
 
+# Before the rule that calls it: Pants reads the `Get`s of helpers that it has already seen.
+async def _package(made: Digest, layout: OciLayout, output: str) -> BuiltPackage:
+    """The documents, with all of the layout but its index, of which there is a new one."""
+    documents, stripped = await MultiGet(
+        Get(Digest, RemovePrefix(made, _OUTPUT)),
+        Get(Digest, RemovePrefix(layout.digest, layout.path)),
+    )
+    kept = await Get(Digest, DigestSubset(stripped, PathGlobs(["**", "!index.json"])))
+    below = await Get(Digest, AddPrefix(kept, LAYOUT))
+    whole = await Get(Digest, MergeDigests([documents, below]))
+    return BuiltPackage(
+        await Get(Digest, AddPrefix(whole, output)), (BuiltPackageArtifact(output),)
+    )
+
+
 @rule(desc="Describe an image", level=LogLevel.DEBUG)
 async def attest_image(
     field_set: ImageAttestationsFieldSet,
@@ -226,17 +241,7 @@ async def attest_image(
         ),
     )
     output = field_set.output_path.value_or_default(file_ending=None)
-    made, stripped = await MultiGet(
-        Get(Digest, RemovePrefix(result.output_digest, _OUTPUT)),
-        Get(Digest, RemovePrefix(layout.digest, layout.path)),
-    )
-    # All of the layout but its index, of which there is a new one.
-    kept = await Get(Digest, DigestSubset(stripped, PathGlobs(["**", "!index.json"])))
-    below = await Get(Digest, AddPrefix(kept, LAYOUT))
-    whole = await Get(Digest, MergeDigests([made, below]))
-    return BuiltPackage(
-        await Get(Digest, AddPrefix(whole, output)), (BuiltPackageArtifact(output),)
-    )
+    return await _package(result.output_digest, layout, output)
 
 
 def rules() -> Iterable[object]:

@@ -50,7 +50,7 @@ class OciImageFieldSet(PackageFieldSet):
 
 
 @dataclass(frozen=True)
-class OciLayoutRequest:
+class AssembledLayoutRequest:
     """The layout of an `oci_image` target; `architectures` are those of its `platforms`."""
 
     address: Address
@@ -58,7 +58,7 @@ class OciLayoutRequest:
 
 
 @dataclass(frozen=True)
-class OciLayout:
+class AssembledLayout:
     """`files` and `base` together are the layout; `base` has the blobs of the bases' layers."""
 
     images: tuple[PlatformImage, ...]
@@ -69,7 +69,7 @@ class OciLayout:
 
 
 @rule(desc="Assemble an OCI image layout")
-async def assemble_layout(request: OciLayoutRequest) -> OciLayout:
+async def assemble_layout(request: AssembledLayoutRequest) -> AssembledLayout:
     images = await MultiGet(
         Get(PlatformImage, PlatformImageRequest(request.address, architecture))
         for architecture in request.architectures or (None,)
@@ -99,12 +99,12 @@ async def assemble_layout(request: OciLayoutRequest) -> OciLayout:
         ),
         Get(Digest, MergeDigests(image.base for image in images)),
     )
-    return OciLayout(images, top, files, base)
+    return AssembledLayout(images, top, files, base)
 
 
 @dataclass(frozen=True)
 class ArchiveRequest:
-    layout: OciLayout
+    layout: AssembledLayout
     path: str
 
 
@@ -159,7 +159,7 @@ async def pack_archive(request: ArchiveRequest, options: ImageAssembly) -> Archi
 @rule(desc="Package an OCI image")
 async def package_oci_image(field_set: OciImageFieldSet) -> BuiltPackage:
     chosen = field_set.platforms.architectures
-    layout = await Get(OciLayout, OciLayoutRequest(field_set.address, chosen))
+    layout = await Get(AssembledLayout, AssembledLayoutRequest(field_set.address, chosen))
     folder = field_set.output_path.value_or_default(file_ending=None)
     whole = await Get(Digest, MergeDigests([layout.files, layout.base]))
     digests = [await Get(Digest, AddPrefix(whole, folder))]

@@ -48,7 +48,6 @@ from qingkong_build.native_wheel.target_types import (
 from qingkong_build.oci.layers.bytecode import PackTreeRequest
 from qingkong_build.oci.layers.disjoint import check_disjoint
 from qingkong_build.oci.layers.platform_fields import target_platform
-from qingkong_build.oci.layers.target_platform import TargetPlatform
 from qingkong_build.oci.layers.target_types import (
     LayerGlibcField,
     LayerPathField,
@@ -57,8 +56,10 @@ from qingkong_build.oci.layers.target_types import (
     WheelsLayerOtherPlatformsField,
 )
 from qingkong_build.oci.layers.tree_layer import TreeLayerFieldSet
-from qingkong_build.oci.layers.wheels import InstalledWheel, InstalledWheelRequest, Wheel
+from qingkong_build.oci.layers.wheels import InstalledWheel, InstalledWheelRequest
 from qingkong_build.python_lock.graph import ProductionClosure, ProductionClosureRequest
+from qingkong_build.python_lock.locked_wheel import Wheel
+from qingkong_build.python_lock.target_platform import TargetPlatform
 
 
 @dataclass(frozen=True)

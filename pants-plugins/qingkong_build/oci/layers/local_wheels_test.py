@@ -14,9 +14,9 @@ from qingkong_build.oci.layers.local_wheels import (
     choose,
     for_another_platform,
 )
-from qingkong_build.oci.layers.target_platform import TargetPlatform
 from qingkong_build.oci.layers.target_types import FilesystemLayerTarget
-from qingkong_build.oci.layers.wheels import Wheel
+from qingkong_build.python_lock.locked_wheel import Wheel
+from qingkong_build.python_lock.target_platform import TargetPlatform
 
 LAYER = Address("deploy", target_name="driver")
 FIELDS = WheelFields(LAYER)

@@ -12,10 +12,10 @@ from qingkong_build.native_wheel.target_types import (
     NativeWheelPlatformField,
     NativeWheelProjectField,
 )
-from qingkong_build.oci.layers.closure import Closure
 from qingkong_build.oci.layers.local_wheels import LocalWheel, for_another_platform
 from qingkong_build.oci.layers.pex_fields import PexField, PexOtherPlatformsField
 from qingkong_build.oci.layout.field_error import invalid
+from qingkong_build.python_lock.closure import Closure
 
 
 def for_platform(image: Address, others: Iterable[Target], platform: str) -> list[Target]:

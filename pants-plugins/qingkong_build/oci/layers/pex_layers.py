@@ -42,7 +42,6 @@ from pants.engine.target import (
 from pants.util.frozendict import FrozenDict
 
 from qingkong_build.oci.layers.bytecode import PackTreeRequest
-from qingkong_build.oci.layers.closure import Closure, ClosureRequest
 from qingkong_build.oci.layers.disjoint import check_disjoint
 from qingkong_build.oci.layers.layers import check_no_files
 from qingkong_build.oci.layers.leave_out import RULES
@@ -64,19 +63,20 @@ from qingkong_build.oci.layers.pex_fields import (
 )
 from qingkong_build.oci.layers.pex_groups import SOURCES, checked, grouped, wheel_layer
 from qingkong_build.oci.layers.platform_fields import target_platform
-from qingkong_build.oci.layers.target_platform import DEFAULT_PLATFORM, TargetPlatform
 from qingkong_build.oci.layers.target_types import LayerGlibcField
 from qingkong_build.oci.layers.tree_layer import TREE
 from qingkong_build.oci.layers.wheels import (
     InstalledWheel,
     InstalledWheelRequest,
     LockedWheelRequest,
-    WheelRequest,
 )
 from qingkong_build.oci.layout.field_error import invalid
 from qingkong_build.oci.layout.rules import addresses_in
+from qingkong_build.python_lock.closure import Closure, ClosureRequest
 from qingkong_build.python_lock.graph import ProductionClosure, ProductionClosureRequest
 from qingkong_build.python_lock.lock_rules import ProductionLock, ProductionLockRequest
+from qingkong_build.python_lock.locked_wheel import WheelRequest
+from qingkong_build.python_lock.target_platform import DEFAULT_PLATFORM, TargetPlatform
 
 #: Where the sources are in the image.
 SOURCES_PATH = "/app"
@@ -148,6 +148,13 @@ class _PexTargets:
         constraints = self.pex[InterpreterConstraintsField]
         glibc = LayerGlibcField(None, address)
         return target_platform(address, name, glibc, constraints, python_setup)
+
+    def local_wheels(self, image: Address, platform: TargetPlatform) -> LocalWheelsRequest:
+        """Its wheels that are built here, for `platform`."""
+        if self.wheels:
+            check_platforms(image, self.pex.address, self.wheels, self.others, platform.name)
+        fields = WheelFields(image, PexField.alias, PexOtherPlatformsField.alias)
+        return LocalWheelsRequest(fields, self.wheels, self.others, platform)
 
 
 @rule
@@ -267,12 +274,7 @@ async def make_distribution_layers(
     )
     names = tuple(closure.ways)
     groups = checked(PexLayersField.alias, address, image[PexLayersField].value or {}, names, pex)
-    local = LocalWheelsRequest(
-        WheelFields(address, PexField.alias, PexOtherPlatformsField.alias),
-        *(targets.wheels, targets.others, platform),
-    )
-    if targets.wheels:
-        check_platforms(address, pex, targets.wheels, targets.others, platform.name)
+    local = targets.local_wheels(address, platform)
     # First what the compiler needs, which then runs for as long as all others of these together.
     await Get(LocalWheelInputs, LocalWheelsRequest, local)
     built, *locked = await MultiGet(

@@ -8,8 +8,8 @@ from pants.backend.python.util_rules.interpreter_constraints import InterpreterC
 from pants.engine.addresses import Address
 from pants.engine.target import InvalidFieldException
 
-from qingkong_build.oci.layers.target_platform import TargetPlatform
 from qingkong_build.oci.layers.target_types import LayerGlibcField
+from qingkong_build.python_lock.target_platform import TargetPlatform
 
 
 def target_platform(

@@ -16,9 +16,8 @@ from pants.engine.fs import Digest, DigestEntries, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import InvalidFieldException, Target, Targets
 
-from qingkong_build.oci.layers import bytecode, closure, subsystem, wheels
+from qingkong_build.oci.layers import bytecode, subsystem, wheels
 from qingkong_build.oci.layers.bytecode import PackTreeRequest
-from qingkong_build.oci.layers.closure import Closure, ClosureRequest
 from qingkong_build.oci.layers.disjoint import check_disjoint
 from qingkong_build.oci.layers.groups import assign
 from qingkong_build.oci.layers.platform_fields import target_platform
@@ -32,8 +31,11 @@ from qingkong_build.oci.layers.target_types import (
     RequirementsLayerResolveField,
 )
 from qingkong_build.oci.layers.tree_layer import TreeLayerFieldSet
-from qingkong_build.oci.layers.wheels import InstalledWheel, LockedWheelRequest, WheelRequest
+from qingkong_build.oci.layers.wheels import InstalledWheel, LockedWheelRequest
+from qingkong_build.python_lock import closure
+from qingkong_build.python_lock.closure import Closure, ClosureRequest
 from qingkong_build.python_lock.lock_rules import ProductionLock, ProductionLockRequest
+from qingkong_build.python_lock.locked_wheel import WheelRequest
 
 
 @dataclass(frozen=True)
@@ -92,15 +94,22 @@ def _siblings(field_set: RequirementsLayerFieldSet, targets: Iterable[Target]) -
     ]
 
 
-def shares(
+def own_share(
     field_set: RequirementsLayerFieldSet, closure: Closure, siblings: Iterable[Target]
-) -> dict[str, tuple[str, ...]]:
-    """The names for each layer that shares the lockfile out, by address."""
-    return assign(
+) -> tuple[str, ...]:
+    """The names for this one of the layers that share the lockfile out."""
+    shares = assign(
         {x.address.spec: x[RequirementsLayerDistributionsField].value for x in siblings},
         frozenset(closure.ways),
         f"the resolve {field_set.resolve.value!r} for {closure.platform.name}",
     )
+    names = shares[field_set.address.spec]
+    if not names:
+        raise InvalidFieldException(
+            f"the layer of target {field_set.address} would be empty: other layers beside it have "
+            f"all of the resolve {field_set.resolve.value!r}. Remove the target."
+        )
+    return names
 
 
 @rule(desc="Build a requirements layer")
@@ -133,12 +142,7 @@ async def build_requirements_layer(
         ),
     )
     check_forbidden(field_set, closure)
-    names = shares(field_set, closure, _siblings(field_set, neighbours))[field_set.address.spec]
-    if not names:
-        raise InvalidFieldException(
-            f"the layer of target {field_set.address} would be empty: other layers beside it have "
-            f"all of the resolve {field_set.resolve.value!r}. Remove the target."
-        )
+    names = own_share(field_set, closure, _siblings(field_set, neighbours))
     installed = await MultiGet(
         Get(
             InstalledWheel,

@@ -11,7 +11,7 @@ from pants.option.option_types import StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import help_text, softwrap
 
-from qingkong_build.oci.layers.closure import Closure
+from qingkong_build.python_lock.closure import Closure
 
 
 class ImageLayerSubsystem(Subsystem):

@@ -24,7 +24,7 @@ from pants.engine.target import (
 from pants.util.strutil import help_text
 
 from qingkong_build.oci.layers.leave_out import RULES
-from qingkong_build.oci.layers.target_platform import DEFAULT_PLATFORM, MACHINES
+from qingkong_build.python_lock.target_platform import DEFAULT_PLATFORM, MACHINES
 
 
 class LayerPathField(StringField):

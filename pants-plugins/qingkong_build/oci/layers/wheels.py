@@ -1,6 +1,6 @@
-"""Fetches and installs one wheel of a lockfile: a cached process each.
+"""Installs one wheel of a lockfile: a cached process each.
 
-A changed pin runs one of each; what the others made is still in the cache.
+A changed pin runs one; what the others made is still in the cache.
 """
 
 from __future__ import annotations
@@ -14,36 +14,19 @@ from pants.engine.fs import Digest, FileContent, MergeDigests
 from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 
-from qingkong_build.downloads.rules import DownloadRequest, VerifiedFile
-from qingkong_build.downloads.rules import rules as download_rules
-from qingkong_build.oci.layers.closure import Closure, ClosureRequest
 from qingkong_build.oci.layers.leave_out import STRIP, patterns
 from qingkong_build.oci.layers.pack import ALWAYS_EXCLUDED
 from qingkong_build.oci.layers.subsystem import ImageLayerSubsystem
-from qingkong_build.oci.layers.target_platform import TargetPlatform
 from qingkong_build.oci.layers.tree_layer import TREE
-from qingkong_build.python_lock.lock_graph import Artifact
+from qingkong_build.python_lock import locked_wheel
+from qingkong_build.python_lock.closure import Closure, ClosureRequest
+from qingkong_build.python_lock.locked_wheel import Wheel, WheelRequest
+from qingkong_build.python_lock.target_platform import TargetPlatform
 from qingkong_build.sandbox.rules import ScriptRequest
 from qingkong_build.sandbox.script import Script
 
 _INSTALL = Script("qingkong_build.oci.layers", "install_wheel", ("strip_elf",))
 _MODES = "executables"
-
-
-@dataclass(frozen=True)
-class WheelRequest:
-    """A wheel of the lockfile at `lockfile`, which is named in errors."""
-
-    artifact: Artifact
-    lockfile: str
-
-
-@dataclass(frozen=True)
-class Wheel:
-    """A wheel, downloaded or built here: `digest` holds the one file `filename`."""
-
-    digest: Digest
-    filename: str
 
 
 @dataclass(frozen=True)
@@ -86,22 +69,6 @@ class InstalledWheel:
     """`digest` holds the files below the directory `TREE`."""
 
     digest: Digest
-
-
-@rule(desc="Download a wheel")
-async def fetch_wheel(request: WheelRequest, python_setup: PythonSetup) -> Wheel:
-    artifact = request.artifact
-    file = await Get(
-        VerifiedFile,
-        DownloadRequest(
-            # As the lockfile has it: what a `${NAME}` of it means is no part of what the file is.
-            (f"--url={artifact.url}", f"--sha256={artifact.sha256}"),
-            artifact.filename,
-            request.lockfile,
-            InterpreterConstraints(python_setup.interpreter_constraints),
-        ),
-    )
-    return Wheel(file.digest, file.filename)
 
 
 @rule(desc="Get the installer of wheels")
@@ -167,4 +134,4 @@ async def install_locked_wheel(request: LockedWheelRequest) -> InstalledWheel:
 
 
 def rules() -> Iterable[object]:
-    return (*collect_rules(), *download_rules())
+    return (*collect_rules(), *locked_wheel.rules())

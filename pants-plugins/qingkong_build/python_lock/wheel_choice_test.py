@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from qingkong_build.oci.layers.lockfile import choose_wheel, needed
-from qingkong_build.oci.layers.target_platform import TargetPlatform
 from qingkong_build.python_lock.errors import LockfileError
 from qingkong_build.python_lock.lock_graph import LockGraph, read_lock
+from qingkong_build.python_lock.target_platform import TargetPlatform
+from qingkong_build.python_lock.wheel_choice import choose_wheel, needed
 
 AMD64 = TargetPlatform("linux/amd64", (3, 12), (2, 36))
 ARM64 = TargetPlatform("linux/arm64", (3, 12), (2, 36))

@@ -10,12 +10,12 @@ from pants.backend.python.util_rules.interpreter_constraints import InterpreterC
 from pants.engine.rules import Get, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 
-from qingkong_build.oci.layers.lockfile import choose_wheel, needed
-from qingkong_build.oci.layers.target_platform import TargetPlatform
 from qingkong_build.python_lock.errors import LockfileError
 from qingkong_build.python_lock.lock_graph import Artifact, LockGraph, parse
 from qingkong_build.python_lock.resolve_lock import ResolveLock, ResolveLockRequest
 from qingkong_build.python_lock.resolve_lock import rules as lock_rules
+from qingkong_build.python_lock.target_platform import TargetPlatform
+from qingkong_build.python_lock.wheel_choice import choose_wheel, needed
 
 
 @dataclass(frozen=True)

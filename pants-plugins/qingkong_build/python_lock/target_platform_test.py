@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from qingkong_build.oci.layers.target_platform import TargetPlatform
+from qingkong_build.python_lock.target_platform import TargetPlatform
 
 AMD64 = TargetPlatform("linux/amd64", (3, 12), (2, 36))
 ARM64 = TargetPlatform("linux/arm64", (3, 12), (2, 36))

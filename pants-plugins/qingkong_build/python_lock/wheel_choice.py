@@ -15,9 +15,9 @@ from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from pants.backend.python.pip_requirement import PipRequirement
 
-from qingkong_build.oci.layers.target_platform import TargetPlatform
 from qingkong_build.python_lock.errors import LockfileError
 from qingkong_build.python_lock.lock_graph import Artifact, Holds, LockGraph, normalised
+from qingkong_build.python_lock.target_platform import TargetPlatform
 
 _LITERAL = re.compile(r"""['"]([^'"]*)['"]""")
 

@@ -1,0 +1,104 @@
+"""The design of the plugins: who may know whom, names, sizes. See pants-plugins/README.md."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+NAMESPACE = "qingkong_build"
+PLUGINS = Path("pants-plugins")
+#: What each part may import of the others.
+MAY_KNOW = {
+    "sandbox": set[str](),
+    "file_url": set[str](),
+    "ruff": set[str](),
+    "pex_tree": {"sandbox"},
+    "interpreters": {"sandbox"},
+    "downloads": {"sandbox"},
+    "python_lock": {"downloads", "sandbox"},
+    "native_wheel": {"downloads", "pex_tree", "python_lock", "sandbox"},
+    "oci.engine": {"sandbox"},
+    "oci.layout": {"sandbox"},
+    "oci.layers": {"downloads", "native_wheel", "oci.layout", "python_lock", "sandbox"},
+    "oci.image": {"downloads", "oci.engine", "oci.layers", "oci.layout", "sandbox"},
+    "oci.policy": {"oci.layout", "sandbox"},
+    "oci.attest": {"oci.layout", "sandbox"},
+    "oci.explain": {"oci.layers", "python_lock", "sandbox"},
+    # What registers all of them.
+    "oci": {"oci.attest", "oci.explain", "oci.image", "oci.layers", "oci.policy"},
+}
+#: Lines of a function, with its decorators and its docstring.
+LONGEST = 60
+
+
+def sources() -> Iterator[Path]:
+    """All that is in the distribution."""
+    for path in sorted((PLUGINS / NAMESPACE).rglob("*.py")):
+        if not path.name.endswith(("_test.py", "_for_tests.py")):
+            yield path
+
+
+MODULES = [path for path in sources() if "scripts" not in path.parts]
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(PLUGINS).with_suffix("").parts).removesuffix(".__init__")
+
+
+def part_of(module: str) -> str:
+    """`oci.image` of `qingkong_build.oci.image.layout`."""
+    names = module.split(".")[1:]
+    depth = 2 if names[:1] == ["oci"] and ".".join(names[:2]) in MAY_KNOW else 1
+    return ".".join(names[:depth])
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules of the plugins that one imports."""
+    known = {module_of(each) for each in MODULES}
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(NAMESPACE):
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                found.add(whole if whole in known else str(node.module))
+    return found
+
+
+def test_each_part_knows_only_those_that_it_may() -> None:
+    seen: dict[str, set[str]] = defaultdict(set)
+    for path in MODULES:
+        part = part_of(module_of(path))
+        if not part:
+            continue
+        seen[part] |= {part_of(each) for each in imports_of(path)} - {part}
+    wrong = {part: parts - MAY_KNOW[part] for part, parts in seen.items()}
+    assert {part: parts for part, parts in wrong.items() if parts} == {}
+    assert set(MAY_KNOW) == set(seen)
+
+
+def test_no_circle_of_imports() -> None:
+    graph = {module_of(path): imports_of(path) - {module_of(path)} for path in MODULES}
+    assert list(TopologicalSorter(graph).static_order())
+
+
+def test_no_two_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in MODULES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(str(path))
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+@pytest.mark.parametrize("path", sources(), ids=str)
+def test_no_function_is_long(path: Path) -> None:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, kinds):
+            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+            assert (node.end_lineno or 0) - first < LONGEST, f"{path}:{first}: {node.name}"
