@@ -1,7 +1,8 @@
 """Push an OCI layout: push_layout.py LAYOUT REFERENCE... [--plain-http HOST].
 
 Every manifest of the layout goes to the repository of each reference: images under its tag, what
-refers to them (signatures, bills of materials) by digest. Only what the registry lacks is sent.
+refers to them (signatures, bills of materials) by digest, and under the tag by which cosign looks
+for it. Only what the registry lacks is sent, once for all of its repositories.
 Standard library only.
 """
 
@@ -10,19 +11,29 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from registry import Registry, RegistryError, parse_reference
 
+_REF_NAME = "org.opencontainers.image.ref.name"
+_COSIGN_TAG = re.compile(r"sha256-[0-9a-f]{64}\.(sig|att|sbom)")
+
 
 @dataclass
 class Sent:
-    """What a push came to. `sent` and `there` are blobs, `size` the bytes of those sent."""
+    """What a push came to.
+
+    `sent`, `there` and `mounted` are blobs, the last from another repository of the registry;
+    `size` is the bytes of those sent.
+    """
 
     sent: int = 0
     there: int = 0
+    mounted: int = 0
     size: int = 0
 
 
@@ -48,11 +59,13 @@ class Layout:
         return list({each["digest"]: each for each in found}.values())
 
 
-def send(layout: Layout, registry: Registry, descriptor: dict[str, Any], done: Sent) -> None:
+def send(
+    layout: Layout, registry: Registry, descriptor: dict[str, Any], done: Sent, sibling: str
+) -> None:
     """Send all that a manifest or index names, lowest first, but not itself."""
     document = json.loads(layout.read(descriptor["digest"]))
     for child in document.get("manifests", ()):
-        send(layout, registry, child, done)
+        send(layout, registry, child, done, sibling)
         content = layout.read(child["digest"])
         registry.put_manifest(child["digest"], content, child["mediaType"])
     blobs = [document["config"], *document["layers"]] if "config" in document else []
@@ -60,13 +73,29 @@ def send(layout: Layout, registry: Registry, descriptor: dict[str, Any], done: S
         if registry.has("blobs", blob["digest"]):
             done.there += 1
             continue
-        registry.upload(blob["digest"], layout.blob(blob["digest"]))
+        if registry.upload(blob["digest"], layout.blob(blob["digest"]), sibling):
+            done.mounted += 1
+            continue
         done.sent += 1
         done.size += blob["size"]
 
 
-def push(layout: Layout, reference: str, plain: list[str]) -> Sent:
+def names_of(descriptor: dict[str, Any], document: dict[str, Any], tag: str) -> list[str]:
+    """What a manifest is called in the repository: `tag` for an image."""
+    if "subject" not in document:
+        return [tag]
+    stored = (descriptor.get("annotations") or {}).get(_REF_NAME, "")
+    return [descriptor["digest"], *([stored] if _COSIGN_TAG.fullmatch(stored) else [])]
+
+
+def push(layout: Layout, reference: str, plain: list[str], pushed: Iterable[str] = ()) -> Sent:
     """Push to one reference.
+
+    Args:
+        layout: what to push.
+        reference: where to.
+        plain: hosts that are spoken to without TLS.
+        pushed: references that have all of it already.
 
     Raises:
         RegistryError: the registry refused, or the layout has more than one image to tag.
@@ -74,15 +103,17 @@ def push(layout: Layout, reference: str, plain: list[str]) -> Sent:
     parsed = parse_reference(reference)
     registry = Registry(parsed, plain)
     done = Sent()
+    others = (parse_reference(each) for each in pushed)
+    sibling = next((each.repository for each in others if each.host == parsed.host), "")
     described = [(each, json.loads(layout.read(each["digest"]))) for each in layout.manifests()]
     images = [each for each, document in described if "subject" not in document]
     if len(images) != 1:
         raise RegistryError(f"the layout has {len(images)} images for the one tag of {reference}")
     for descriptor, document in described:
-        send(layout, registry, descriptor, done)
-        name = descriptor["digest"] if "subject" in document else parsed.tag
+        send(layout, registry, descriptor, done, sibling)
         content = layout.read(descriptor["digest"])
-        registry.put_manifest(name, content, descriptor["mediaType"])
+        for name in names_of(descriptor, document, parsed.tag):
+            registry.put_manifest(name, content, descriptor["mediaType"])
     return done
 
 
@@ -93,13 +124,14 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--plain-http", action="append", default=[])
     options = parser.parse_args(argv)
     layout = Layout(options.layout)
-    for reference in options.references:
+    for number, reference in enumerate(options.references):
         try:
-            done = push(layout, reference, options.plain_http)
+            done = push(layout, reference, options.plain_http, options.references[:number])
         except RegistryError as error:
             print(f"oci_image: {reference} was not pushed: {error}", file=sys.stderr)
             return 1
-        print(f"{reference}: sent {done.sent} blobs, {done.size} bytes; {done.there} were there")
+        line = f"{reference}: sent {done.sent} blobs, {done.size} bytes; {done.there} were there"
+        print(line + (f", {done.mounted} came from another repository" if done.mounted else ""))
     return 0
 
 

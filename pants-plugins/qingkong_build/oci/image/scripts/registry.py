@@ -141,11 +141,22 @@ class Registry:
         answer = self._call("HEAD", f"{kind}/{name}", headers=_ACCEPT, accepted=(200, 404))
         return answer.status == 200
 
-    def upload(self, digest: str, path: str) -> None:
-        """Send a blob."""
+    def upload(self, digest: str, path: str, sibling: str = "") -> bool:
+        """Send a blob; returns whether the registry took it from its repository `sibling` instead.
+
+        A registry that will not, or does not let us read there, is sent the blob.
+        """
+        mounted = False
+        begin = "blobs/uploads/"
+        if sibling:
+            begin += f"?{urllib.parse.urlencode({'mount': digest, 'from': sibling})}"
 
         def attempt() -> None:
-            begun = self._call("POST", "blobs/uploads/", body=b"", accepted=(202,))
+            nonlocal mounted
+            begun = self._call("POST", begin, body=b"", accepted=(201, 202))
+            mounted = begun.status == 201
+            if mounted:
+                return
             # It may be on another host, which is not told who we are.
             where = urllib.parse.urljoin(begun.url, begun.headers.get("Location", ""))
             where += f"{'&' if '?' in where else '?'}digest={urllib.parse.quote(digest, safe='')}"
@@ -169,6 +180,7 @@ class Registry:
             self._client.attempts(attempt)
         except (HttpError, SettingsError, LoginError) as error:
             raise self._error("PUT", f"blobs/{digest}", error) from None
+        return mounted
 
     def put_manifest(self, name: str, content: bytes, media_type: str) -> None:
         """Give a manifest a tag, or have it under its digest."""

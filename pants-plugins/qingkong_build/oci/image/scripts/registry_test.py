@@ -113,6 +113,41 @@ def test_what_refers_to_an_image_goes_with_it(tmp_path: Path, host: str) -> None
     assert not registry.has("manifests", f"sha256:{'0' * 64}")
 
 
+def test_cosign_finds_signatures_by_their_tag(tmp_path: Path, host: str) -> None:
+    writer = Writer(tmp_path / "layout")
+    image = writer.image("signed")
+    tag = f"{image['digest'].replace(':', '-')}.sig"
+    name = "org.opencontainers.image.ref.name"
+    signature, note = (
+        {**writer.image(text, subject=image), "annotations": {name: called}}
+        for text, called in (("signature", tag), ("note", "1"))
+    )
+    push_layout.push(writer.finish(image, signature, note), f"{host}/signed:1", [])
+    registry = Registry(parse_reference(f"{host}/signed:1"))
+    assert registry.manifest(tag)[1] == signature["digest"]
+    # A name that is none of cosign's must not take the image's tag.
+    assert registry.manifest("1")[1] == image["digest"]
+
+
+def test_one_registry_is_sent_each_blob_once(
+    tmp_path: Path, host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    writer = Writer(tmp_path / "layout")
+    writer.finish(writer.image("sent once", "and this"))
+    references = [f"{host}/{name}:1" for name in ("first/app", "second/app")]
+    assert push_layout.main([str(tmp_path / "layout"), *references]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{references[0]}: sent 3 blobs, ")
+    assert second.startswith(f"{references[1]}: sent 0 blobs, 0 bytes; 0 were there, 3 came")
+    for reference in references:
+        copied = tmp_path / reference.rsplit("/", 2)[1]
+        subprocess.run(
+            ["skopeo", "copy", "--src-tls-verify=false", f"docker://{reference}", f"dir:{copied}"],
+            capture_output=True,
+            check=True,
+        )
+
+
 def test_a_base_is_fetched_for_its_platform(
     tmp_path: Path, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
