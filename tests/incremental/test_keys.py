@@ -24,13 +24,13 @@ from incremental.layouts import Layout
 
 WHEEL = "3rdparty/asyncmy:wheel"
 
-# What looks at the machine, and so runs once for each daemon, whoever starts it. Milliseconds each,
-# but for the last, which starts the pex tool. docs/shared-cache.md lists them.
+# What looks at the machine, and so runs once for each daemon, whoever starts it. Milliseconds each.
+# docs/shared-cache.md lists them.
 _LOOKS_AT_MACHINE = re.compile(
     r"Searching for `\S+` on PATH=\S+"
     r"|Test binary \S+"
     r"|Ask \S+ for its version"
-    r"|Find interpreter for constraints: .*"
+    r"|List the Python interpreters of the search path"
 )
 _SPAWNED = re.compile(r"spawned local process as .*$", re.MULTILINE)
 
@@ -146,7 +146,7 @@ def test_another_caller_runs_no_process_again(
     )
     ran = spawned(done)
     # It is another Pants, which had to look at its machine.
-    assert any(each.description.startswith("Find interpreter") for each in ran)
+    assert any(each.description.startswith("List the Python interpreters") for each in ran)
     again = [each for each in ran if not _LOOKS_AT_MACHINE.fullmatch(each.description.rstrip("."))]
     assert again == []
     assert {each.scope for each in ran} <= {"PerRestartSuccessful", "PerRestartAlways"}
