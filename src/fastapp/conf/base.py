@@ -130,7 +130,7 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     GATEWAY_CLIENT_TIMEOUT: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     #: Seconds that an idle connection to a service is kept; less than the services' own.
     GATEWAY_KEEPALIVE_TIMEOUT: float = Field(default=4.0, gt=0, allow_inf_nan=False)
-    #: Further upstreams that a request without effects and body is tried on.
+    #: Further upstreams that a request is tried on when no service has seen it or it is harmless.
     GATEWAY_RETRIES: int = Field(default=2, ge=0)
     #: Seconds that a dead upstream is left out at first; doubled up to 15.
     GATEWAY_EJECT_SECONDS: float = Field(default=0.5, gt=0, allow_inf_nan=False)

@@ -28,8 +28,10 @@ from fastapp.logs.logged import AlreadyLogged
 
 logger = logging.getLogger("fastapp.gateway")
 
-#: Requests that may be sent to another upstream when the first could not be reached.
+#: Requests that may be sent to another upstream when the first broke off.
 REPLAYABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+#: No connection was made, so nothing was sent: any request may go to another upstream.
+UNCONNECTED: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 #: What the HTTP client would add; the client of the gateway did not say it.
 SKIPPED: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 BUFFER: Final = 65536
@@ -193,11 +195,10 @@ class Proxy:
         session = self.connect()
         method: str = scope["method"]
         headers = to_text(request_headers(scope["headers"], hop))
-        attempts = 1 + (self.config.retries if method in REPLAYABLE and not body.present else 0)
+        replayable = method in REPLAYABLE and not body.present
         tried: list[Upstream] = []
         error: GatewayError | None = None
-        while attempts:
-            attempts -= 1
+        while len(tried) <= self.config.retries:
             upstream = pool.choose(tried)
             if upstream is None:
                 break
@@ -205,6 +206,7 @@ class Proxy:
             scope[UPSTREAM] = upstream.url
             upstream.active += 1
             response: aiohttp.ClientResponse | None = None
+            sent = True
             try:
                 response = await session.request(
                     method,
@@ -215,14 +217,15 @@ class Proxy:
                 )
             except aiohttp.ClientError as exc:
                 error = self._failure(upstream, body, exc)
+                sent = body.started or not isinstance(exc, UNCONNECTED)
             finally:
                 if response is None:
                     upstream.active -= 1
             if response is not None:
                 self.directory.succeeded(upstream)
                 return upstream, response
-            if error is not None and error.status == 504:
-                # It may be working on it still.
+            # A service that was sent it may have acted, or be working on it still.
+            if sent and (not replayable or (error is not None and error.status == 504)):
                 break
         raise error or bad_gateway()
 
@@ -235,7 +238,7 @@ class Proxy:
             raise body.error from exc
         logger.warning("upstream %s: %s: %s", upstream.url, type(exc).__name__, exc)
         timeout = isinstance(exc, aiohttp.ServerTimeoutError)
-        dead = isinstance(exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+        dead = isinstance(exc, UNCONNECTED)
         upstream.errors["connect" if dead else "timeout" if timeout else "broken"] += 1
         # A slow answer says nothing of the service as a whole.
         if dead or not timeout:

@@ -150,6 +150,18 @@ def test_requests_with_effects_are_sent_once(method: str, body: bytes) -> None:
             assert one.seen == []
 
 
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])
+@pytest.mark.parametrize("body", [b"", b"abc"])
+def test_what_reached_no_service_is_sent_to_another(method: str, body: bytes) -> None:
+    one = Service("one")
+    with serving(one) as good:
+        urls = [f"http://127.0.0.1:{number}" for number in (free_port(), good)]
+        with running_gateway({"shop": urls}) as port:
+            answer = httpx.request(method, f"http://127.0.0.1:{port}/shop/x", content=body)
+            assert answer.status_code == 200, answer.text
+            assert one.seen == [f"{method} /shop/x"]
+
+
 def test_a_body_is_not_sent_twice() -> None:
     tries: list[bytes] = []
     one = Service("one")
