@@ -1,0 +1,123 @@
+"""The containers of deploy/compose/compose.yaml, as docs/fleet.md starts them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from docker.errors import NotFound
+from docker.models.containers import Container
+from fleet.page import commands
+from fleet.programs import run
+from image.engine import Engine
+
+SHOPS = ("shop-1", "shop-2")
+SERVERS = ("database", *SHOPS, "gateway")
+#: The names that the page gives to images of the shop.
+_SHOP_NAME = re.compile(r"\bshop:(\d)\b")
+# Ends a process of the engine's machine, of which a container with its process ids sees all.
+_KILL = "import os, sys; os.kill(int(sys.argv[1]), 9)"
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """One project of Docker Compose.
+
+    Attributes:
+        engine: where it runs.
+        root: a copy of what the page's commands need of the repository.
+        environment: of these commands.
+        project: its name, which all names of the engine begin with.
+        shop: the name of the shop's images, without the tag.
+        url: the gateway's.
+        http: a client of it.
+    """
+
+    engine: Engine
+    root: Path
+    environment: Mapping[str, str]
+    project: str
+    shop: str
+    url: str
+    http: httpx.Client
+
+    def follow(self, section: str) -> str:
+        """Run the commands of a section of the page; only images and the port have other names."""
+        script = _SHOP_NAME.sub(rf"{self.shop}:\1", commands(section))
+        script = script.replace("http://127.0.0.1:8000", self.url)
+        return run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            folder=self.root,
+            environment=self.environment,
+        )
+
+    def compose(self, *arguments: str) -> str:
+        """Run `docker compose` beside the file."""
+        folder = self.root / "deploy" / "compose"
+        command = ["docker", "compose", *arguments]
+        return run(command, folder=folder, environment=self.environment)
+
+    def container(self, service: str) -> Container:
+        """The container of a service, as it is now."""
+        return self.engine.client.containers.get(f"{self.project}-{service}-1")
+
+    def state(self, service: str) -> dict[str, Any]:
+        """What the engine knows of the process of a service; nothing while it has no container."""
+        try:
+            found: dict[str, Any] = self.container(service).attrs["State"]
+        except NotFound:
+            return {}
+        return found
+
+    def identity(self, service: str) -> tuple[Any, ...]:
+        """Differs when the process is another one than before."""
+        state = self.state(service)
+        return state.get("Pid"), state.get("StartedAt")
+
+    def is_healthy(self, service: str) -> bool:
+        """Whether the engine believes so."""
+        state = self.state(service)
+        return bool(state.get("Running")) and state["Health"]["Status"] == "healthy"
+
+    def status(self, path: str = "/shop/products") -> int:
+        """The status of an answer of the gateway, or 0 when there is none."""
+        try:
+            return self.http.get(path).status_code
+        except httpx.TransportError:
+            return 0
+
+    def inside(self, service: str, path: str) -> int:
+        """The status that a service gives to a request from its own container."""
+        code = (
+            "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8000, timeout=30); "
+            f"c.request('GET', {path!r}); print(c.getresponse().status)"
+        )
+        done = self.container(service).exec_run(["python", "-c", code])
+        return int(done.output) if done.exit_code == 0 else 0
+
+    def kill(self, service: str) -> None:
+        """End the process of a service with SIGKILL, as the kernel would, and not the engine.
+
+        What the engine itself kills, it does not start again.
+        """
+        image = self.engine.client.images.get(self.shop + ":1")
+        done = self.engine.run(
+            image,
+            *("python", "-c", _KILL, str(self.state(service)["Pid"])),
+            pid_mode="host",
+            user="0",
+            network_mode="none",
+        )
+        assert done.code == 0, done.errors
+
+
+def system_environment() -> dict[str, str]:
+    """What commands get of this machine."""
+    found = {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/bin", "/usr/bin", "/bin"])
+    return {**found, "PATH": path}

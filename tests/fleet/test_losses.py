@@ -1,0 +1,162 @@
+"""Each server is lost in turn: killed, stopped, paused. What is left serves, and all comes back.
+
+In none of the tests does anybody but the engine start or restart a process that was killed.
+"""
+
+from __future__ import annotations
+
+import pytest
+from fleet.clients import clients
+from fleet.stack import SHOPS, Fleet
+from image.engine import wait_until
+
+pytestmark = pytest.mark.timeout(300)
+
+#: More than pools of connections have places.
+SOME = 30
+
+
+def wait_until_whole(fleet: Fleet) -> None:
+    """Everything is healthy, and what clients ask reaches both shops."""
+    for service in ("database", *SHOPS, "gateway"):
+        wait_until(lambda service=service: fleet.is_healthy(service), f"{service} is healthy", 90)
+    for service in SHOPS:
+        wait_until(lambda service=service: serves(fleet, service), f"{service} serves", 90)
+
+
+def serves(fleet: Fleet, service: str) -> bool:
+    """Whether a few requests of clients include one that this service answers."""
+    since = len(fleet.container(service).logs())
+    with clients(fleet.url, "GET", "GET") as asking:
+        asking.wait_for_more(8)
+    return b'"GET /shop/products' in fleet.container(service).logs()[since:].replace(b"\\", b"")
+
+
+@pytest.fixture(autouse=True)
+def whole(fleet: Fleet) -> None:
+    """Each test begins with all that there is."""
+    wait_until_whole(fleet)
+
+
+@pytest.mark.parametrize("service", SHOPS)
+def test_a_shop_is_killed(fleet: Fleet, service: str) -> None:
+    (other,) = set(SHOPS) - {service}
+    before = {name: fleet.identity(name) for name in SHOPS}
+    with clients(fleet.url, "GET", "GET", "POST") as asking:
+        asking.wait_for_more(SOME)
+        fleet.kill(service)
+        wait_until(lambda: fleet.identity(service) != before[service], "another process")
+        asking.wait_for_more(SOME)
+        wait_until(lambda: fleet.is_healthy(service), f"{service} is healthy")
+        asking.wait_for_more(SOME)
+    # What it was working on is lost, and is not done twice.
+    assert asking.statuses <= {200, 201, 502}, asking.failures
+    assert len(asking.failures) <= 3, asking.failures
+    assert fleet.identity(other) == before[other]
+
+
+@pytest.mark.parametrize("service", SHOPS)
+def test_a_shop_is_stopped(fleet: Fleet, service: str) -> None:
+    with clients(fleet.url, "GET", "GET", "POST") as asking:
+        asking.wait_for_more(SOME)
+        fleet.compose("stop", service)
+        asking.wait_for_more(SOME)
+        fleet.compose("start", service)
+        wait_until(lambda: fleet.is_healthy(service), f"{service} is healthy")
+        asking.wait_for_more(SOME)
+    assert asking.failures == []
+
+
+@pytest.mark.parametrize("service", SHOPS)
+def test_a_shop_is_paused(fleet: Fleet, service: str) -> None:
+    container = fleet.container(service)
+    before = fleet.identity(service)
+    container.pause()
+    try:
+        # Whoever is caught waits; all others are served by the one with fewer requests in flight.
+        with clients(fleet.url, "GET", "GET", "GET", "POST") as asking:
+            try:
+                asking.wait_for_more(SOME)
+            finally:
+                container.unpause()
+    finally:
+        container.reload()
+        if container.status == "paused":
+            container.unpause()
+    assert asking.failures == []
+    assert fleet.identity(service) == before
+
+
+def test_the_database_is_killed(fleet: Fleet) -> None:
+    before = {name: fleet.identity(name) for name in ("database", *SHOPS)}
+    with clients(fleet.url, "GET", "GET", "POST") as asking:
+        asking.wait_for_more(SOME)
+        fleet.kill("database")
+        wait_until(lambda: fleet.identity("database") != before["database"], "another process")
+        wait_until(lambda: fleet.is_healthy("database"), "the database is healthy", 90)
+        asking.wait_for_more(SOME)
+    assert asking.statuses <= {200, 201, 503}, asking.failures
+    assert {name: fleet.identity(name) for name in SHOPS} == {name: before[name] for name in SHOPS}
+
+
+def test_the_database_is_stopped(fleet: Fleet) -> None:
+    before = {name: fleet.identity(name) for name in SHOPS}
+    fleet.compose("stop", "database")
+    try:
+        assert fleet.status() == 503
+        assert [fleet.inside(name, "/healthz/ready") for name in SHOPS] == [503, 503]
+        # To start them again would not bring the database back.
+        assert [fleet.inside(name, "/healthz/live") for name in SHOPS] == [200, 200]
+    finally:
+        fleet.compose("start", "database")
+    wait_until(lambda: fleet.status() == 200, "it serves again", 90)
+    assert {name: fleet.identity(name) for name in SHOPS} == before
+
+
+def test_the_database_is_paused(fleet: Fleet) -> None:
+    before = {name: fleet.identity(name) for name in SHOPS}
+    container = fleet.container("database")
+    container.pause()
+    try:
+        with clients(fleet.url, "GET") as asking:
+            assert [fleet.inside(name, "/healthz/ready") for name in SHOPS] == [503, 503]
+            assert [fleet.inside(name, "/healthz/live") for name in SHOPS] == [200, 200]
+            container.unpause()
+            asking.wait_for_more(SOME)
+    finally:
+        container.reload()
+        if container.status == "paused":
+            container.unpause()
+    assert asking.statuses <= {200, 503}, asking.failures
+    assert {name: fleet.identity(name) for name in SHOPS} == before
+
+
+def test_the_gateway_is_killed(fleet: Fleet) -> None:
+    before = fleet.identity("gateway")
+    assert fleet.status() == 200
+    fleet.kill("gateway")
+    wait_until(lambda: fleet.identity("gateway") != before, "another process")
+    wait_until(lambda: fleet.status() == 200, "it serves again", 90)
+
+
+def test_the_gateway_is_stopped(fleet: Fleet) -> None:
+    fleet.compose("stop", "gateway")
+    assert fleet.status() == 0, "it is the only way in"
+    fleet.compose("start", "gateway")
+    wait_until(lambda: fleet.status() == 200, "it serves again", 90)
+
+
+def test_the_gateway_is_paused(fleet: Fleet) -> None:
+    before = fleet.identity("gateway")
+    container = fleet.container("gateway")
+    container.pause()
+    try:
+        with clients(fleet.url, "GET", "POST") as asking:
+            container.unpause()
+            asking.wait_for_more(SOME)
+    finally:
+        container.reload()
+        if container.status == "paused":
+            container.unpause()
+    assert asking.failures == []
+    assert fleet.identity("gateway") == before
