@@ -13,6 +13,10 @@ from image.engine import unique, wait_until
 
 #: No client sends more, whatever happens.
 MOST = 20_000
+#: Seconds that a client thinks between two requests: the machine has other work in these tests.
+PAUSE = 0.02
+#: Seconds that they wait for answers on a busy machine.
+PATIENCE = 120.0
 PRODUCTS = "/shop/products"
 
 
@@ -51,12 +55,13 @@ class Clients:
     def wait_for_more(self, count: int) -> None:
         """Wait until so many more requests have succeeded."""
         before = self.succeeded
-        wait_until(lambda: self.succeeded >= before + count, f"{count} more requests succeed")
+        what = f"{count} more requests succeed"
+        wait_until(lambda: self.succeeded >= before + count, what, PATIENCE)
 
     def _loop(self, method: str) -> None:
         with httpx.Client(base_url=self.url, trust_env=False, timeout=60) as client:
             for _ in range(MOST):
-                if self._ending.is_set():
+                if self._ending.wait(PAUSE):
                     return
                 body = {"sku": unique("sku"), "name": "茶", "price": "1.00"}
                 try:

@@ -79,11 +79,6 @@ class Fleet:
         state = self.state(service)
         return state.get("Pid"), state.get("StartedAt")
 
-    def is_healthy(self, service: str) -> bool:
-        """Whether the engine believes so."""
-        state = self.state(service)
-        return bool(state.get("Running")) and state["Health"]["Status"] == "healthy"
-
     def status(self, path: str = "/shop/products") -> int:
         """The status of an answer of the gateway, or 0 when there is none."""
         try:

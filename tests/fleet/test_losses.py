@@ -14,28 +14,32 @@ pytestmark = pytest.mark.timeout(300)
 
 #: More than pools of connections have places.
 SOME = 30
+#: Seconds that a server may take to start on a busy machine.
+LONG = 120.0
 
 
-def wait_until_whole(fleet: Fleet) -> None:
-    """Everything is healthy, and what clients ask reaches both shops."""
-    for service in ("database", *SHOPS, "gateway"):
-        wait_until(lambda service=service: fleet.is_healthy(service), f"{service} is healthy", 90)
-    for service in SHOPS:
-        wait_until(lambda service=service: serves(fleet, service), f"{service} serves", 90)
+def length(fleet: Fleet, service: str) -> int:
+    """How much a service has written."""
+    return len(fleet.container(service).logs())
 
 
-def serves(fleet: Fleet, service: str) -> bool:
-    """Whether a few requests of clients include one that this service answers."""
-    since = len(fleet.container(service).logs())
-    with clients(fleet.url, "GET", "GET") as asking:
-        asking.wait_for_more(8)
-    return b'"GET /shop/products' in fleet.container(service).logs()[since:].replace(b"\\", b"")
+def serves(fleet: Fleet, service: str, since: int) -> bool:
+    """Whether a service has answered a request for products after it had written so much."""
+    return b"/shop/products" in fleet.container(service).logs()[since:]
+
+
+def wait_until_it_serves(fleet: Fleet, service: str) -> None:
+    """Wait until a service answers clients, who are asking meanwhile."""
+    since = length(fleet, service)
+    wait_until(lambda: serves(fleet, service, since), f"{service} serves", LONG)
 
 
 @pytest.fixture(autouse=True)
 def whole(fleet: Fleet) -> None:
     """Each test begins with all that there is."""
-    wait_until_whole(fleet)
+    with clients(fleet.url, "GET", "GET"):
+        for service in SHOPS:
+            wait_until_it_serves(fleet, service)
 
 
 @pytest.mark.parametrize("service", SHOPS)
@@ -47,8 +51,7 @@ def test_a_shop_is_killed(fleet: Fleet, service: str) -> None:
         fleet.kill(service)
         wait_until(lambda: fleet.identity(service) != before[service], "another process")
         asking.wait_for_more(SOME)
-        wait_until(lambda: fleet.is_healthy(service), f"{service} is healthy")
-        asking.wait_for_more(SOME)
+        wait_until_it_serves(fleet, service)
     # What it was working on is lost, and is not done twice.
     assert asking.statuses <= {200, 201, 502}, asking.failures
     assert len(asking.failures) <= 3, asking.failures
@@ -62,8 +65,7 @@ def test_a_shop_is_stopped(fleet: Fleet, service: str) -> None:
         fleet.compose("stop", service)
         asking.wait_for_more(SOME)
         fleet.compose("start", service)
-        wait_until(lambda: fleet.is_healthy(service), f"{service} is healthy")
-        asking.wait_for_more(SOME)
+        wait_until_it_serves(fleet, service)
     assert asking.failures == []
 
 
@@ -93,7 +95,6 @@ def test_the_database_is_killed(fleet: Fleet) -> None:
         asking.wait_for_more(SOME)
         fleet.kill("database")
         wait_until(lambda: fleet.identity("database") != before["database"], "another process")
-        wait_until(lambda: fleet.is_healthy("database"), "the database is healthy", 90)
         asking.wait_for_more(SOME)
     assert asking.statuses <= {200, 201, 503}, asking.failures
     assert {name: fleet.identity(name) for name in SHOPS} == {name: before[name] for name in SHOPS}
@@ -109,7 +110,7 @@ def test_the_database_is_stopped(fleet: Fleet) -> None:
         assert [fleet.inside(name, "/healthz/live") for name in SHOPS] == [200, 200]
     finally:
         fleet.compose("start", "database")
-    wait_until(lambda: fleet.status() == 200, "it serves again", 90)
+    wait_until(lambda: fleet.status() == 200, "it serves again", LONG)
     assert {name: fleet.identity(name) for name in SHOPS} == before
 
 
@@ -136,14 +137,14 @@ def test_the_gateway_is_killed(fleet: Fleet) -> None:
     assert fleet.status() == 200
     fleet.kill("gateway")
     wait_until(lambda: fleet.identity("gateway") != before, "another process")
-    wait_until(lambda: fleet.status() == 200, "it serves again", 90)
+    wait_until(lambda: fleet.status() == 200, "it serves again", LONG)
 
 
 def test_the_gateway_is_stopped(fleet: Fleet) -> None:
     fleet.compose("stop", "gateway")
     assert fleet.status() == 0, "it is the only way in"
     fleet.compose("start", "gateway")
-    wait_until(lambda: fleet.status() == 200, "it serves again", 90)
+    wait_until(lambda: fleet.status() == 200, "it serves again", LONG)
 
 
 def test_the_gateway_is_paused(fleet: Fleet) -> None:
