@@ -64,7 +64,7 @@ def fleet(engine: Engine, database: str, checkout: Path) -> Iterator[Fleet]:
     with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
         fleet = Fleet(engine, checkout, environment, project, shop, url, client)
         try:
-            fleet.follow("Start it")
+            fleet.start()
             yield fleet
         finally:
             fleet.compose("down", "--volumes", "--remove-orphans", "--timeout", "1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Fleet:
         shop: the name of the shop's images, without the tag.
         url: the gateway's.
         http: a client of it.
+        started: what the engine knew of each process when the fleet had started.
     """
 
     engine: Engine
@@ -45,6 +46,12 @@ class Fleet:
     shop: str
     url: str
     http: httpx.Client
+    started: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Start it as the page says."""
+        self.follow("Start it")
+        self.started.update((service, self.state(service)) for service in (*SERVERS, "migrate"))
 
     def follow(self, section: str) -> str:
         """Run the commands of a section of the page; only images and the port have other names."""

@@ -62,11 +62,13 @@ def test_clients_are_known_by_their_own_address(fleet: Fleet) -> None:
 
 
 def test_it_started_in_order_of_health(fleet: Fleet) -> None:
-    migration = fleet.state("migrate")
+    migration = fleet.started["migrate"]
     assert (migration["ExitCode"], migration["Running"]) == (0, False)
+    assert fleet.started["database"]["StartedAt"] < migration["StartedAt"]
     for service in SHOPS:
-        assert migration["FinishedAt"] < fleet.state(service)["StartedAt"]
-        assert fleet.state(service)["StartedAt"] < fleet.state("gateway")["StartedAt"]
+        begun = fleet.started[service]["StartedAt"]
+        assert migration["FinishedAt"] < begun < fleet.started["gateway"]["StartedAt"]
+        assert fleet.started[service]["Health"]["Status"] == "healthy"
 
 
 @pytest.mark.parametrize("service", [*SERVERS, "migrate"])
