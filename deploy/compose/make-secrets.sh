@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Make the secrets of compose.yaml in secrets/ beside this file. What exists is kept.
+# Make the secrets of compose.yaml in secrets/ beside this file, or in FOLDER. What exists is kept.
+#
+#   make-secrets.sh [FOLDER]
 #
 # The engine mounts the files into containers as they are, where other users read them; so the
 # files are for everybody and the folder is for its owner only.
 
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+folder=${1:-"$(dirname "${BASH_SOURCE[0]}")/secrets"}
 
 # 48 random bytes, in letters and digits.
 random() {
@@ -14,20 +16,20 @@ random() {
 
 # make FILE LINE...: write a file, whole or not at all, unless it exists.
 make() {
-  local file=secrets/$1
+  local file=$folder/$1
   if [[ -e $file ]]; then
-    echo "kept: deploy/compose/$file"
+    echo "kept: $file"
     return
   fi
   printf '%s\n' "${@:2}" >"$file.new"
   chmod 0444 "$file.new"
   mv "$file.new" "$file"
-  echo "made: deploy/compose/$file"
+  echo "made: $file"
 }
 
-(umask 077 && mkdir -p secrets)
+(umask 077 && mkdir -p "$folder")
 make database-password "$(random)"
 make shop.env \
   "QK_SECRET_KEY=$(random)" \
-  "QK_DATABASES__default__PASSWORD=$(<secrets/database-password)"
+  "QK_DATABASES__default__PASSWORD=$(<"$folder/database-password")"
 make gateway.env "QK_SECRET_KEY=$(random)"
