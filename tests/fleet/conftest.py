@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fleet.database_image import database_image
+from fleet.descriptions import copied
 from fleet.programs import program
 from fleet.stack import Fleet, system_environment
 from image.engine import FRAMEWORK, Engine, unique
@@ -40,6 +41,12 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in ("deploy/compose", "src/apps"):
         shutil.copytree(folder, root / folder, ignore=ignored)
     return root
+
+
+@pytest.fixture(scope="session")
+def deploy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of deploy/compose and deploy/kubernetes, with secrets."""
+    return copied(tmp_path_factory.mktemp("descriptions"))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,153 @@
+"""The overlays of deploy/kubernetes are valid, locked down, and whole: no cluster is asked."""
+
+from __future__ import annotations
+
+import copy
+import re
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+from fleet.descriptions import OVERLAYS, Document, built, named, pod_specs
+
+pytestmark = pytest.mark.timeout(300)
+
+#: The oldest that docs/fleet.md names, and the newest that the validator knows.
+VERSIONS = ("1.30", str(kubernetes_validate.latest_version()))
+KINDS = {
+    *("Namespace", "ConfigMap", "Secret", "Deployment", "Service", "Job", "Ingress"),
+    *("PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"),
+}
+LABEL = "app.kubernetes.io/name"
+
+
+@pytest.fixture(scope="module", params=OVERLAYS)
+def overlay(request: pytest.FixtureRequest, deploy: Path) -> tuple[str, list[Document]]:
+    """Each overlay with its resources."""
+    return request.param, built(deploy, request.param)
+
+
+@pytest.fixture
+def resources(overlay: tuple[str, list[Document]]) -> list[Document]:
+    """The resources of each overlay."""
+    return overlay[1]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_resource_is_valid(resources: list[Document], version: str) -> None:
+    assert {found["kind"] for found in resources} == KINDS
+    for found in resources:
+        kubernetes_validate.validate(found, version, strict=True)
+
+
+def test_the_validator_refuses_what_is_wrong(resources: list[Document]) -> None:
+    shop = named(resources, "Deployment")["shop"]
+    for place, name, value in (
+        (("spec",), "replicaz", 2),
+        (("spec", "template", "spec"), "terminationGracePeriodSeconds", "45s"),
+        (("spec", "template", "spec"), "containers", {}),
+    ):
+        wrong = copy.deepcopy(shop)
+        inner = wrong
+        for key in place:
+            inner = inner[key]
+        inner[name] = value
+        with pytest.raises(kubernetes_validate.ValidationError):
+            kubernetes_validate.validate(wrong, VERSIONS[-1], strict=True)
+
+
+def test_all_is_in_the_namespace_of_the_overlay(overlay: tuple[str, list[Document]]) -> None:
+    name, resources = overlay
+    (namespace,) = named(resources, "Namespace").values()
+    assert namespace["metadata"]["name"] == f"shop-{name}"
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    inside = [found for found in resources if found["kind"] != "Namespace"]
+    assert {found["metadata"]["namespace"] for found in inside} == {f"shop-{name}"}
+
+
+def test_every_pod_is_locked_down(resources: list[Document]) -> None:
+    pods = pod_specs(resources)
+    assert set(pods) == {"shop", "gateway", "migrate"}
+    for name, pod in pods.items():
+        context = pod["securityContext"]
+        assert context["runAsNonRoot"] is True
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod["automountServiceAccountToken"] is False
+        # The variables of services would be settings that nobody knows.
+        assert pod["enableServiceLinks"] is False
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }, name
+        assert "memory" in container["resources"]["limits"]
+        assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+
+
+def test_every_reference_has_its_resource(resources: list[Document]) -> None:
+    for pod in pod_specs(resources).values():
+        (container,) = pod["containers"]
+        for source in container["envFrom"]:
+            assert source["configMapRef"]["name"] in named(resources, "ConfigMap")
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        assert {mount["name"] for mount in container["volumeMounts"]} == set(volumes)
+        secret = named(resources, "Secret")[volumes["secrets"]["secret"]["secretName"]]
+        assert set(secret["data"]) == {".env"}
+    deployments = named(resources, "Deployment")
+    for name, deployment in deployments.items():
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
+        for selector in (
+            deployment["spec"]["selector"]["matchLabels"],
+            named(resources, "Service")[name]["spec"]["selector"],
+            named(resources, "PodDisruptionBudget")[name]["spec"]["selector"]["matchLabels"],
+        ):
+            assert selector.items() <= labels.items()
+        scaled = named(resources, "HorizontalPodAutoscaler")[name]["spec"]["scaleTargetRef"]
+        assert (scaled["kind"], scaled["name"]) == ("Deployment", name)
+        assert "replicas" not in deployment["spec"], "the autoscaler says how many"
+    (rule,) = named(resources, "Ingress")["gateway"]["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    assert path["backend"]["service"] == {"name": "gateway", "port": {"name": "http"}}
+
+
+def test_images_are_of_a_registry(resources: list[Document]) -> None:
+    for pod in pod_specs(resources).values():
+        (container,) = pod["containers"]
+        assert re.fullmatch(r"registry\.example\.com/(shop|fastapp):[\w.-]+", container["image"])
+
+
+def test_who_may_talk_to_whom(resources: list[Document]) -> None:
+    policies = named(resources, "NetworkPolicy")
+    nothing = policies["nothing"]["spec"]
+    assert nothing == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    peers = {
+        (name, way, key, str(peer))
+        for name, policy in policies.items()
+        for way, inner in (("ingress", "from"), ("egress", "to"))
+        for rule in policy["spec"].get(way, ())
+        for peer_of_rule in rule[inner]
+        for key, peer in peer_of_rule.items()
+        if key != "ipBlock"
+    }
+
+    def selected(label: str, value: str) -> str:
+        return str({"matchLabels": {label: value}})
+
+    space = "kubernetes.io/metadata.name"
+    assert peers == {
+        ("names", "egress", "namespaceSelector", selected(space, "kube-system")),
+        ("gateway", "ingress", "namespaceSelector", selected(space, "ingress-nginx")),
+        ("gateway", "egress", "podSelector", selected(LABEL, "shop")),
+        ("shop", "ingress", "podSelector", selected(LABEL, "gateway")),
+    }
+    (rule,) = policies["database"]["spec"]["egress"]
+    assert [port["port"] for port in rule["ports"]] == [3306]
+
+
+def test_hosts_agree(resources: list[Document]) -> None:
+    ingress = named(resources, "Ingress")["gateway"]["spec"]
+    (rule,), (tls,) = ingress["rules"], ingress["tls"]
+    assert tls["hosts"] == [rule["host"]]
+    for found in named(resources, "ConfigMap").values():
+        assert found["data"]["QK_ALLOWED_HOSTS"] == rule["host"]
