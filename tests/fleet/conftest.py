@@ -73,6 +73,7 @@ def fleet(engine: Engine, database: str, checkout: Path) -> Iterator[Fleet]:
         try:
             fleet.start()
             yield fleet
+            fleet.follow("Stop it")
         finally:
             fleet.compose("down", "--volumes", "--remove-orphans", "--timeout", "1")
             for tag in ("1", "2"):

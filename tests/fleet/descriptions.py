@@ -1,4 +1,4 @@
-"""What Docker Compose and kustomize make of the files in deploy/, read by the programs themselves."""
+"""What Docker Compose and kustomize make of the files in deploy/, read by those programs."""
 
 from __future__ import annotations
 

@@ -26,8 +26,9 @@ def commands(section: str) -> str:
     return "\n".join(found) + "\n"
 
 
-def sections() -> list[str]:
+def sections() -> set[str]:
     """The sections that have commands."""
     parts = _SECTION.split(PAGE.read_text(encoding="utf-8"))
-    texts = zip(parts[1::2], parts[2::2], strict=True)
-    return [title for title, text in texts if "\n$ " in "".join(_BLOCK.findall(text)).join("\n\n")]
+    return {
+        title for title, text in zip(parts[1::2], parts[2::2], strict=True) if _BLOCK.search(text)
+    }

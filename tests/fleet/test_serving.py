@@ -45,6 +45,13 @@ def test_the_shop_is_served_through_the_gateway(fleet: Fleet) -> None:
     assert "/shop/products" in fleet.http.get("/openapi.json").json()["paths"]
 
 
+def test_the_page_shows_how_to_look_at_it(fleet: Fleet) -> None:
+    said = fleet.follow("Look at it")
+    for service in (*SERVERS, "migrate"):
+        assert f"{fleet.project}-{service}-1" in said
+    assert "/shop/products" in said, "the log"
+
+
 def test_clients_are_known_by_their_own_address(fleet: Fleet) -> None:
     """The services believe the gateway, and the gateway no one."""
     path = f"/shop/products/{unique('seen')}"
