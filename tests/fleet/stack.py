@@ -102,6 +102,10 @@ class Fleet:
         done = self.container(service).exec_run(["python", "-c", code])
         return int(done.output) if done.exit_code == 0 else 0
 
+    def stop(self, service: str) -> None:
+        """End a service in order, in the time that compose.yaml gives it; it stays away."""
+        self.compose("stop", service)
+
     def kill(self, service: str) -> None:
         """End the process of a service with SIGKILL, as the kernel would, and not the engine.
 

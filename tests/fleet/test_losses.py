@@ -62,9 +62,9 @@ def test_a_shop_is_killed(fleet: Fleet, service: str) -> None:
 def test_a_shop_is_stopped(fleet: Fleet, service: str) -> None:
     with clients(fleet.url, "GET", "GET", "POST") as asking:
         asking.wait_for_more(SOME)
-        fleet.compose("stop", service)
+        fleet.stop(service)
         asking.wait_for_more(SOME)
-        fleet.compose("start", service)
+        fleet.container(service).start()
         wait_until_it_serves(fleet, service)
     assert asking.failures == []
 
@@ -102,14 +102,14 @@ def test_the_database_is_killed(fleet: Fleet) -> None:
 
 def test_the_database_is_stopped(fleet: Fleet) -> None:
     before = {name: fleet.identity(name) for name in SHOPS}
-    fleet.compose("stop", "database")
+    fleet.stop("database")
     try:
         assert fleet.status() == 503
         assert [fleet.inside(name, "/healthz/ready") for name in SHOPS] == [503, 503]
         # To start them again would not bring the database back.
         assert [fleet.inside(name, "/healthz/live") for name in SHOPS] == [200, 200]
     finally:
-        fleet.compose("start", "database")
+        fleet.container("database").start()
     wait_until(lambda: fleet.status() == 200, "it serves again", LONG)
     assert {name: fleet.identity(name) for name in SHOPS} == before
 
@@ -141,9 +141,9 @@ def test_the_gateway_is_killed(fleet: Fleet) -> None:
 
 
 def test_the_gateway_is_stopped(fleet: Fleet) -> None:
-    fleet.compose("stop", "gateway")
+    fleet.stop("gateway")
     assert fleet.status() == 0, "it is the only way in"
-    fleet.compose("start", "gateway")
+    fleet.container("gateway").start()
     wait_until(lambda: fleet.status() == 200, "it serves again", LONG)
 
 
