@@ -100,6 +100,7 @@ class Fleet:
             f"c.request('GET', {path!r}); print(c.getresponse().status)"
         )
         done = self.container(service).exec_run(["python", "-c", code])
+        assert isinstance(done.output, bytes)
         return int(done.output) if done.exit_code == 0 else 0
 
     def stop(self, service: str) -> None:
