@@ -150,19 +150,11 @@ class DrainingServer(uvicorn.Server):
 
     async def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
         """Accept all that wait, and close the listeners."""
-        listeners = [listener for server in self.servers for listener in server.sockets]
-        plain = [socket.socket(fileno=listener.fileno()) for listener in listeners]
-        try:
-            if self.owns_listeners:
-                refuse_new_connections(plain)
-            limit = time.monotonic() + ACCEPTING
-            # Once at least: what the kernel has handed over is still to become a connection.
+        if self.owns_listeners:
+            refuse_new_connections(sockets)
+        limit = time.monotonic() + ACCEPTING
+        while waiting_connections(sockets) and time.monotonic() < limit:  # noqa: ASYNC110 - no event
             await asyncio.sleep(INTERVAL)
-            while waiting_connections(plain) and time.monotonic() < limit:  # noqa: ASYNC110 - no event tells
-                await asyncio.sleep(INTERVAL)
-        finally:
-            for taken in plain:
-                taken.detach()
         for server in self.servers:
             server.close()
         for listener in sockets:

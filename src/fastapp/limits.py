@@ -16,7 +16,6 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from fastapp.coalescing import CoalescingProtocol
-from fastapp.conf import settings
 
 _PHRASES: Final = {
     400: ("bad_request", "Bad Request", "The request is not valid HTTP."),
@@ -51,11 +50,10 @@ class LimitedProtocol(CoalescingProtocol):
     body_timeout: float | None = 60.0
 
     _phase = _Phase.HEAD
-    #: Bytes since the last that came of use, at most; those of the present call.
+    #: Bytes of the headers of this request so far.
+    _head_bytes = 0
+    #: Bytes of the calls since the last part of a body, or since the request began, without these.
     _pending = 0
-    _fed = 0
-    #: The piece that is being parsed holds nothing of an earlier request.
-    _is_first = True
     _deadline = 0.0
     _refused = False
     #: Head of a request whose upgrade is not followed.
@@ -82,9 +80,7 @@ class LimitedProtocol(CoalescingProtocol):
         """Parse, and count what does not become a request."""
         if self._refused:
             return
-        self._fed = len(data)
-        self._pending += self._fed
-        self._is_first = True
+        self._pending += len(data)
         self._feed(data)
         if self._phase is _Phase.IDLE or self._refused:
             return
@@ -132,13 +128,13 @@ class LimitedProtocol(CoalescingProtocol):
         """The first byte of a request."""
         super().on_message_begin()
         self._phase = _Phase.HEAD
-        # Of a piece with earlier requests in it nobody knows how much is this one's.
-        self._pending = self._fed if self._is_first else 0
+        self._head_bytes = self._pending = 0
         self._deadline = self.loop.time() + self.header_timeout
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header. Trailers are left out: they came after whoever looked at the headers."""
         if self._phase is _Phase.HEAD:
+            self._head_bytes += len(name) + len(value) + 4
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -146,12 +142,10 @@ class LimitedProtocol(CoalescingProtocol):
         if self._refused:
             return
         self._phase = _Phase.BODY
-        if max(self._pending, self._fed) > self.max_header_bytes:
-            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-            if size > self.max_header_bytes:
-                self._refuse(431)
-                return
         self._pending = 0
+        if len(self.url) + self._head_bytes > self.max_header_bytes:
+            self._refuse(431)
+            return
         if not self._is_clear():
             self._refuse(400)
             return
@@ -204,7 +198,6 @@ class LimitedProtocol(CoalescingProtocol):
         """The end of the body."""
         self._phase = _Phase.IDLE
         self._pending = 0
-        self._is_first = False
         if not self._refused and self._plain_head is None:
             super().on_message_complete()
 
@@ -281,10 +274,13 @@ class _Unframed:
         await RequestResponseCycle.send(cycle, message)
 
 
-class ServiceProtocol(LimitedProtocol):
-    """The limits that the settings tell: for ``runserver-aio``, ``runserver``, ``serve-static``."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.max_header_bytes = settings.MAX_HEADER_BYTES
-        self.header_timeout = self.body_timeout = settings.CLIENT_TIMEOUT
+def limited(
+    max_header_bytes: int, header_timeout: float, body_timeout: float | None
+) -> type[LimitedProtocol]:
+    """uvicorn's ``http`` argument for these limits, which are attributes of `LimitedProtocol`."""
+    limits = {
+        "max_header_bytes": max_header_bytes,
+        "header_timeout": header_timeout,
+        "body_timeout": body_timeout,
+    }
+    return type("LimitedProtocol", (LimitedProtocol,), limits)

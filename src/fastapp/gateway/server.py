@@ -4,36 +4,16 @@ from __future__ import annotations
 
 import gc
 import socket
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from fastapp.draining import DrainingServer, DrainingWebSocket
-from fastapp.gateway.config import GatewayConfig
-from fastapp.limits import LimitedProtocol
+from fastapp.limits import limited
 
 if TYPE_CHECKING:
     from fastapp.conf.base import BaseSettings
     from fastapp.gateway.application import Gateway
-
-PROTOCOL: Final = "httptools"
-
-
-class _GatewayProtocol(LimitedProtocol):
-    # The proxy has its own clock for bodies: it knows when it reads.
-    body_timeout = None
-
-
-def protocol(config: GatewayConfig) -> type[LimitedProtocol]:
-    """uvicorn's ``http`` argument for a gateway of this configuration."""
-    return type(
-        "GatewayProtocol",
-        (_GatewayProtocol,),
-        {
-            "max_header_bytes": config.max_header_bytes,
-            "header_timeout": config.client_timeout,
-        },
-    )
 
 
 def server_options(settings: BaseSettings, gateway: Gateway) -> dict[str, Any]:
@@ -42,7 +22,8 @@ def server_options(settings: BaseSettings, gateway: Gateway) -> dict[str, Any]:
 
     return {
         "loop": "uvloop",
-        "http": protocol(gateway.config),
+        # No time limit of bodies: the proxy has its own, as it knows when it reads.
+        "http": limited(gateway.config.max_header_bytes, gateway.config.client_timeout, None),
         "ws": DrainingWebSocket,
         "ws_max_size": gateway.config.max_message_bytes,
         # Compression costs a third of a MiB for each idle socket; the services do without too.

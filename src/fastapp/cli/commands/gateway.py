@@ -57,7 +57,10 @@ def gateway(
         return 0
     for package in ("aiohttp", "uvloop", "httptools", "websockets"):
         if not installed(package):
-            raise CommandError(f"gateway needs the package {package!r}, which is not there")
+            raise CommandError(
+                f"gateway needs the package {package!r}, which is not installed. "
+                "Fix: add it to the requirements."
+            )
     from fastapp.cli.commands.runserver_aio import serve
     from fastapp.conf.unknown import warn_of_unread_settings
     from fastapp.gateway.application import create_gateway

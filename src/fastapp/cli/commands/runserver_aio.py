@@ -94,15 +94,23 @@ def server_options(host: str, port: int | None) -> dict[str, Any]:
     warn_of_unread_settings(settings)
     for package in ("uvloop", "httptools"):
         if not installed(package):
-            raise CommandError(f"runserver-aio needs the package {package!r}, which is not there")
+            raise CommandError(
+                f"runserver-aio needs the package {package!r}, which is not installed. "
+                "Fix: add it to the requirements."
+            )
+    from fastapp.draining import DrainingWebSocket
+    from fastapp.limits import limited
+
     proxies = settings.TRUSTED_PROXIES
     return {
         "host": host,
         "port": settings.PORT if port is None else port,
         "loop": "uvloop",
         # Its parser is httptools.
-        "http": "fastapp.limits:ServiceProtocol",
-        "ws": "fastapp.draining:DrainingWebSocket",
+        "http": limited(
+            settings.MAX_HEADER_BYTES, settings.CLIENT_TIMEOUT, settings.CLIENT_TIMEOUT
+        ),
+        "ws": DrainingWebSocket,
         "lifespan": "on",
         "log_config": logging_config(settings),
         # Ours has the route and the time that it took (fastapp.access).
