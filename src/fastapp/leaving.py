@@ -1,7 +1,7 @@
 """Ending a process whose threads do not end.
 
 Python waits for each thread that is no daemon, and asyncio for those of its executor, for minutes.
-A thread that an app leaked would hold the process until somebody kills it.
+A thread that an app leaked, or a function of ``atexit``, would hold the process until it is killed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from typing import Final
 
 logger = logging.getLogger("fastapp.server")
@@ -36,7 +37,12 @@ def _leave(seconds: float, code: int) -> None:
         for thread in threading.enumerate()
         if not thread.daemon and thread is not threading.main_thread()
     ]
-    logger.warning("threads that did not end in %g s are left behind: %s", seconds, names)
+    if names:
+        logger.warning("threads left behind after %g s: %s", seconds, ", ".join(names))
+    else:
+        held = traceback.extract_stack(sys._current_frames()[threading.main_thread().ident])[-1]
+        place = f"{held.name} ({held.filename}:{held.lineno})"
+        logger.warning("the process did not end in %g s: it was in %s", seconds, place)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(code)

@@ -16,22 +16,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
 import pytest
 import uvicorn
-from integration.serving import server
+from integration.live import KINDS, REQUEST, SECONDS, running
 from starlette.responses import PlainTextResponse
 
 from fastapp.draining import DrainingServer, refuse_new_connections, waiting_connections
 
 CLIENTS = 12
-SECONDS = 60.0
-SERVERS = {
-    "runserver-aio": ["runserver-aio"],
-    "workers": ["runserver-aio", "--workers", "2"],
-    "gateway": ["gateway", "--upstream", "nobody=http://127.0.0.1:9"],
-}
-REQUEST = b"GET /healthz/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 def answer(client: socket.socket) -> bytes:
@@ -48,12 +40,10 @@ def family(process: subprocess.Popen[str]) -> list[int]:
     return [process.pid, *map(int, children.split())]
 
 
-@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_connections_that_wait_are_served(tmp_path: Path, kind: str) -> None:
-    command, *arguments = SERVERS[kind]
-    with server(*arguments, command=command, QK_DATA_DIR=str(tmp_path)) as (process, url):
-        address = ("127.0.0.1", int(url.rpartition(":")[2]))
-        assert httpx.get(f"{url}/healthz/live").status_code == 200
+    with running(tmp_path, kind) as (process, _url, port):
+        address = ("127.0.0.1", port)
         everyone = family(process)
         for each in everyone:
             os.kill(each, signal.SIGSTOP)
@@ -69,11 +59,10 @@ def test_connections_that_wait_are_served(tmp_path: Path, kind: str) -> None:
         assert process.wait(SECONDS) == 0
 
 
-@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_connection_without_a_request_yet_is_served(tmp_path: Path, kind: str) -> None:
-    command, *arguments = SERVERS[kind]
-    with server(*arguments, command=command, QK_DATA_DIR=str(tmp_path)) as (process, url):
-        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+    with running(tmp_path, kind) as (process, _url, port):
+        address = ("127.0.0.1", port)
         with socket.create_connection(address, SECONDS) as client:
             process.send_signal(signal.SIGTERM)
             wait_until_closed(address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,7 +22,7 @@ ONE = ["runserver-aio"]
 WORKERS = ["runserver-aio", "--workers", "2"]
 STARTED = "the module is being loaded"
 LEAKS = """
-import asyncio, threading, time
+import asyncio, atexit, threading, time
 from fastapp.urls import path
 
 def forever():
@@ -32,7 +33,11 @@ async def leak():
     asyncio.get_running_loop().run_in_executor(None, forever)
     return "leaked"
 
-urlpatterns = [path("leak", leak)]
+async def late():
+    atexit.register(forever)
+    return "registered"
+
+urlpatterns = [path("leak", leak), path("late", late)]
 """
 
 
@@ -118,3 +123,15 @@ def test_threads_that_an_app_leaked_do_not_hold_the_process(
     # 3 would say that it had to be killed.
     assert process.returncode == 0, log
     assert "leaked-one" in log
+
+
+def test_what_holds_the_process_without_a_thread_is_named(tmp_path: Path) -> None:
+    import httpx
+
+    with server(command="runserver-aio", **options(tmp_path, LEAKS)) as (process, url):
+        assert httpx.get(f"{url}/live/late", timeout=SECONDS).json() == "registered"
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, log
+    assert re.search(r"did not end in 2 s: it was in forever \(.*live/urls.py:\d+\)", log), log
+    assert "left behind" not in log

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from integration.mariadb import MariaDB
+from integration.migrations.long_migration import prepare
 from integration.migrations.stores import (
     MariaDBStore,
     PostgreSQLStore,
@@ -38,6 +39,13 @@ def mariadb_project(mariadb: MariaDB, tmp_path: Path) -> Project:
     store = MariaDBStore(mariadb.port)
     store.empty()
     return Project(tmp_path, store)
+
+
+@pytest.fixture
+def shop(mariadb_project: Project) -> Project:
+    """A project with one applied migration, rows, and a long migration that is not applied."""
+    prepare(mariadb_project)
+    return mariadb_project
 
 
 @pytest.fixture(params=["sqlite", "mariadb", "postgresql"])
