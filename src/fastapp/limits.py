@@ -71,11 +71,6 @@ class LimitedProtocol(CoalescingProtocol):
         self._disarm()
         super().connection_lost(exc)
 
-    def handle_websocket_upgrade(self) -> None:
-        """What comes next is no HTTP."""
-        self._disarm()
-        super().handle_websocket_upgrade()
-
     def data_received(self, data: bytes) -> None:
         """Parse, and count what does not become a request."""
         if self._refused:

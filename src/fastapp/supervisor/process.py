@@ -71,6 +71,10 @@ class ServiceProcess:
         """Ask it to finish its requests and end."""
         self._signal(os.kill, signal.SIGTERM)
 
+    def reload(self) -> None:
+        """Ask it to end with no grace for open connections, whose answers would be of old code."""
+        self._signal(os.kill, signal.SIGHUP)
+
     def kill(self) -> None:
         """End it at once, with every process that it started."""
         self._signal(os.killpg, signal.SIGKILL)

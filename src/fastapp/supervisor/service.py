@@ -66,6 +66,11 @@ class Server(DrainingServer):
         super().__init__(config, settings.SHUTDOWN_GRACE)
         self.control = control
 
+    def stop_for_reload(self) -> None:
+        """Finish requests in flight, and close idle connections at once."""
+        self.grace = 0.0
+        self.should_exit = True
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell the supervisor."""
         await super().startup(sockets)
@@ -100,6 +105,7 @@ def main() -> NoReturn:
     control.wait_for_go()
     # uvicorn takes the signal over while it serves, and raises it again when it has ended.
     signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
+    signal.signal(signal.SIGHUP, lambda *_: server.stop_for_reload())
     server.run(listeners)
     sys.exit(0 if server.started else EXIT_BROKEN)
 

@@ -35,7 +35,7 @@ READY_WITHIN = 60.0
 PROBE_INTERVAL = 0.1
 #: Seconds beyond SHUTDOWN_TIMEOUT for what comes after the last request: lifespans, pools.
 SHUTDOWN_MARGIN = 5.0
-#: With --reload nobody wants to wait for a request that does not end.
+#: With --reload no one wants to wait for a request that does not end.
 RELOAD_DEADLINE = 5.0
 #: A wait this long closes the port meanwhile: to be refused tells a gateway more than to wait.
 CLOSE_PORT_FROM = 2.0
@@ -308,7 +308,7 @@ class Supervisor:
                     logger.info("%s: %s changed, starting it again", slot.name, names)
                     slot.changed.set()
                     if slot.process is not None:
-                        slot.process.terminate()
+                        slot.process.reload()
                         loop = asyncio.get_running_loop()
                         loop.call_later(RELOAD_DEADLINE, slot.process.kill)
 

@@ -115,15 +115,3 @@ def test_zombies_are_reaped(tmp_path: Path) -> None:
         pid = running.process.pid
         eventually(lambda: len(children_of(pid)) == 4, 5)
         eventually(lambda: list(children_of(pid).values()) in (["S"], ["R"]), 5)
-
-
-def test_reload_starts_the_changed_app_only(tmp_path: Path) -> None:
-    ports = write_project(tmp_path, one=URLS, two=URLS)
-    with runserver(tmp_path, ports, "--reload") as running:
-        before = running.get("/two/info")["pid"]
-        assert running.get("/one/info")["word"] == "old"
-        (tmp_path / "apps" / "one" / "urls.py").write_text(URLS.replace('"old"', '"newer"'))
-        running.wait_for("one: urls.py changed, starting it again")
-        running.wait_for("one is up", times=2)
-        assert running.get("/one/info")["word"] == "newer"
-        assert running.get("/two/info")["pid"] == before
