@@ -107,7 +107,7 @@ class LimitedProtocol(CoalescingProtocol):
                 rest = rest[taken:]
                 self.parser.feed_data(head)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            # Of the second kind there is none in a head without an upgrade.
+            # The second is CONNECT, which is for proxies: no header makes it a tunnel.
             self.logger.warning("Invalid HTTP request received.")
             self._refuse(400)
 
@@ -154,9 +154,6 @@ class LimitedProtocol(CoalescingProtocol):
 
     def _is_clear(self) -> bool:
         """Whether everybody would read the same in the head."""
-        if self.parser.get_method() == b"CONNECT":
-            # For proxies only; the parser takes all that follows it for a tunnel.
-            return False
         version = self.parser.get_http_version()
         hosts = [value for name, value in self.headers if name == b"host"]
         if version == "1.0":

@@ -75,6 +75,8 @@ LINES = [
     b"GET http://other@127.0.0.1/shop/echo HTTP/1.1",
     b"GET http://127.0.0.1.other.example/shop/echo HTTP/1.1",
     b"CONNECT h:80 HTTP/1.1",
+    b"CONNECT 127.0.0.1 HTTP/1.1",
+    b"CONNECT /shop/echo HTTP/1.1",
     b"GET * HTTP/1.1",
     b"GET /shop/echo HTTP/3.7",
     b"GET /shop/echo HTTP/1.1 HTTP/1.1",

@@ -195,6 +195,8 @@ def test_every_method_with_a_path(target: tuple[Watched, int], method: bytes) ->
     message = method + b" /healthz/live HTTP/1.1\r\nHost: app.test\r\n\r\n"
     seconds, size, answer = cost(target, message)
     assert answer.startswith(b"HTTP/1.1 "), answer
+    if method == b"CONNECT":
+        assert answer.startswith(b"HTTP/1.1 400"), answer
     assert seconds < LOOP_SECONDS
     assert size < LOG_BYTES
     is_unharmed(target)

@@ -1,0 +1,146 @@
+"""What the protocol of our servers adds to uvicorn's, part by part, on real connections."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import socket
+from typing import Any
+
+import pytest
+from integration.gateway.support import SECONDS, raw, serving, wait_for
+
+from fastapp.limits import LimitedProtocol, limited
+
+HEAD_BYTES = 2000
+MEBIBYTE = 1 << 20
+OTHER = b"GET /other HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+
+
+class App:
+    """Answers "done"; /slow waits to be let go, /late reads its body late, /much sends much."""
+
+    def __init__(self) -> None:
+        self.slow = asyncio.Event()
+        self.started = False
+        self.sent = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            while (await receive())["type"] != "lifespan.shutdown":
+                await send({"type": "lifespan.startup.complete"})
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        path = scope["path"]
+        size = 0
+        if path == "/late":
+            self.started = True
+            await asyncio.sleep(1.5)
+        elif path == "/slow":
+            self.started = True
+            await self.slow.wait()
+        elif path == "/go":
+            self.slow.set()
+        if path != "/slow":
+            more = True
+            while more:
+                message = await receive()
+                size += len(message.get("body", b""))
+                more = message.get("more_body", False)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        if path == "/much":
+            for _ in range(64 * 16):
+                await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+                self.sent += 65536
+        await send({"type": "http.response.body", "body": b"done %d" % size})
+
+
+def limits(seconds: float = SECONDS) -> type[LimitedProtocol]:
+    return limited(HEAD_BYTES, seconds, seconds)
+
+
+def of_size(size: int) -> bytes:
+    """A request whose target and headers have this size, with the four bytes of each header."""
+    fields = b"Host: h\r\nConnection: close\r\nX: "
+    used = len(b"/") + len(b"Hosth") + len(b"Connectionclose") + len(b"X") + 3 * 4
+    return b"GET / HTTP/1.1\r\n" + fields + b"a" * (size - used) + b"\r\n\r\n"
+
+
+def test_the_size_of_a_head_is_exact() -> None:
+    with serving(App(), http=limits()) as port:
+        assert raw(port, of_size(HEAD_BYTES)).startswith(b"HTTP/1.1 200")
+        assert raw(port, of_size(HEAD_BYTES + 1)).startswith(b"HTTP/1.1 431")
+
+
+def test_requests_in_one_piece_are_measured_one_by_one() -> None:
+    count = 200
+    with serving(App(), http=limits()) as port:
+        before = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n" * count
+        answers = raw(port, before + of_size(HEAD_BYTES), timeout=SECONDS)
+        assert answers.count(b"HTTP/1.1 200") == answers.count(b"HTTP/1.1 ") == count + 1
+
+
+def test_a_connection_that_is_closed_is_forgotten() -> None:
+    protocol = limits()
+
+    def known() -> int:
+        gc.collect()
+        return sum(type(found) is protocol for found in gc.get_objects())
+
+    with serving(App(), http=protocol) as port:
+        # A clock runs for each of them: they have not sent all of a head.
+        clients = [socket.create_connection(("127.0.0.1", port), SECONDS) for _ in range(20)]
+        for client in clients:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n")
+        wait_for(lambda: known() == len(clients))
+        for client in clients:
+            client.close()
+        wait_for(lambda: known() == 0, SECONDS / 2)
+
+
+def test_garbage_behind_a_request_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    app = App()
+    with caplog.at_level(logging.WARNING), serving(app, http=limits()) as port:
+        with socket.create_connection(("127.0.0.1", port), SECONDS) as client:
+            client.sendall(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
+            wait_for(lambda: app.started)
+            for _ in range(10):
+                client.sendall(b"\x00garbage\r\n\r\n")
+                # The server has read it when it has answered a later connection.
+                assert b" 200 " in raw(port, OTHER)
+            assert b" 200 " in raw(port, OTHER.replace(b"/other", b"/go"))
+            answer = b"".join(iter(lambda: client.recv(65536), b""))
+        assert answer.count(b"HTTP/1.1 ") == 1, answer
+        assert answer.startswith(b"HTTP/1.1 200")
+    assert [record.getMessage() for record in caplog.records] == ["Invalid HTTP request received."]
+
+
+def test_an_answer_without_a_pause_is_not_held_in_memory() -> None:
+    app = App()
+    with serving(app, http=limits()) as port:
+        with socket.create_connection(("127.0.0.1", port), SECONDS) as client:
+            client.sendall(b"GET /much HTTP/1.1\r\nHost: h\r\n\r\n")
+            # The client reads no more; the server can go on only if it waits for that one.
+            assert client.recv(12) == b"HTTP/1.1 200"
+            assert b" 200 " in raw(port, OTHER)
+            assert 0 < app.sent < 32 * MEBIBYTE
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [(b"Expect: 100-continue\r\n", b"abc"), (b"", b"x" * MEBIBYTE)],
+    ids=["told-to-wait", "more-than-is-read"],
+)
+def test_a_client_that_the_app_lets_wait_is_not_late(fields: bytes, body: bytes) -> None:
+    app = App()
+    with serving(app, http=limits(0.5)) as port:
+        with socket.create_connection(("127.0.0.1", port), SECONDS) as client:
+            head = b"POST /late HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + fields
+            client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body))
+            if fields:
+                assert client.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            client.sendall(body)
+            answer = b"".join(iter(lambda: client.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+        assert b"done %d" % len(body) in answer
