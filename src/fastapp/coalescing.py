@@ -36,7 +36,7 @@ class CoalescingTransport:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is held. Back-pressure is the transport's, which tells the protocol."""
+        """Write what is held. Back-pressure is the transport's, which informs the protocol."""
         held, self._held, self._size = self._held, [], 0
         if held and not self.raw.is_closing():
             self.raw.write(b"".join(held) if len(held) > 1 else held[0])

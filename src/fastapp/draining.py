@@ -55,7 +55,7 @@ def refuse_new_connections(listeners: Sequence[socket.socket]) -> bool:
 
     Connections that are waiting to be accepted stay. When a listening socket is closed they are
     reset, with the requests that their clients sent already. With this done first, the server
-    accepts all there are, and nobody is left to be reset. A client that comes too late tries
+    accepts all there are, and no connection is left to be reset. A client that comes too late tries
     again by itself, and is refused as soon as the socket is closed.
 
     Returns:

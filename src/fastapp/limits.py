@@ -133,7 +133,7 @@ class LimitedProtocol(CoalescingProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is there: the application may have it."""
+        """The head is complete: the application may have it."""
         if self._refused:
             return
         self._phase = _Phase.BODY
@@ -261,7 +261,7 @@ class _Unframed:
             if not self._has_length:
                 cycle.chunked_encoding = False
         elif not self._has_length and cycle.scope["method"] != "HEAD":
-            # What uvicorn would compare with a length that nobody said.
+            # What uvicorn would compare with a length that no header gave.
             cycle.expected_content_length = len(message.get("body", b""))
         await RequestResponseCycle.send(cycle, message)
 

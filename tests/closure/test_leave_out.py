@@ -1,4 +1,4 @@
-"""What the layers leave out is not missed: what is there loads, and says what is there."""
+"""What the layers leave out is not missed: the rest loads, and lists itself."""
 
 from __future__ import annotations
 

@@ -261,7 +261,7 @@ def test_the_service_lives_on_when_the_database_dies(
                 assert_uniform(answer, 503, "service_unavailable")
             answer = service.client.post("/shop/orders", json=order)
             assert_uniform(answer, 503, "service_unavailable")
-            # Restarting the container would not mend a database that is away.
+            # Restarting the container would not fix a database that is down.
             assert service.client.get("/healthz/live").status_code == 200
             assert service.is_healthy()
     finally:
@@ -280,7 +280,7 @@ def test_it_starts_and_ends_without_the_database(
     engine: Engine, team_image: Image, mariadb: MariaDB
 ) -> None:
     port = free_port()
-    # Nobody listens where the database should be.
+    # Nothing listens where the database should be.
     environment = {
         **settings(MariaDB(mariadb.folder, port=free_port()), socket=False),
         "QK_PORT": str(port),

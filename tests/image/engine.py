@@ -145,7 +145,7 @@ class Engine:
             self.remove_image(name)
 
     def remove_image(self, name: str) -> None:
-        """Remove an image if it is there, with the unnamed ones that only it was made of."""
+        """Remove an image if it exists, with the unnamed ones that only it was made of."""
         with suppress(NotFound):
             self.client.images.remove(name, force=True)
 

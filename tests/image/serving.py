@@ -15,7 +15,7 @@ from image.engine import wait_until
 SERVE = ("python", "manage.py", "runserver-aio", "--host", "0.0.0.0")
 #: To a free port of the loopback address.
 PUBLISH = {"8000/tcp": ("127.0.0.1", None)}
-#: How an operator who trusts nobody runs the image.
+#: How an operator who trusts no one runs the image.
 HARDENED: dict[str, Any] = {
     "read_only": True,
     "cap_drop": ["ALL"],

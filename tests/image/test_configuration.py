@@ -33,7 +33,7 @@ def test_configuration(saved: SavedImage) -> None:
 
 def test_the_user_is_a_number_and_not_root(saved: SavedImage, report: Report) -> None:
     user = saved.config["config"]["User"]
-    # Kubernetes can not prove that a name is not root's.
+    # Kubernetes cannot prove that a name is not root's.
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user), user
     uid, gid = map(int, user.split(":"))
     assert report["user"][:4] == [uid, uid, gid, gid]

@@ -46,7 +46,7 @@ def test_every_blob_is_what_it_is_named(manifest: Any) -> None:
         content = blob(digest).read_bytes()
         assert f"sha256:{hashlib.sha256(content).hexdigest()}" == digest
         assert len(content) == size
-    # And nothing is there that nobody names.
+    # And no blob exists that nothing names.
     assert len(list((LAYOUT / "blobs" / "sha256").iterdir())) == len(named) + 1
 
 

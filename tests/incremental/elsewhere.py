@@ -66,7 +66,7 @@ def assert_elsewhere(told: str) -> None:
 
 
 def rewrite(root: Path) -> None:
-    """Write every file anew: last ones first, readable by the owner alone, on another day."""
+    """Write every file again: last ones first, readable by the owner alone, on another day."""
     files = sorted(path for path in root.rglob("*") if path.is_file())
     assert len(files) > 100
     for path in reversed(files):

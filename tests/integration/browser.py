@@ -107,7 +107,7 @@ class Page:
             time.sleep(0.05)
 
     def click(self, selector: str) -> None:
-        """Click what is there, or will be soon."""
+        """Click an element, once it exists."""
         found = json.dumps(selector)
         self.wait_for(f"document.querySelector({found}) !== null")
         self.evaluate(f"document.querySelector({found}).click()")

@@ -22,7 +22,7 @@ PASSWORD = "p@ss:w/rd#1"
 
 
 class MariaDBError(RuntimeError):
-    """The server can not be had; the text says why, and what to install."""
+    """The server cannot be had; the text says why, and what to install."""
 
 
 def find_binary(*names: str) -> str:
@@ -43,7 +43,7 @@ def find_binary(*names: str) -> str:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that nobody listens on now."""
+    """A TCP port of the loopback address that nothing listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -85,7 +85,7 @@ class MariaDB:
         """Make the data folder, a database and a user with all rights on it.
 
         Raises:
-            MariaDBError: the server is not installed, or can not be set up.
+            MariaDBError: the server is not installed, or cannot be set up.
         """
         program = find_binary("mariadb-install-db", "mysql_install_db")
         self._data.mkdir(parents=True)

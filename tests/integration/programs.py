@@ -16,7 +16,7 @@ END_SECONDS = 10.0
 def ended(process: subprocess.Popen[str]) -> Iterator[list[str]]:
     """Reads the log of a process, which the block gets, and ends the process after it."""
     log: list[str] = []
-    # Nobody else reads it, and a full pipe would stop the process.
+    # Nothing else reads it, and a full pipe would stop the process.
     reader = threading.Thread(target=lambda: log.extend(process.stderr or ()), daemon=True)
     reader.start()
     try:

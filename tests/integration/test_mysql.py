@@ -233,7 +233,7 @@ async def test_idle_connections_survive_a_restart_of_the_server(mariadb: MariaDB
 async def test_transactions_begin_on_connections_that_are_alive(mariadb: MariaDB) -> None:
     async with shop(mariadb) as (_app, client):
         await asyncio.gather(*(client.get("/shop/products") for _ in range(6)))
-        # The event loop stands still meanwhile, so the pool can not have noticed.
+        # The event loop stands still meanwhile, so the pool cannot have noticed.
         mariadb.stop()
         mariadb.start()
         order = {"customer": "x", "lines": [{"product_id": 10**9, "quantity": 1}]}

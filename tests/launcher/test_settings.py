@@ -27,7 +27,7 @@ def test_a_second_start_says_nothing_and_asks_nobody(first_starts: Ready) -> Non
 
 
 def test_two_starts_get_the_same_environment(first_starts: Ready) -> None:
-    # The daemon starts anew when it changes.
+    # The daemon restarts when it changes.
     def pants(settings: dict[str, str]) -> dict[str, str]:
         return {name: value for name, value in settings.items() if "PANTS" in name}
 

@@ -1,4 +1,4 @@
-"""Splitting files of the old kind: what is kept as it is, and what is refused with its mend."""
+"""Splitting files of the old kind: what is kept as it is, and what is refused, with its fix."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_same_project_for_two_machines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "mend"),
+    ("line", "fix"),
     [
         ("-r base.txt", "put the lines of that file"),
         ("-rbase.txt", "put the lines of that file"),
@@ -101,13 +101,13 @@ def test_the_same_project_for_two_machines() -> None:
     ],
 )
 @pytest.mark.parametrize("place", ["production", "development"])
-def test_what_a_lockfile_cannot_carry(line: str, mend: str, place: str) -> None:
+def test_what_a_lockfile_cannot_carry(line: str, fix: str, place: str) -> None:
     before, after = (f"{line}\n", "") if place == "production" else ("", f"{line}\n")
     with pytest.raises(ImportFailed) as error:
         split(f"web2\n{before}# Dev\n{after}", "old.txt")
     message = str(error.value)
     assert message.startswith(f"old.txt:{2 if place == 'production' else 3}: {line!r}: ")
-    assert mend in message
+    assert fix in message
     assert "\n" not in message
 
 

@@ -77,7 +77,7 @@ class Apps:
         except KeyError:
             known = ", ".join(self._configs) or "none"
             raise LookupError(
-                f"no installed app has the label {label!r} (there is: {known})"
+                f"no installed app has the label {label!r} (known: {known})"
             ) from None
 
     def __iter__(self) -> Iterator[AppConfig]:
@@ -182,7 +182,7 @@ def _check_unique(config: AppConfig, others: Iterable[AppConfig]) -> None:
         )
     for other in others:
         if other.name == config.name:
-            raise ImproperlyConfigured(f"INSTALLED_APPS: {config.name!r} is there twice")
+            raise ImproperlyConfigured(f"INSTALLED_APPS: {config.name!r} is listed twice")
         for attribute in ("label", "prefix"):
             value = getattr(config, attribute)
             if getattr(other, attribute) == value:

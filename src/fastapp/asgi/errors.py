@@ -108,7 +108,7 @@ async def handle_integrity_error(_request: Request, exc: IntegrityError) -> Resp
 async def handle_database_error(
     _request: Request, exc: DBConnectionError | OperationalError
 ) -> Response:
-    """The database can not be reached: 503, so that clients and balancers try again."""
+    """The database cannot be reached: 503, so that clients and balancers try again."""
     if not is_connection_lost(exc):
         raise exc
     logger.error("database is not reachable: %s", exc)

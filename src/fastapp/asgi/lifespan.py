@@ -21,7 +21,7 @@ def settings_lifespans() -> list[Lifespan]:
     """The functions that LIFESPANS names.
 
     Raises:
-        ImproperlyConfigured: one can not be imported or can not be called.
+        ImproperlyConfigured: one cannot be imported or cannot be called.
     """
     found: list[Lifespan] = []
     for path in settings.LIFESPANS:

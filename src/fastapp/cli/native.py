@@ -24,7 +24,7 @@ class NativePackage:
         name: name of the distribution.
         version: its version; None when it is not installed.
         provenance: contents of ``native_wheel.json``; None when there is none.
-        problem: why the provenance can not be believed; None when it can.
+        problem: why the provenance cannot be believed; None when it can.
     """
 
     name: str

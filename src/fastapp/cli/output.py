@@ -16,7 +16,7 @@ def emit(text: str, output: Path | None) -> None:
     """Print the text, or replace a file with it: wholly or not at all.
 
     Raises:
-        CommandError: the file can not be written.
+        CommandError: the file cannot be written.
     """
     if output is None:
         click.echo(text, nl=False)
@@ -28,7 +28,7 @@ def emit(text: str, output: Path | None) -> None:
                 file.write(text)
             mask = os.umask(0)
             os.umask(mask)
-            # mkstemp lets nobody else read.
+            # mkstemp lets no one else read.
             Path(temporary).chmod(0o666 & ~mask)
             Path(temporary).replace(output)
         except OSError:

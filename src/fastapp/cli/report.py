@@ -1,4 +1,4 @@
-"""What ``about`` tells, collected without importing FastAPI, Tortoise ORM or a driver."""
+"""What ``about`` prints, collected without importing FastAPI, Tortoise ORM or a driver."""
 
 from __future__ import annotations
 

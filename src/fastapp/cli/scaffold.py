@@ -74,10 +74,10 @@ def render(template: str, values: Mapping[str, str]) -> dict[str, str]:
 def write(target: Path, made: Mapping[str, str]) -> None:
     """Make a folder with these files, wholly or not at all.
 
-    A folder that is there is completed, when none of the files and folders to make is in it.
+    A folder that exists is completed, when none of the files and folders to make is in it.
 
     Raises:
-        CommandError: something is in the way, or can not be written.
+        CommandError: something is in the way, or cannot be written.
     """
     entries = sorted({path.split("/")[0] for path in made})
     for path in (target / entry for entry in entries):
@@ -139,7 +139,7 @@ def _templates(folder: Traversable, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _fill(folder: Path, made: Mapping[str, str]) -> None:
-    # mkdtemp makes a folder that nobody else may enter; the usual rules are those of the umask.
+    # mkdtemp makes a folder that no one else may enter; the usual rules are those of the umask.
     mask = os.umask(0)
     os.umask(mask)
     folder.chmod(0o777 & ~mask)

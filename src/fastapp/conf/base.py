@@ -277,7 +277,7 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
                 "CORS_ALLOWED_ORIGINS: expected the names of the origins while "
                 "CORS_ALLOW_CREDENTIALS is on, got '*'"
             )
-        # Who lowers the maximum alone gets pages of that size: our default is nobody's mistake.
+        # Who lowers the maximum alone gets pages of that size: our default is no mistake.
         ours = type(self).model_fields["DEFAULT_PAGE_SIZE"].default
         if max(self.MAX_PAGE_SIZE, ours) < self.DEFAULT_PAGE_SIZE:
             raise ValueError(

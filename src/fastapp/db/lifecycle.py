@@ -1,7 +1,7 @@
 """Opening and closing the databases of this process.
 
 Connections are opened by the first query, not before: a process starts while its database is
-still down, answers "not ready", and serves as soon as the database is there.
+still down, answers "not ready", and serves as soon as the database answers.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ async def _open() -> TortoiseContext:
             config=config,
             use_tz=True,
             timezone=settings.TIME_ZONE,
-            # Servers run the lifespan in a task of its own, so that requests can not inherit the
+            # Servers run the lifespan in a task of its own, so that requests cannot inherit the
             # context from it.
             _enable_global_fallback=True,
         )

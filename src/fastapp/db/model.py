@@ -14,7 +14,7 @@ from fastapp.db.manager import Manager
 class ModelBase(ModelMeta):
     """Keeps docstrings and source comments out of the database.
 
-    Tortoise ORM makes them comments of tables and columns, so that mending a word in a docstring
+    Tortoise ORM makes them comments of tables and columns, so that fixing a word in a docstring
     would be a change of the schema. ``Meta.table_description`` and ``description=`` still do.
     """
 

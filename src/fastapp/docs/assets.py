@@ -40,7 +40,7 @@ MEDIA_TYPES: Final = {
     "favicon-32x32.png": "image/png",
     "start.js": "text/javascript",
 }
-#: The address changes with the content, so what is there stays true.
+#: The address changes with the content, so a copy stays valid for ever.
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 

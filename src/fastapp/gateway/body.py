@@ -17,7 +17,7 @@ class RequestBody:
     Attributes:
         present: the request has a body.
         error: why reading ended early; None when it did not.
-        started: something has been read: the request can not be sent a second time.
+        started: something has been read: the request cannot be sent a second time.
         complete: all of it has been read.
     """
 
@@ -50,7 +50,7 @@ class RequestBody:
             self.error = too_large(limit)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """The chunks. Back-pressure comes by itself: nothing is read while nobody asks."""
+        """The chunks. Back-pressure comes by itself: nothing is read until it is asked for."""
         self.started = True
         total = 0
         more = True
@@ -85,7 +85,7 @@ class RequestBody:
 
 
 class DisconnectWatch:
-    """Ends a request whose client has gone: a service must not stream to nobody.
+    """Ends a request whose client has gone: a service must not stream to no one.
 
     ASGI servers tell of it only when asked, and asking takes a task. Most requests are over before
     one is worth it, so it starts late.

@@ -86,7 +86,7 @@ class GatewayConfig:
         if unknown:
             raise ImproperlyConfigured(
                 f"GATEWAY_STRIP_PREFIXES: {unknown[0]!r} is no prefix of the gateway "
-                f"(there is: {', '.join(sorted(self.upstreams)) or 'none'})"
+                f"(known: {', '.join(sorted(self.upstreams)) or 'none'})"
             )
 
 

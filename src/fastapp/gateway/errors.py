@@ -41,11 +41,11 @@ class GatewayError(Exception):
 
 
 class ClientGone(Exception):
-    """The client closed its connection: nobody is there to answer."""
+    """The client closed its connection: there is no one to answer."""
 
 
 def bad_gateway() -> GatewayError:
-    """The service can not be reached, or broke off before it answered."""
+    """The service cannot be reached, or broke off before it answered."""
     return GatewayError(502, "bad_gateway", "The service did not answer.")
 
 

@@ -1,4 +1,4 @@
-"""Which path belongs to which service, and which is nobody's.
+"""Which path belongs to which service, and which belongs to none.
 
 All of it works on the raw path, as the client sent it: a path that is decoded and encoded again is
 another path (``%2F`` would become a separator).
@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from fastapp.apps.registry import RESERVED_PREFIXES
 
-# What a path may hold besides percent-encodings: visible ASCII. The rest can not be sent on.
+# What a path may hold besides percent-encodings: visible ASCII. The rest cannot be sent on.
 _RAW_PATH = re.compile(r"/[\x21-\x7e]*\Z")
 _DOTS = re.compile(r"(?:\.|%2e){1,2}\Z", re.IGNORECASE)
 

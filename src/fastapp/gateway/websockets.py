@@ -69,7 +69,7 @@ async def proxy_websocket(
     """Pass one WebSocket on, until either side closes it.
 
     Raises:
-        GatewayError: the service can not be reached or refused; nothing has been accepted.
+        GatewayError: the service cannot be reached or refused; nothing has been accepted.
     """
     try:
         upstream, socket = await _connect(proxy, scope, pool, prefix, hop)
@@ -177,13 +177,13 @@ def _handshake_headers(socket: aiohttp.ClientWebSocketResponse) -> Headers:
 
 
 async def _relay(socket: aiohttp.ClientWebSocketResponse, receive: Receive, send: Send) -> None:
-    # Each direction waits for its own writer: a slow reader slows the sender down and nobody else.
+    # Each direction waits for its own writer: a slow reader slows down its sender alone.
     up = asyncio.create_task(_client_to_service(socket, receive))
     down = asyncio.create_task(_service_to_client(socket, send))
     try:
         await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
         if up.done() and not up.cancelled() and up.exception() is None:
-            # The close frame of the service is still to come, nobody waits for it.
+            # The close frame of the service is still to come; nothing waits for it.
             return
         # The service closed: the client has been told.
     finally:

@@ -1,4 +1,4 @@
-"""The line of the log that tells of each request."""
+"""The line of the log for each request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns an exception that nobody handled into the uniform 500, and logs it with the request id."""
+"""Turns an unhandled exception into the uniform 500, and logs it with the request id."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _ID: Final = b"x-request-id"
 _LENGTH: Final = len(_ID)
 #: In the scope of a request whose head has been answered: it is too late for another answer.
 STARTED: Final = "fastapp.started"
-#: Nobody was there to hear the answer; the number that nginx writes.
+#: The client left before the answer; the number that nginx writes.
 CLIENT_GONE: Final = 499
 
 

@@ -37,7 +37,7 @@ class LogStream(threading.Thread):
     """Copies lines from the pipes of all services to one stream.
 
     A thread of its own: when whoever reads the stream stops reading, this waits, while the
-    supervisor goes on to obey signals and to mind its services.
+    supervisor goes on to obey signals and to restart its services.
     """
 
     def __init__(self, output: BinaryIO, *, as_json: bool, width: int = 0) -> None:
@@ -93,8 +93,8 @@ class LogStream(threading.Thread):
             self._output.write(b"".join(self._mark(source.name, line) for line in lines))
             self._output.flush()
         except OSError:
-            # Nobody reads the log any more. The services are more important than their log, and
-            # they would stop if nobody emptied their pipes.
+            # No one reads the log any more. The services are more important than their log, and
+            # they would stop with full pipes.
             return
 
 

@@ -13,7 +13,7 @@ _PR_SET_PDEATHSIG = 1
 def die_with_parent(parent: int) -> bool:
     """Have the kernel kill this process when its parent is gone.
 
-    SIGKILL and not SIGTERM: nobody is left who would end a service that does not want to.
+    SIGKILL and not SIGTERM: no process is left that would kill a service that ignores it.
 
     Args:
         parent: process id that the parent had when it started this process. When it is gone

@@ -1,4 +1,4 @@
-"""Starting, minding and ending the services of all apps."""
+"""Starting, restarting and stopping the services of all apps."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Supervisor:
             The exit code.
 
         Raises:
-            CommandError: an app can not be loaded; then no service has served anything.
+            CommandError: an app cannot be loaded; then no service has served anything.
         """
         loop = asyncio.get_running_loop()
         self.children.watch()
@@ -214,14 +214,14 @@ class Supervisor:
         return True
 
     async def _load(self, process: ServiceProcess) -> str | None:
-        """Wait until the app is loaded; the cause when it can not be."""
+        """Wait until the app is loaded; the cause when it cannot be."""
         await _first(process.loaded, process.exited)
         if process.loaded.done():
             return process.loaded.result()
         label = next(slot.name for slot in self.slots if slot.process is process)
         return f"app {label!r}: the process ended: {describe_exit(process.exited.result())}"
 
-    # Minding
+    # Restarting
 
     async def _keep(self, slot: Slot) -> None:
         """Keep one slot filled, beginning with the process that was loaded for it."""
@@ -312,7 +312,7 @@ class Supervisor:
                         loop = asyncio.get_running_loop()
                         loop.call_later(RELOAD_DEADLINE, slot.process.kill)
 
-    # Ending
+    # Stopping
 
     async def _until_stopped(self, keepers: Sequence[asyncio.Task[None]]) -> None:
         """Wait for the signal. A keeper never ends before, unless by a mistake in this module."""

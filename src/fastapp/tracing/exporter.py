@@ -25,7 +25,7 @@ TIMEOUT: Final = 5.0
 
 
 def exporter_problem(settings: BaseSettings) -> str | None:
-    """Why traces can not be sent to OTLP_ENDPOINT, or None when they can or need not."""
+    """Why traces cannot be sent to OTLP_ENDPOINT, or None when they can or need not."""
     if not settings.OTLP_ENDPOINT:
         return None
     missing = [package for package in PACKAGES if installed_version(package) is None]

@@ -93,7 +93,7 @@ def _traefik(folder: Path, control: int) -> subprocess.Popen[str]:
 
 
 def _wait_until_loaded(url: str) -> None:
-    """Traefik listens before it has read the file, and leaves out what it can not use."""
+    """Traefik listens before it has read the file, and leaves out what it cannot use."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
 
     def is_loaded() -> bool:

@@ -22,7 +22,7 @@ QUIET: dict[str, Any] = {"log_config": None, "access_log": False}
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

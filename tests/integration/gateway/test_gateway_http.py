@@ -253,7 +253,7 @@ def test_events_outlast_the_read_timeout_and_end_with_the_client(stack: Stack) -
             time.sleep(0.8)
             stack.service.gate.release()
             assert next(events) == "data: 1\n\n"
-        assert stack.service.gone.wait(SECONDS), "the service still sends to nobody"
+        assert stack.service.gone.wait(SECONDS), "the service still sends to no one"
 
 
 def test_a_client_that_leaves_ends_its_upload(stack: Stack) -> None:
@@ -289,7 +289,7 @@ def test_continue_is_said_when_the_body_is_wanted(stack: Stack) -> None:
         answer = client.recv(65536)
     assert answer.startswith(b"HTTP/1.1 200")
     refused = raw(stack.port, head.replace(b"/shop/echo", b"/none"), timeout=0.5)
-    assert refused.startswith(b"HTTP/1.1 404"), "nobody wants this body"
+    assert refused.startswith(b"HTTP/1.1 404"), "nothing wants this body"
 
 
 def test_an_answer_that_breaks_off_is_not_passed_for_a_whole_one(stack: Stack) -> None:

@@ -49,7 +49,7 @@ def test_a_gib_up_and_one_down_pass_through_little_memory() -> None:
     with service_process() as (_service, url_of_service):
         with gateway("--upstream", f"shop={url_of_service}") as (process, url):
             port = port_of(url)
-            # What a first request brings is there already.
+            # A first request's costs are paid already.
             assert upload(port, "/shop/sink", len(BLOCK)) == {"size": len(BLOCK)}
             assert download(port, "/shop/big?1") == MIB
             before = resident(process.pid)

@@ -86,7 +86,7 @@ def test_installed_apps_are_found_at_their_ports() -> None:
     port = stable_port("shop")
     with gateway(QK_INSTALLED_APPS='["apps.shop"]') as (_process, url):
         answer = httpx.get(f"{url}/shop/x")
-        # Nobody serves it here, and that it is known shows in 502 instead of 404.
+        # Nothing serves it here, and that it is known shows in 502 instead of 404.
         assert answer.status_code == 502, port
         assert httpx.get(f"{url}/nothing").status_code == 404
     with gateway(QK_INSTALLED_APPS='["apps.shop"]', QK_NO_EXPORT_APPS="shop") as (_process, url):

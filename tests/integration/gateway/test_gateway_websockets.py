@@ -1,4 +1,4 @@
-"""WebSockets through the gateway, with a client nobody here wrote."""
+"""WebSockets through the gateway, with a client of another project."""
 
 from __future__ import annotations
 

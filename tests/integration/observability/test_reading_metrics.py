@@ -47,7 +47,7 @@ def test_all_workers_answer_with_the_sum(tmp_path: Path) -> None:
         assert readings[0]["process_resident_memory_bytes{}"] > 0
         assert any(name.startswith("fastapp_build_info{") for name in readings[0])
 
-        # A worker that dies takes nothing along that was counted, and is started anew.
+        # A worker that dies takes nothing along that was counted, and is started again.
         before = readings[0]["fastapp_processes{}"]
         os.kill(worker_of(process.pid), signal.SIGKILL)
         eventually(lambda: try_metrics(url).get("fastapp_processes{}") == before)

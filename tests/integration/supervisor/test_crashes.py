@@ -100,7 +100,7 @@ def test_a_crash_loop_backs_off_while_the_rest_serves(tmp_path: Path) -> None:
         running.wait_for("failure 4 in a row): starting it again in 2 s")
         assert time.monotonic() - begin > 1.5
         assert running.get("/good/info")["app"] == "good"
-        # Nobody is left waiting at the port of an app that is not there.
+        # No client is left waiting at the port of an app that is down.
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", ports["bad"]), 2)
     assert running.process.returncode == 0

@@ -81,7 +81,7 @@ def test_use_before_populate() -> None:
 
 def test_unknown_label(make_app: MakeApp) -> None:
     apps.populate([make_app("shop")])
-    with pytest.raises(LookupError, match=r"'shp' \(there is: shop\)"):
+    with pytest.raises(LookupError, match=r"'shp' \(known: shop\)"):
         apps.get_app_config("shp")
 
 
@@ -131,7 +131,7 @@ def test_collisions_are_reported_by_name(make_app: MakeApp) -> None:
         apps.populate(["one", "two"])
     with pytest.raises(ImproperlyConfigured, match="'one' and 'three' have the same prefix 'x'"):
         apps.populate(["one", "three"])
-    with pytest.raises(ImproperlyConfigured, match="'one' is there twice"):
+    with pytest.raises(ImproperlyConfigured, match="'one' is listed twice"):
         apps.populate(["one", "one"])
 
 

@@ -114,7 +114,7 @@ def test_which_apps_are_served(make_app: MakeApp) -> None:
     assert labels() == ["one", "two", "three"]
     assert labels("three", "one") == ["one", "three"]
     assert labels(exclude=("one",)) == ["two", "three"]
-    with pytest.raises(click.UsageError, match="has the label 'four' .there is: one, two, three"):
+    with pytest.raises(click.UsageError, match="has the label 'four' .known: one, two, three"):
         labels("four")
     with pytest.raises(click.UsageError, match="has the label 'x'"):
         labels(exclude=("x",))

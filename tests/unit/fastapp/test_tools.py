@@ -55,7 +55,7 @@ def test_openapi_of_one_app_into_a_file(project: Path, make_app: MakeApp) -> Non
     assert "/one/thing" not in paths
     unknown = manage(project, "openapi", "--app", "three")
     assert unknown.returncode == 2
-    assert "no installed app has the label 'three' (there is: one, two)" in unknown.stderr
+    assert "no installed app has the label 'three' (known: one, two)" in unknown.stderr
     nowhere = manage(project, "openapi", "--output", "no/such/api.json")
     assert nowhere.returncode == 1
     assert "Error: cannot write no/such/api.json: No such file or directory" in nowhere.stderr

@@ -1,4 +1,4 @@
-"""W3C trace context: what is taken over, what begins anew, what is passed on."""
+"""W3C trace context: what is taken over, what begins again, what is passed on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``runserver``: every app as a service of its own, minded by a supervisor."""
+"""``runserver``: every app as a service of its own, under a supervisor."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def runserver(
 ) -> int:
     """Serve each app in a process of its own, on its own port.
 
-    All apps, or the APPs that are named. 'about' tells the ports. An app that ends is started
+    All apps, or the APPs that are named. 'about' prints the ports. An app that ends is started
     again, at once first and then after 0.5, 1, 2, ... and at most 30 seconds. SIGTERM and Ctrl-C
     let requests in flight finish, for SHUTDOWN_TIMEOUT seconds; a second one does not.
 
-    Exits with 0 when everything ended in order, 1 when an app can not be loaded or its port is
+    Exits with 0 when everything ended in order, 1 when an app cannot be loaded or its port is
     taken (no app is served then), 2 for wrong usage, 3 when a service had to be killed.
     """
     from fastapp.apps import apps
@@ -69,8 +69,8 @@ def choose(
     known = [config.label for config in configs]
     for label in (*labels, *exclude):
         if label not in known:
-            there = ", ".join(known) or "none"
-            raise click.UsageError(f"no installed app has the label {label!r} (there is: {there})")
+            names = ", ".join(known) or "none"
+            raise click.UsageError(f"no installed app has the label {label!r} (known: {names})")
     chosen = [
         config
         for config in configs

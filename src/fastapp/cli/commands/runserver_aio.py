@@ -116,7 +116,7 @@ def server_options(host: str, port: int | None) -> dict[str, Any]:
         # Ours has the route and the time that it took (fastapp.access).
         "access_log": False,
         "server_header": False,
-        # Without a trusted proxy nobody's X-Forwarded-For is believed.
+        # Without a trusted proxy no X-Forwarded-For is believed.
         "proxy_headers": bool(proxies),
         "forwarded_allow_ips": list(proxies),
         "timeout_graceful_shutdown": settings.SHUTDOWN_TIMEOUT,

@@ -31,9 +31,9 @@ async def shell(code: str | None) -> int:
 
 
 def namespace() -> dict[str, Any]:
-    """What is there from the start: settings, apps, and every model by its name.
+    """The names of a new shell: settings, apps, and every model by its name.
 
-    When two apps have a model of one name, it is there as "<label>_<Name>" for each.
+    When two apps have a model of one name, each is named "<label>_<Name>".
     """
     from tortoise.context import get_current_context
 

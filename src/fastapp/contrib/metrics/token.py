@@ -22,7 +22,7 @@ MINIMUM_LENGTH: Final = 16
 
 
 def metrics_problem(settings: BaseSettings) -> str | None:
-    """Why metrics can not be served as the settings say, or None when they can or need not."""
+    """Why metrics cannot be served as the settings say, or None when they can or need not."""
     if not settings.METRICS_ENABLED or (settings.DEBUG and not settings.METRICS_TOKEN):
         return None
     length = len(settings.METRICS_TOKEN)

@@ -59,7 +59,7 @@ class MySQLClient(TortoiseMySQLClient):
         """Open the pool.
 
         Raises:
-            DBConnectionError: the server can not be reached or refuses.
+            DBConnectionError: the server cannot be reached or refuses.
         """
         if charset_by_name(self.charset) is None:
             raise ImproperlyConfigured(
@@ -109,7 +109,7 @@ class MySQLClient(TortoiseMySQLClient):
 
 
 class _PooledConnection(PoolConnectionWrapper[Any]):
-    """Tells a server that is away from a statement that is wrong."""
+    """Distinguishes a server that is down from a statement that is wrong."""
 
     async def __aenter__(self) -> Any:
         client = _client(self.client)

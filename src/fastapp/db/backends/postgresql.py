@@ -23,13 +23,13 @@ from tortoise.timezone import get_timezone
 
 
 class PostgreSQLClient(AsyncpgDBClient):
-    """Sets the session time zone on every pooled connection; tells of a server that is away."""
+    """Sets the session time zone on every pooled connection; reports a server that is down."""
 
     async def create_connection(self, with_db: bool) -> None:
         """Open the pool.
 
         Raises:
-            DBConnectionError: the server can not be reached or refuses.
+            DBConnectionError: the server cannot be reached or refuses.
         """
         settings: dict[str, Any] = self.server_settings
         settings.setdefault("timezone", get_timezone())

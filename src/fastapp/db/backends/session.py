@@ -17,7 +17,7 @@ class SessionTransaction(TransactionContext):
         self.connection_name = client.connection_name
 
     async def ensure_connection(self) -> None:
-        """It is there."""
+        """Do nothing: the session has opened it."""
 
     async def __aenter__(self) -> Any:
         self.token = get_connections().set(self.connection_name, self.client)

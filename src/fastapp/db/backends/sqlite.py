@@ -1,4 +1,4 @@
-"""SQLite: the folder is made at the first use, and a file that can not be opened says why."""
+"""SQLite: the folder is made at the first use, and a file that cannot be opened says why."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SQLiteClient(SqliteClient):
         """Open the file.
 
         Raises:
-            DBConnectionError: the file or its folder can not be written.
+            DBConnectionError: the file or its folder cannot be written.
         """
         try:
             if not self.filename.startswith((":", "file:")):

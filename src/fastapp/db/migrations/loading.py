@@ -47,7 +47,7 @@ def ensure_package(label: str) -> None:
     """Make the ``migrations`` package of an app when there is none.
 
     Raises:
-        CommandError: the folder can not be written.
+        CommandError: the folder cannot be written.
     """
     folder: Path = apps.get_app_config(label).path / "migrations"
     marker = folder / "__init__.py"

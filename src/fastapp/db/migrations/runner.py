@@ -82,7 +82,7 @@ async def make_plans(label: str | None = None, name: str | None = None) -> list[
             all of the app's; None is the latest.
 
     Raises:
-        CommandError: there is no such migration, or a database can not be reached.
+        CommandError: there is no such migration, or a database cannot be reached.
     """
     plans = []
     for alias, configs in by_connection(migrated_apps()).items():

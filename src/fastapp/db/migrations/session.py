@@ -72,7 +72,7 @@ async def migration_session(
 def write_transaction(
     client: BaseDBAsyncClient, *, wait: float = DEFAULT_WAIT, notify: Notify | None = None
 ) -> TransactionContext:
-    """A transaction in which nobody else writes to the schema.
+    """A transaction in which no one else writes to the schema.
 
     Args:
         client: from :func:`migration_session`.

@@ -168,7 +168,7 @@ def _redirects(prefix: str, urls: Sequence[str], strip: bool) -> list[str]:
     """A service's own address becomes the one of the client; a stripped prefix is put back."""
     public = "$qk_proto://$qk_host"
     root = f"/{prefix}" if strip else ""
-    # Of a service that heeds X-Forwarded-Prefix the prefix is there already.
+    # A service that heeds X-Forwarded-Prefix has added the prefix already.
     bare = rf"/(?!/|{re.escape(prefix)}(?:[/?#]|$))" if strip else "/"
     lines = []
     for url in urls:

@@ -46,8 +46,8 @@ def test_what_a_service_gets(headers: Headers) -> None:
     assert not HOP_BY_HOP & set(found)
     for name in (b"host", b"x-forwarded-for", b"x-forwarded-proto", b"x-request-id"):
         assert found.count(name) == 1
-    assert dict(out)[b"x-forwarded-for"] == b"192.0.2.1", "nobody forges it"
-    # All the rest is there: each value, in order, byte by byte.
+    assert dict(out)[b"x-forwarded-for"] == b"192.0.2.1", "no client forges it"
+    # All the rest is kept: each value, in order, byte by byte.
     plain = {b"accept", b"cookie", b"x-a", b"x-b", b"content-length"} - named
     assert [item for item in out if item[0] in plain] == [
         item for item in headers if item[0] in plain

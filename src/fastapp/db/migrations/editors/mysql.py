@@ -88,7 +88,7 @@ class MySQLEditor(CommonEditor, MySQLSchemaEditor):
         return super()._without_default(model, field_name)
 
     async def _alter_field(self, model: type[Model], old_field: Any, new_field: Any) -> None:
-        """Rename the column, then define it anew, then change its indexes."""
+        """Rename the column, then define it again, then change its indexes."""
         table = self._table(model)
         old_column, new_column = self._column(old_field), self._column(new_field)
         if old_column != new_column:
