@@ -109,6 +109,9 @@ class Service:
         await asyncio.sleep(0.5)
         await answer(send, {"service": self.name})
 
+    async def do_seen(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await answer(send, {"seen": self.seen})
+
     async def do_hang(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
         await asyncio.sleep(20)
 

@@ -7,7 +7,6 @@ import resource
 import signal
 import socket
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -156,6 +155,10 @@ def test_a_killed_service_takes_with_it_what_it_was_doing_and_nothing_else() -> 
                     while not ending.is_set():
                         results[prefix][client.get(f"/{prefix}/x").status_code] += 1
 
+            def seen(service: str) -> list[str]:
+                found: list[str] = httpx.get(f"{service}/shop/seen", timeout=SECONDS).json()["seen"]
+                return found
+
             def held() -> int:
                 return httpx.get(f"{url}/shop/hold", timeout=2 * SECONDS).status_code
 
@@ -163,7 +166,7 @@ def test_a_killed_service_takes_with_it_what_it_was_doing_and_nothing_else() -> 
             in_flight = [threads.submit(held) for _ in range(8)]
             try:
                 wait_for(lambda: all(results[prefix][200] > 50 for prefix in ("crm", "both")))
-                time.sleep(0.2)
+                wait_for(lambda: seen(shop).count("GET /shop/hold") == len(in_flight))
                 assert not any(future.done() for future in in_flight)
                 victim.send_signal(signal.SIGKILL)
                 victim.wait(SECONDS)

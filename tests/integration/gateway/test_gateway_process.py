@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -57,13 +56,13 @@ def test_sigterm_cuts_off_what_does_not_end() -> None:
     with serving(service) as port, ThreadPoolExecutor(1) as threads:
         upstream = f"shop=http://127.0.0.1:{port}"
         with gateway("--upstream", upstream, QK_SHUTDOWN_TIMEOUT="1") as (process, url):
-            hanging = threads.submit(httpx.get, f"{url}/shop/hang", timeout=SECONDS)
+            held = threads.submit(httpx.get, f"{url}/shop/hold", timeout=SECONDS)
             wait_for(lambda: service.seen)
-            began = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            process.wait(SECONDS)
-            assert 0.8 < time.monotonic() - began < 6
-            assert hanging.exception(SECONDS) is not None or hanging.result().status_code >= 500
+            assert process.wait(SECONDS) == 0
+            # The service would have answered, in the end.
+            assert held.exception(SECONDS) is not None or held.result().status_code >= 500
+            service.gate.release()
 
 
 def test_upstreams_come_from_the_environment_and_the_command_line() -> None:

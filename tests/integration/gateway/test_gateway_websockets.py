@@ -189,10 +189,9 @@ def test_a_service_that_dies_closes_the_client(stack: Stack) -> None:
     run(all_of_it())
 
 
-def test_a_hundred_idle_sockets_then_all_speak(stack: Stack) -> None:
+def test_a_hundred_sockets_at_the_same_time(stack: Stack) -> None:
     async def talk() -> None:
         clients = await asyncio.gather(*(socket_to(stack.port, "/shop/ws") for _ in range(100)))
-        await asyncio.sleep(0.5)
         await asyncio.gather(*(client.send(str(n)) for n, client in enumerate(clients)))
         answers = await asyncio.gather(*(client.recv() for client in clients))
         assert answers == [str(n) for n in range(100)]

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -55,16 +54,15 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
         hanging = threading.Thread(target=_ignore_errors, args=(ports["one"], url), daemon=True)
         hanging.start()
         eventually(marker.exists, 60)
-        begin = time.monotonic()
         running.process.send_signal(signal.SIGINT)
         running.wait_for("SIGINT: finishing requests in flight")
         eventually(lambda: not _takes_connections(ports["one"]), 20)
         assert is_alive(pid)
         running.process.send_signal(signal.SIGINT)
         assert running.ended() == 3, running.log
-        # The request had 60 seconds to go, and the first signal gives it 30.
-        assert time.monotonic() - begin < 25
         assert not is_alive(pid)
+    # The request had 60 seconds to go, and the first signal gives it 30: it did not take that end.
+    assert "not ended after" not in running.log
     assert "SIGINT again: ending at once" in running.log
 
 

@@ -10,6 +10,7 @@ from unit.fastapp.support import Client
 
 from fastapp.asgi import create_application
 from fastapp.conf import override_settings
+from fastapp.contrib.healthz.checks import check_databases
 from fastapp.db.lifecycle import connection
 
 pytestmark = pytest.mark.asyncio
@@ -45,6 +46,7 @@ async def test_all_who_ask_at_the_same_time_share_one_check(
     count = 1000
     asked = 0
     began, gate = asyncio.Event(), asyncio.Event()
+    waiting = asyncio.Semaphore(0)
 
     class Counting:
         async def execute_query(self, _query: str) -> None:
@@ -53,6 +55,11 @@ async def test_all_who_ask_at_the_same_time_share_one_check(
             began.set()
             await gate.wait()
 
+    async def counted() -> dict[str, str]:
+        waiting.release()
+        return await check_databases()
+
+    monkeypatch.setattr("fastapp.contrib.healthz.views.check_databases", counted)
     monkeypatch.setattr("fastapp.contrib.healthz.checks.connection", lambda _alias: Counting())
     with override_settings(HEALTH_CHECK_TIMEOUT=60):
         async with client(create_application()) as http:
@@ -60,18 +67,19 @@ async def test_all_who_ask_at_the_same_time_share_one_check(
             await began.wait()
             # One that leaves takes the check from no one.
             left = asyncio.create_task(http.get("/healthz/ready"))
-            await asyncio.sleep(0)
+            for _ in (first, left):
+                await waiting.acquire()
             left.cancel()
             rest = [asyncio.create_task(http.get("/healthz/ready")) for _ in range(count)]
-            await asyncio.sleep(0.1)
+            for _ in rest:
+                await waiting.acquire()
             gate.set()
             answers = await asyncio.gather(first, *rest)
             assert {answer.status_code for answer in answers} == {200}
-            assert asked < count / 100
-            before = asked
-            # The next one is told what is true then.
+            assert asked == 1
+            # The next one gets what is true then.
             assert (await http.get("/healthz/ready")).status_code == 200
-            assert asked == before + 1
+            assert asked == 2
 
 
 async def test_not_ready_while_a_database_is_away(client: Client) -> None:

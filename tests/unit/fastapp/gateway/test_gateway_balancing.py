@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -59,6 +60,32 @@ def test_the_only_one_is_asked_however_dead() -> None:
 def test_an_address_of_two_prefixes_is_one_upstream() -> None:
     directory = Directory(GatewayConfig(upstreams={"a": URLS[:1], "b": [URLS[0], URLS[0]]}))
     assert directory.pools["a"].upstreams == directory.pools["b"].upstreams
+
+
+def test_an_upstream_that_stays_away_is_probed_every_second_or_more_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def check() -> None:
+        pauses: list[float] = []
+        sleep = asyncio.sleep
+
+        async def noted(seconds: float) -> None:
+            pauses.append(seconds)
+            await sleep(0)
+
+        monkeypatch.setattr("fastapp.gateway.balancing.asyncio.sleep", noted)
+        with socket.socket() as closed:
+            # Bound and not listening: connections to it are refused.
+            closed.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+            directory = Directory(GatewayConfig(upstreams={"a": [url]}))
+            directory.failed(directory.pools["a"].upstreams[0], dead=True)
+            while len(pauses) < 20:
+                await sleep(0)
+            await directory.close()
+        assert max(pauses[1:]) <= 1.0
+
+    asyncio.run(check())
 
 
 def test_the_pause_grows_and_ends() -> None:
