@@ -34,6 +34,10 @@ class _Phase(IntEnum):
     BODY = 2
 
 
+class _RefusedError(Exception):
+    """Raised in a callback of the parser, which then reads nothing of the rest."""
+
+
 class LimitedProtocol(CoalescingProtocol):
     """Refuses ambiguous requests, and heads and bodies that are too large or too slow.
 
@@ -95,7 +99,7 @@ class LimitedProtocol(CoalescingProtocol):
         rest = memoryview(data)
         try:
             # A loop, as a client may send a thousand upgrades in one piece.
-            while (taken := self._parse(rest)) is not None and not self._refused:
+            while (taken := self._parse(rest)) is not None:
                 if self._plain_head is None:
                     self.handle_websocket_upgrade()
                     return
@@ -108,8 +112,9 @@ class LimitedProtocol(CoalescingProtocol):
                 self.parser.feed_data(head)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             # The second is CONNECT, which is for proxies: no header makes it a tunnel.
-            self.logger.warning("Invalid HTTP request received.")
-            self._refuse(400)
+            if not self._refused:
+                self.logger.warning("Invalid HTTP request received.")
+                self._refuse(400)
 
     def _parse(self, data: memoryview) -> int | None:
         """Parse up to the end, or to an upgrade: then the number of bytes up to there."""
@@ -134,16 +139,14 @@ class LimitedProtocol(CoalescingProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is complete: the application may have it."""
-        if self._refused:
-            return
-        self._phase = _Phase.BODY
         self._pending = 0
         if len(self.url) + self._head_bytes > self.max_header_bytes:
             self._refuse(431)
-            return
+            raise _RefusedError
         if not self._is_clear():
             self._refuse(400)
-            return
+            raise _RefusedError
+        self._phase = _Phase.BODY
         if self.parser.should_upgrade() and not self._should_upgrade():
             self._plain_head = self._without_upgrade()
             return
@@ -183,14 +186,13 @@ class LimitedProtocol(CoalescingProtocol):
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
         self._pending = 0
-        if not self._refused:
-            super().on_body(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The end of the body."""
         self._phase = _Phase.IDLE
         self._pending = 0
-        if not self._refused and self._plain_head is None:
+        if self._plain_head is None:
             super().on_message_complete()
 
     def _refuse(self, status: int) -> None:

@@ -116,6 +116,14 @@ def test_garbage_behind_a_request_is_logged_once(caplog: pytest.LogCaptureFixtur
     assert [record.getMessage() for record in caplog.records] == ["Invalid HTTP request received."]
 
 
+def test_the_body_of_a_refused_request_goes_to_no_other() -> None:
+    with serving(App(), http=limits()) as port:
+        head = b"POST /late HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n"
+        answers = raw(port, head + b"\r\nabc" + head + b"Host: h\r\n\r\ndef", timeout=SECONDS)
+        assert answers.count(b"HTTP/1.1 ") == 1
+        assert b"done 3" in answers
+
+
 def test_an_answer_without_a_pause_is_not_held_in_memory() -> None:
     app = App()
     with serving(app, http=limits()) as port:

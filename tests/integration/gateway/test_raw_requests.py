@@ -169,6 +169,8 @@ def test_a_head_has_one_host(target: Target) -> None:
     for start in (b"", b"Host: 127.0.0.1\r\nHost: 127.0.0.1\r\n", b"Host: a/b\r\n", b"Host:\r\n"):
         answer = raw(target.port, b"GET /shop/echo HTTP/1.1\r\n" + start + b"\r\n", timeout=0.5)
         assert answer.startswith(b"HTTP/1.1 400"), (start, answer)
+    two = b"GET /shop/echo HTTP/1.0\r\nHost: 127.0.0.1\r\nHost: 127.0.0.1\r\n\r\n"
+    assert raw(target.port, two).startswith(b"HTTP/1.1 400")
     target.is_unharmed()
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 import pymysql
+from forked import Done, Started
 from integration import mariadb, postgresql
-from integration.migrations.forked import Done, Started
 
 SETTINGS = """
 from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from integration.migrations.forked import SECONDS, Started
+from forked import SECONDS, Started
 from integration.migrations.stores import Project
 
 SLOW = """

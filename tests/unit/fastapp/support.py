@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+from forked import Started
 from httpx import AsyncClient
 
 SECRET = "a secret of the tests, long enough 0123456789"
@@ -32,6 +33,9 @@ def manage(
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, as ``manage.py`` of a project would.
 
+    The process is forked from this one, which has imported the framework, unless ``code`` is given:
+    what was imported may be what the code looks at.
+
     Args:
         project: folder of the project; gets a settings module when it has none.
         *arguments: of the command line.
@@ -41,9 +45,12 @@ def manage(
     module = project / "own_settings.py"
     if not module.exists():
         module.write_text(SETTINGS, encoding="utf-8")
+    if not code:
+        done = Started(project, arguments, environment, None).done()
+        return subprocess.CompletedProcess(list(arguments), done.code, done.out, done.err)
     script = project / "manage.py"
     lines = ["import sys", "from fastapp.cli import main", "try:", "    main()", "finally:"]
-    script.write_text("\n".join([*lines, f"    {code or 'pass'}", ""]), encoding="utf-8")
+    script.write_text("\n".join([*lines, f"    {code}", ""]), encoding="utf-8")
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("QK_")}
     # Absolute, for the process starts in another folder.
     path = [str(project), *(os.path.abspath(entry) for entry in sys.path if entry)]

@@ -200,7 +200,9 @@ threading.Thread(target=ask, daemon=True).start()
         module = project / "own_settings.py"
         module.write_text(SETTINGS + code.replace("PORT", str(port)), encoding="utf-8")
         upstream = f"shop=http://127.0.0.1:{service.server_address[1]}"
-        done = manage(project, "serve-static", str(folder), "--port", str(port), "--api", upstream)
+        options = ("--port", str(port), "--api", upstream)
+        # With code, so that it is not forked from this process, which has threads.
+        done = manage(project, "serve-static", str(folder), *options, code="pass")
         service.shutdown()
     assert done.stdout.splitlines() == [
         "/ <app>",

@@ -5,6 +5,7 @@ A start costs little then, so a test can afford a hundred of them.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -14,8 +15,10 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # What a command imports when it runs.
+import fastapp.cli.commands.check
 import fastapp.cli.commands.makemigrations
 import fastapp.cli.commands.migrate
 import fastapp.cli.commands.showmigrations
@@ -25,7 +28,9 @@ import fastapp.db.backends.sqlite
 import fastapp.db.migrations.runner
 import fastapp.db.migrations.writing
 import fastapp.db.models  # noqa: F401
+from fastapp.apps import apps
 from fastapp.cli import main
+from fastapp.conf import settings
 
 #: A command that takes longer hangs.
 SECONDS = 60.0
@@ -75,6 +80,7 @@ class Started:
             if name.startswith("QK_"):
                 del os.environ[name]
         os.environ.update(environment, FASTAPP_SETTINGS_MODULE="own_settings")
+        forget_project()
         # Modules are written again within a second.
         sys.dont_write_bytecode = True
         sys.path.insert(0, str(project))
@@ -118,3 +124,17 @@ class Started:
     @staticmethod
     def _text(file: tempfile._TemporaryFileWrapper[bytes]) -> str:
         return Path(file.name).read_text(encoding="utf-8")
+
+
+def forget_project() -> None:
+    """Undo what a test of this process may have configured."""
+    lazy: Any = settings
+    lazy.configure(None)
+    apps.clear()
+    for logger in (logging.root, *logging.root.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            logger.handlers.clear()
+            logger.filters.clear()
+            logger.setLevel(logging.NOTSET)
+            logger.propagate, logger.disabled = True, False
+    logging.root.setLevel(logging.WARNING)
