@@ -80,8 +80,11 @@ def test_an_app_that_exits_while_it_is_loaded(tmp_path: Path, name: list[str], e
     assert "Traceback" not in log
 
 
-@pytest.mark.parametrize(("name", "code"), [(ONE, 143), (WORKERS, 0), (["runserver"], 0)])
-def test_sigterm_while_an_app_is_loaded(tmp_path: Path, name: list[str], code: int) -> None:
+@pytest.mark.parametrize("name", [ONE, WORKERS, ["runserver"], ["check"]], ids=" ".join)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_an_app_is_loaded(
+    tmp_path: Path, name: list[str], number: signal.Signals
+) -> None:
     urls = f"import sys, time\nprint({STARTED!r}, file=sys.stderr, flush=True)\ntime.sleep(600)\n"
     process = command(*name, **options(tmp_path, urls))
     with ended(process) as log:
@@ -89,8 +92,8 @@ def test_sigterm_while_an_app_is_loaded(tmp_path: Path, name: list[str], code: i
         while not any(STARTED in line for line in log):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(SECONDS) == code
+        process.send_signal(number)
+        assert process.wait(SECONDS) == 128 + number
     assert "Traceback" not in "".join(log)
 
 

@@ -134,7 +134,7 @@ class Supervisor:
         ]
         self.children = Children()
         self.stopping = asyncio.Event()
-        self.signals = 0
+        self.signals: list[signal.Signals] = []
         self.killed = False
 
     async def run(self) -> int:
@@ -152,7 +152,8 @@ class Supervisor:
             loop.add_signal_handler(number, self._on_signal, number)
         try:
             if not await self._load_all():
-                return EXIT_KILLED if self.killed else EXIT_DONE
+                # As a command that was ended before it was done.
+                return EXIT_KILLED if self.killed else 128 + self.signals[0]
             keepers = [asyncio.create_task(self._keep(slot)) for slot in self.slots]
             watcher = asyncio.create_task(self._watch(self.reload)) if self.reload else None
             try:
@@ -171,8 +172,8 @@ class Supervisor:
         return EXIT_KILLED if self.killed else EXIT_DONE
 
     def _on_signal(self, number: signal.Signals) -> None:
-        self.signals += 1
-        if self.signals == 1:
+        self.signals.append(number)
+        if len(self.signals) == 1:
             logger.info("%s: finishing requests in flight; once more to end at once", number.name)
             self.stopping.set()
         else:
