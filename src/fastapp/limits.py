@@ -262,7 +262,7 @@ class _Unframed:
             self._has_length = any(name.lower() == b"content-length" for name, _ in headers)
             if not self._has_length:
                 cycle.chunked_encoding = False
-        elif not self._has_length and cycle.scope["method"] != "HEAD":
+        elif not self._has_length:
             # What uvicorn would compare with a length that no header gave.
             cycle.expected_content_length = len(message.get("body", b""))
         await RequestResponseCycle.send(cycle, message)

@@ -15,6 +15,8 @@ from fastapp.limits import LimitedProtocol, limited
 
 HEAD_BYTES = 2000
 MEBIBYTE = 1 << 20
+#: Of a server with a client that sends as soon as it may: long enough for a machine that is busy.
+PATIENCE = 2.0
 OTHER = b"GET /other HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 
@@ -36,18 +38,23 @@ class App:
         size = 0
         if path == "/late":
             self.started = True
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(2.5 * PATIENCE)
         elif path == "/slow":
             self.started = True
             await self.slow.wait()
         elif path == "/go":
             self.slow.set()
+        if path == "/early":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"part", "more_body": True})
         if path != "/slow":
             more = True
             while more:
                 message = await receive()
                 size += len(message.get("body", b""))
                 more = message.get("more_body", False)
+        if path == "/early":
+            return
         await send({"type": "http.response.start", "status": 200, "headers": []})
         if path == "/much":
             for _ in range(64 * 16):
@@ -116,12 +123,51 @@ def test_garbage_behind_a_request_is_logged_once(caplog: pytest.LogCaptureFixtur
     assert [record.getMessage() for record in caplog.records] == ["Invalid HTTP request received."]
 
 
+def test_a_body_that_breaks_ends_an_answer_that_has_begun() -> None:
+    with serving(App(), http=limits()) as port:
+        with socket.create_connection(("127.0.0.1", port), SECONDS) as client:
+            client.sendall(b"POST /early HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+            answer = b""
+            while b"part" not in answer:
+                answer += client.recv(65536)
+            client.sendall(b"zz\r\n")
+            # No second answer, which would be taken for a part of this one, and no end of it.
+            assert b"".join(iter(lambda: client.recv(65536), b"")) == b""
+
+
 def test_the_body_of_a_refused_request_goes_to_no_other() -> None:
     with serving(App(), http=limits()) as port:
-        head = b"POST /late HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n"
+        head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n"
         answers = raw(port, head + b"\r\nabc" + head + b"Host: h\r\n\r\ndef", timeout=SECONDS)
         assert answers.count(b"HTTP/1.1 ") == 1
         assert b"done 3" in answers
+
+
+class Counting:
+    """A transport that counts what is written to it."""
+
+    def __init__(self, raw: Any, writes: list[bytes]) -> None:
+        self._raw, self._writes = raw, writes
+
+    def write(self, data: bytes) -> None:
+        self._writes.append(data)
+        self._raw.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+
+def test_head_and_body_are_one_write() -> None:
+    writes: list[bytes] = []
+
+    class Counted(LimitedProtocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(Counting(transport, writes))  # type: ignore[arg-type]
+
+    with serving(App(), http=Counted) as port:
+        answer = raw(port, OTHER)
+    assert answer.endswith(b"6\r\ndone 0\r\n0\r\n\r\n")
+    assert writes == [answer]
 
 
 def test_an_answer_without_a_pause_is_not_held_in_memory() -> None:
@@ -142,7 +188,7 @@ def test_an_answer_without_a_pause_is_not_held_in_memory() -> None:
 )
 def test_a_client_that_the_app_lets_wait_is_not_late(fields: bytes, body: bytes) -> None:
     app = App()
-    with serving(app, http=limits(0.5)) as port:
+    with serving(app, http=limits(PATIENCE)) as port:
         with socket.create_connection(("127.0.0.1", port), SECONDS) as client:
             head = b"POST /late HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + fields
             client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body))
