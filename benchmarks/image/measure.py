@@ -16,10 +16,16 @@ from image.requirement import RELEASES, Release, fetch
 from image.setup import ARCHIVE, BYTECODE, IMAGE, Setup
 from image.start import READ_ONLY, Server
 from image.starts import Starts, measure_starts
+from image.watching import measure_edits
 from measuring.rounds import Measurements, Turn, interleaved
 
 # Of whose starts more is looked at.
 PROFILED = (IMAGE, BYTECODE)
+# What is edited while Pants watches, and what it says when it has packaged it.
+_WATCHED = {
+    ARCHIVE: "Wrote dist/deploy/oci.tar",
+    IMAGE: "Wrote dist/deploy/image.docker-info.json",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class Results:
     # Of each edit: seconds by phase.
     profiles: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     starts: Starts = field(default_factory=Starts)
+    # With `--loop`: seconds from a saved file to its image.
+    watched: Measurements = field(default_factory=Measurements)
 
     def save(self, path: Path) -> None:
         """Write everything as JSON."""
@@ -69,6 +77,7 @@ class Results:
             "digests": self.digests,
             "profiles": self.profiles,
             "starts": self.starts.document(),
+            "watched": self.watched.values,
         }
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
@@ -96,6 +105,13 @@ def measure(setup: Setup, plan: Plan, progress: Callable[[str], None]) -> Result
         warmups=plan.warmups,
         progress=note("edit"),
     )
+    watched = Measurements()
+    for name, recipe in setup.recipes.items():
+        if isinstance(recipe, PantsRecipe) and name in _WATCHED:
+            progress(f"edit while watching: {name}")
+            edits = (recipe.clone, recipe.target, _WATCHED[name], plan.rounds, setup.folder)
+            for seconds in measure_edits(*edits):
+                watched.add(name, {"watched": seconds})
     starts = Starts()
     if setup.engine and (servers := servers_of(setup.recipes)):
         starts = measure_starts(
@@ -128,7 +144,7 @@ def measure(setup: Setup, plan: Plan, progress: Callable[[str], None]) -> Result
         )
         for name in more.variants:
             cold.values[name]["cold"] += more.column(name, "cold")
-    return Results(warm, requirement, cold, sizes, digests, profiles, starts)
+    return Results(warm, requirement, cold, sizes, digests, profiles, starts, watched)
 
 
 def servers_of(recipes: Mapping[str, Recipe]) -> dict[str, Server]:
