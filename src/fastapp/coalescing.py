@@ -18,10 +18,10 @@ class CoalescingTransport:
     most expensive part of a small request.
     """
 
-    __slots__ = ("_held", "_loop", "_size", "raw")
+    __slots__ = ("_held", "_loop", "_raw", "_size")
 
     def __init__(self, raw: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self.raw = raw
+        self._raw = raw
         self._loop = loop
         self._held: list[bytes] = []
         self._size = 0
@@ -38,16 +38,16 @@ class CoalescingTransport:
     def flush(self) -> None:
         """Write what is held. Back-pressure is the transport's, which informs the protocol."""
         held, self._held, self._size = self._held, [], 0
-        if held and not self.raw.is_closing():
-            self.raw.write(b"".join(held) if len(held) > 1 else held[0])
+        if held and not self._raw.is_closing():
+            self._raw.write(b"".join(held) if len(held) > 1 else held[0])
 
     def close(self) -> None:
         """Close when everything has been sent."""
         self.flush()
-        self.raw.close()
+        self._raw.close()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.raw, name)
+        return getattr(self._raw, name)
 
 
 class CoalescingProtocol(HttpToolsProtocol):
@@ -58,10 +58,3 @@ class CoalescingProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         held: Any = CoalescingTransport(transport, self.loop)
         self.transport = held
-
-    def handle_websocket_upgrade(self) -> None:
-        """Hand the plain transport over."""
-        held: Any = self.transport
-        held.flush()
-        self.transport = held.raw
-        super().handle_websocket_upgrade()

@@ -107,7 +107,6 @@ class LimitedProtocol(CoalescingProtocol):
                 # request, or the next one, and reading a body as a request is what smuggling is.
                 head, self._plain_head = self._plain_head, None
                 self.parser = httptools.HttpRequestParser(self)
-                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
                 rest = rest[taken:]
                 self.parser.feed_data(head)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):

@@ -52,8 +52,10 @@ REQUEST = b"GET /live/word HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 @contextmanager
-def running(folder: Path, kind: str) -> Iterator[tuple[subprocess.Popen[str], str, int]]:
-    """A server of a kind, its process and its URL."""
+def running(
+    folder: Path, kind: str, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], str, int]]:
+    """A server of a kind: its process, URL and port."""
     app = folder / "live"
     app.mkdir()
     (app / "__init__.py").touch()
@@ -69,6 +71,7 @@ def running(folder: Path, kind: str) -> Iterator[tuple[subprocess.Popen[str], st
         # No one reads the log while the clients send as fast as they can.
         "QK_ACCESS_LOG": "0",
         "PYTHONPATH": os.pathsep.join(paths),
+        **environment,
     }
     with ExitStack() as stack:
         if kind == "runserver":

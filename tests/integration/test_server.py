@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from integration.live import SECONDS, running
 from integration.serving import server
 
 
@@ -65,7 +66,7 @@ def test_starts_where_it_may_not_write(tmp_path: Path) -> None:
         assert ready.json()["detail"] == {"databases": {"default": "unreachable"}}
 
 
-def test_nobody_is_believed_about_forwarding_unless_trusted(tmp_path: Path) -> None:
+def test_no_forwarding_header_is_believed_unless_trusted(tmp_path: Path) -> None:
     forwarded = {"X-Forwarded-For": "203.0.113.9"}
     for trusted, expected in (("", "127.0.0.1"), ("127.0.0.1", "203.0.113.9")):
         environment = {"QK_DATA_DIR": str(tmp_path), "QK_TRUSTED_PROXIES": trusted}
@@ -75,3 +76,13 @@ def test_nobody_is_believed_about_forwarding_unless_trusted(tmp_path: Path) -> N
             _, log = process.communicate(timeout=60)
             line = next(line for line in log.splitlines() if "GET /nothing" in line)
             assert f"] {expected}:" in line
+
+
+def test_a_client_that_leaves_a_stream_is_499_in_the_log(tmp_path: Path) -> None:
+    with running(tmp_path, "runserver-aio", QK_ACCESS_LOG="1") as (process, url, _port):
+        with httpx.stream("GET", f"{url}/live/stream", timeout=SECONDS) as answer:
+            assert next(answer.iter_text()).startswith("part 0;")
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=SECONDS)
+    (line,) = (line for line in log.splitlines() if "/live/stream" in line)
+    assert " 499 " in line

@@ -143,6 +143,14 @@ def test_the_body_of_a_refused_request_goes_to_no_other() -> None:
         assert b"done 3" in answers
 
 
+def test_a_client_of_old_gets_no_chunks() -> None:
+    with serving(App(), http=limits()) as port:
+        answer = raw(port, b"GET / HTTP/1.0\r\n\r\n")
+        assert answer.endswith(b"\r\n\r\ndone 0")
+        assert b"transfer-encoding" not in answer
+        assert b"connection: close" in answer
+
+
 class Counting:
     """A transport that counts what is written to it."""
 
