@@ -23,7 +23,6 @@ import fastapp.cli.commands.makemigrations
 import fastapp.cli.commands.migrate
 import fastapp.cli.commands.showmigrations
 import fastapp.db.backends.mysql
-import fastapp.db.backends.postgresql
 import fastapp.db.backends.sqlite
 import fastapp.db.migrations.runner
 import fastapp.db.migrations.writing

@@ -14,6 +14,9 @@ import pymysql
 from forked import Done, Started
 from integration import mariadb, postgresql
 
+# What a process that is forked from this one need not import.
+import fastapp.db.backends.postgresql  # noqa: F401
+
 SETTINGS = """
 from pathlib import Path
 from fastapp.conf import BaseSettings
