@@ -75,7 +75,7 @@ def running(
     }
     with ExitStack() as stack:
         if kind == "runserver":
-            started = server(command="runserver", port=port, **options)
+            started = server(command="runserver", port=str(port), **options)
         else:
             started = server(*(["--workers", "2"] if kind == "workers" else []), **options)
         process, url = stack.enter_context(started)

@@ -21,21 +21,21 @@ START_SECONDS = 90.0
 
 @contextmanager
 def server(
-    *arguments: str, command: str = "runserver-aio", port: int | None = None, **environment: str
+    *arguments: str, command: str = "runserver-aio", port: str = "", **environment: str
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A running server and its URL; it is ended at the end of the block.
 
     Args:
         arguments: of the command.
         command: which server.
-        port: where it will be, by the configuration of its app; None chooses a free one.
+        port: where it will be, by the configuration of its app; "" chooses a free one.
         environment: variables of the process.
     """
-    if port is None:
+    if not port:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        arguments = ("--port", str(port), *arguments)
+            port = str(probe.getsockname()[1])
+        arguments = ("--port", port, *arguments)
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("QK_")}
     process = subprocess.Popen(
         [sys.executable, str(manage.__file__), command, *arguments],
