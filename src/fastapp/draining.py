@@ -29,7 +29,7 @@ from fastapp.leaving import PATIENCE, leave_within
 
 logger = logging.getLogger("fastapp.server")
 
-#: Most seconds until all that wait have been accepted.
+#: Least of the most seconds until all that wait have been accepted; a longer grace is that time.
 ACCEPTING: Final = 0.5
 #: Seconds between two looks at what is left.
 INTERVAL: Final = 0.02
@@ -149,10 +149,10 @@ class DrainingServer(uvicorn.Server):
         leave_within(PATIENCE)
 
     async def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
-        """Accept all that wait, and close the listeners."""
+        """Accept all that wait, which the loop does one by one, and close the listeners."""
         if self.owns_listeners:
             refuse_new_connections(sockets)
-        limit = time.monotonic() + ACCEPTING
+        limit = time.monotonic() + max(self.grace, ACCEPTING)
         while waiting_connections(sockets) and time.monotonic() < limit:  # noqa: ASYNC110 - no event
             await asyncio.sleep(INTERVAL)
         for server in self.servers:

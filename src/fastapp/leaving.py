@@ -40,9 +40,8 @@ def _leave(seconds: float, code: int) -> None:
     if names:
         logger.warning("threads left behind after %g s: %s", seconds, ", ".join(names))
     else:
-        held = traceback.extract_stack(sys._current_frames()[threading.main_thread().ident or 0])[
-            -1
-        ]
+        main = threading.main_thread().ident or 0
+        held = traceback.extract_stack(sys._current_frames()[main])[-1]
         place = f"{held.name} ({held.filename}:{held.lineno})"
         logger.warning("the process did not end in %g s: it was in %s", seconds, place)
     for stream in (sys.stdout, sys.stderr):
