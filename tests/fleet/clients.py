@@ -14,7 +14,7 @@ from image.engine import unique, wait_until
 #: No client sends more, whatever happens.
 MOST = 20_000
 #: Seconds that a client thinks between two requests: the machine has other work in these tests.
-PAUSE = 0.02
+PAUSE = 0.05
 #: Seconds that they wait for answers on a busy machine.
 PATIENCE = 120.0
 PRODUCTS = "/shop/products"

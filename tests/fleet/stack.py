@@ -86,10 +86,11 @@ class Fleet:
         state = self.state(service)
         return state.get("Pid"), state.get("StartedAt")
 
-    def status(self, path: str = "/shop/products") -> int:
+    def status(self, request_id: str = "") -> int:
         """The status of an answer of the gateway, or 0 when there is none."""
+        headers = {"X-Request-ID": request_id} if request_id else {}
         try:
-            return self.http.get(path).status_code
+            return self.http.get("/shop/products", headers=headers).status_code
         except httpx.TransportError:
             return 0
 

@@ -6,17 +6,17 @@ import copy
 import re
 from pathlib import Path
 
-import kubernetes_validate
 import pytest
 from fleet.descriptions import OVERLAYS, Document, built, named, pod_specs
 from fleet.page import commands, sections
 from fleet.programs import program, run
 from fleet.stack import system_environment
+from kubernetes_validate.utils import ValidationError, latest_version, validate
 
 pytestmark = pytest.mark.timeout(300)
 
 #: The oldest that docs/fleet.md names, and the newest that the validator knows.
-VERSIONS = ("1.30", str(kubernetes_validate.latest_version()))
+VERSIONS = ("1.30", str(latest_version()))
 KINDS = {
     *("Namespace", "ConfigMap", "Secret", "Deployment", "Service", "Job", "Ingress"),
     *("PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"),
@@ -56,7 +56,7 @@ def resources(overlay: tuple[str, list[Document]]) -> list[Document]:
 def test_every_resource_is_valid(resources: list[Document], version: str) -> None:
     assert {found["kind"] for found in resources} == KINDS
     for found in resources:
-        kubernetes_validate.validate(found, version, strict=True)
+        validate(found, version, strict=True)
 
 
 def test_the_validator_refuses_what_is_wrong(resources: list[Document]) -> None:
@@ -71,8 +71,8 @@ def test_the_validator_refuses_what_is_wrong(resources: list[Document]) -> None:
         for key in place:
             inner = inner[key]
         inner[name] = value
-        with pytest.raises(kubernetes_validate.ValidationError):
-            kubernetes_validate.validate(wrong, VERSIONS[-1], strict=True)
+        with pytest.raises(ValidationError):
+            validate(wrong, VERSIONS[-1], strict=True)
 
 
 def test_all_is_in_the_namespace_of_the_overlay(overlay: tuple[str, list[Document]]) -> None:
