@@ -14,7 +14,7 @@ FRAMEWORK_SERVICES = (*SHOPS, "gateway", "migrate")
 #: The smallest process that a service of the framework has is refused these.
 DENIED = """
 import pathlib, sys
-for place in ("/app/x", "/etc/x", "/opt/x"):
+for place in ("/app/x", "/etc/x", "/usr/x"):
     try:
         pathlib.Path(place).write_text("x")
     except OSError:
