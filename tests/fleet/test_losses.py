@@ -10,7 +10,7 @@ from fleet.clients import clients
 from fleet.stack import SHOPS, Fleet
 from image.engine import unique, wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 #: More than pools of connections have places.
 SOME = 30

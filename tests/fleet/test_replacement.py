@@ -6,7 +6,7 @@ import pytest
 from fleet.clients import clients
 from fleet.stack import SHOPS, Fleet
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 #: How many requests are answered before, and after.
 SOME = 50

@@ -8,7 +8,7 @@ import pytest
 from fleet.stack import SERVERS, SHOPS, Fleet
 from image.engine import logs, unique
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 FRAMEWORK_SERVICES = (*SHOPS, "gateway", "migrate")
 #: The smallest process that a service of the framework has is refused these.
