@@ -1,6 +1,6 @@
 """Each server is lost in turn: killed, stopped, paused. What is left serves, and all comes back.
 
-In none of the tests does anybody but the engine start or restart a process that was killed.
+In none of the tests does anything but the engine start or restart a process that was killed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ pytestmark = pytest.mark.timeout(600)
 SOME = 30
 #: Seconds that a server may take to start on a busy machine.
 LONG = 120.0
+#: They differ in their names only, and starting one again takes long.
+ONE_SHOP = SHOPS[:1]
 
 
 def serves(fleet: Fleet, service: str) -> bool:
@@ -37,7 +39,7 @@ def whole(fleet: Fleet) -> None:
         wait_until_it_serves(fleet, service)
 
 
-@pytest.mark.parametrize("service", SHOPS)
+@pytest.mark.parametrize("service", ONE_SHOP)
 def test_a_shop_is_killed(fleet: Fleet, service: str) -> None:
     (other,) = set(SHOPS) - {service}
     before = {name: fleet.identity(name) for name in SHOPS}
@@ -53,7 +55,7 @@ def test_a_shop_is_killed(fleet: Fleet, service: str) -> None:
     assert fleet.identity(other) == before[other]
 
 
-@pytest.mark.parametrize("service", SHOPS)
+@pytest.mark.parametrize("service", ONE_SHOP)
 def test_a_shop_is_stopped(fleet: Fleet, service: str) -> None:
     with clients(fleet.url, "GET", "GET", "POST") as asking:
         asking.wait_for_more(SOME)
