@@ -25,8 +25,7 @@ class Interpreter:
     def fits(self, constraints: InterpreterConstraints) -> bool:
         """Whether one of the constraints has its implementation and version; none is all."""
         return not constraints or any(
-            each.project_name == self.implementation
-            and each.specifier.contains(self.version, prereleases=True)
+            each.project_name == self.implementation and self.version in each
             for each in constraints
         )
 
