@@ -74,6 +74,9 @@ class Started:
         os.dup2(self.out.fileno(), 1)
         os.dup2(self.err.fileno(), 2)
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+        # Absolute, for it goes on in another folder; and for the processes that it starts.
+        sys.path[:] = [str(project), *(os.path.abspath(entry) for entry in sys.path if entry)]
+        os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
         os.chdir(project)
         for name in list(os.environ):
             if name.startswith("QK_"):
@@ -82,7 +85,6 @@ class Started:
         forget_project()
         # Modules are written again within a second.
         sys.dont_write_bytecode = True
-        sys.path.insert(0, str(project))
         for name in [name for name in sys.modules if name.split(".")[0] == "apps"]:
             del sys.modules[name]
         sys.argv = ["manage.py", *self.arguments]
