@@ -73,6 +73,31 @@ with contextlib.suppress(OSError):
 """
     + SETUP
 )
+# A build script that asks the compiler questions before it builds.
+PROBES = """\
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from setuptools.command.build_ext import build_ext
+
+
+class Asking(build_ext):
+    def build_extensions(self):
+        assert self.compiler.has_function("getpid")
+        assert not self.compiler.has_function("no_such_function")
+        with tempfile.TemporaryDirectory() as folder:
+            probe = Path(folder, "probe.c")
+            probe.write_text("int probe;")
+            words = [os.environ["CC"], "-c", str(probe), "-o", f"{folder}/probe.o"]
+            subprocess.run(words, check=True)
+            shared = [os.environ["CC"], "-shared", f"{folder}/probe.o", "-o", f"{folder}/probe.so"]
+            subprocess.run(shared, check=True)
+        super().build_extensions()
+
+
+""" + SETUP.replace('version="1.0",', 'version="1.0", cmdclass={"build_ext": Asking},')
 NO_EXTENSION = 'from setuptools import setup\nsetup(name="tiny-ext", packages=["tiny_ext"])\n'
 # In the C library since 2.25.
 NEW_CALL = "FromLong(getentropy(&self, 0))"
@@ -127,6 +152,7 @@ SDISTS = {
     "new-symbol": sdist(source="#include <unistd.h>\n" + SOURCE.replace("FromLong(42)", NEW_CALL)),
     "foreign": sdist(setup=FOREIGN),
     "stubborn": sdist(setup=DROPS_FLAGS),
+    "probes": sdist(setup=PROBES),
     "pure": sdist(setup=NO_EXTENSION),
     "fields": sdist(setup=WANTS_FIELDS, source=WANTS_MACRO),
     "reaches-out": sdist(setup=REACHES_OUT),

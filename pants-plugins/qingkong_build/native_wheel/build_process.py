@@ -80,6 +80,7 @@ _BACKEND = Script(
         "native_wheel_parallel",
         "native_wheel_patch",
         "native_wheel_platform",
+        "native_wheel_probes",
         "native_wheel_repack",
         "sitecustomize",
     ),

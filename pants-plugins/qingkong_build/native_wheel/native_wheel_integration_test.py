@@ -76,6 +76,13 @@ def test_the_same_bytes_again(repository: RuleRunner, wheel: tuple[str, bytes]) 
     assert build(repository, "tiny-ext", "native/two") == wheel
 
 
+def test_a_package_that_probes(repository: RuleRunner) -> None:
+    """The flags are looked for where a module is compiled, and not where `setup.py` asks."""
+    _, content = build(repository, "probes", "native/probes")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert [name for name in archive.namelist() if name.endswith(".so")]
+
+
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_for_each_processor(repository: RuleRunner, machine: str) -> None:
     """One of the two is this machine's; the other takes the cross compiler."""

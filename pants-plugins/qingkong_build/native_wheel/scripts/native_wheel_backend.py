@@ -28,6 +28,7 @@ import native_wheel_parallel
 import native_wheel_patch
 from native_wheel_errors import NativeWheelError
 from native_wheel_output import BUILD_LOG, captured, failure, print_unexpected, write_shim
+from native_wheel_probes import modules_of, without_probes
 from native_wheel_repack import provenance, repack
 
 # The flat tree of the locked build requirements, and the wheels it is made of if it is not there.
@@ -68,7 +69,7 @@ def build_wheel(wheel_directory: str, jobs: int | None = None) -> str:
     built.mkdir()
     name = run_backend(spec, backend, built)
     refuse_network(spec, work / NETWORK_LOG)
-    verify_flags(spec, read_commands(log))
+    verify_flags(spec, without_probes(read_commands(log), modules_of(built / name)))
     record = provenance(spec, patches=patches, isolated=isolated)
     return repack(spec, built / name, destination, record, build_tree)
 
