@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pants.backend.python.subsystems.setup import PythonSetup
 from pants.engine.rules import collect_rules
 from pants.option.option_types import StrListOption
 from pants.option.subsystem import Subsystem
@@ -36,6 +37,10 @@ class ProductionClosureSubsystem(Subsystem):
             """
         ),
     )
+
+    def shipped(self, python_setup: PythonSetup) -> tuple[str, ...]:
+        """The resolves that ship: what is named, or the one of code that names none."""
+        return tuple(self.resolves) or (python_setup.default_resolve,)
 
 
 def rules() -> Iterable[object]:

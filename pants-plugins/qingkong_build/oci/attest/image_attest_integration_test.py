@@ -62,7 +62,7 @@ def repository() -> RuleRunner:
     runner.write_files(
         {
             "image-tools.lock": Path("3rdparty/image-tools.lock").read_text(),
-            "prod.lock": json.dumps(LOCK),
+            "ships.lock": json.dumps(LOCK),
         }
     )
     tools = ("cyclonedx-python-lib", "jsonschema", "packageurl-python", "packaging")
@@ -71,8 +71,8 @@ def repository() -> RuleRunner:
         [
             "--python-interpreter-constraints=['CPython==3.12.*']",
             "--python-enable-resolves",
-            "--python-resolves={'prod': 'prod.lock', 'image-tools': 'image-tools.lock'}",
-            "--python-default-resolve=prod",
+            "--python-resolves={'ships': 'ships.lock', 'image-tools': 'image-tools.lock'}",
+            "--python-default-resolve=ships",
             "--image-attest-install-from-resolve=image-tools",
             f"--image-attest-requirements={list(tools)}",
             "--image-attest-builder-id=https://ci.example.test",
@@ -164,13 +164,13 @@ def test_another_image(repository: RuleRunner) -> None:
     write_image(repository, "1.1")
     error = failure(repository)
     assert "target deploy:oci: image sha256:" in error
-    assert "shop is 1.1 in the image, but locked at 1.0 (prod.lock)" in error
+    assert "shop is 1.1 in the image, but locked at 1.0 (ships.lock)" in error
 
 
 def test_unknown_resolve(repository: RuleRunner) -> None:
     error = failure(repository, resolves=["production"])
     assert "The 'resolves' field in target deploy:attested has 'production', but" in error
-    assert "[python.resolves] has only: image-tools, prod" in error
+    assert "[python.resolves] has only: image-tools, ships" in error
 
 
 def test_wheels_that_are_none(repository: RuleRunner) -> None:

@@ -10,6 +10,7 @@ from qingkong_build.oci.attest import rules as attest_rules
 from qingkong_build.oci.attest import signing, subsystem
 from qingkong_build.oci.attest.target_types import ImageAttestationsTarget
 from qingkong_build.oci.layout import rules as layout_rules
+from qingkong_build.python_lock import subsystem as production_closure
 
 
 def target_types() -> Iterable[type[Target]]:
@@ -20,6 +21,7 @@ def rules() -> Iterable[object]:
     return (
         *attest_rules.rules(),
         *layout_rules.rules(),
+        *production_closure.rules(),
         *signing.rules(),
         *subsystem.rules(),
     )

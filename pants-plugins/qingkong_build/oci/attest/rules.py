@@ -64,6 +64,7 @@ from qingkong_build.oci.layout.rules import (
     lockfile_globs,
     lockfile_paths,
 )
+from qingkong_build.python_lock.subsystem import ProductionClosureSubsystem
 from qingkong_build.sandbox.rules import PexScriptRequest
 from qingkong_build.sandbox.rules import rules as script_rules
 from qingkong_build.sandbox.script import Script
@@ -194,10 +195,13 @@ async def _package(made: Digest, layout: OciLayout, output: str) -> BuiltPackage
 async def attest_image(
     field_set: ImageAttestationsFieldSet,
     image_attest: ImageAttest,
+    closure: ProductionClosureSubsystem,
     pex_cli: PexCli,
     python_setup: PythonSetup,
 ) -> BuiltPackage:
-    lockfiles = lockfile_paths(field_set.address, field_set.resolves, python_setup)
+    lockfiles = lockfile_paths(
+        field_set.address, field_set.resolves, closure.shipped(python_setup), python_setup
+    )
     layout, wheels, locks, tools = await MultiGet(
         Get(
             OciLayout,

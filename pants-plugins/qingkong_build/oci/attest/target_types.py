@@ -22,8 +22,10 @@ class AttestedImageField(ImageField):
 
 class AttestedResolvesField(StringSequenceField):
     alias = "resolves"
-    default = ("prod",)
-    help = help_text("The resolves whose lockfiles say what is in the image.")
+    help = help_text(
+        "The resolves whose lockfiles say what is in the image. Default: "
+        "`[production-closure].resolves`."
+    )
 
 
 class AttestedWheelsField(MoreTargetsField):

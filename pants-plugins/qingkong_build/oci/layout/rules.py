@@ -145,16 +145,22 @@ async def infer_image(request: InferImage) -> InferredDependencies:
 
 
 def lockfile_paths(
-    address: Address, field: StringSequenceField, python_setup: PythonSetup
+    address: Address,
+    field: StringSequenceField,
+    default: Iterable[str],
+    python_setup: PythonSetup,
 ) -> list[str]:
-    """Those of the resolves that `field` of the target at `address` names."""
-    for resolve in field.value or ():
+    """Those of the resolves that `field` of the target at `address` names, or of `default`."""
+    resolves = tuple(default if field.value is None else field.value)
+    for resolve in resolves:
         if resolve not in python_setup.resolves:
             raise InvalidFieldException(
-                f"The {field.alias!r} field in target {address} has {resolve!r}, but "
-                f"[python.resolves] has only: {', '.join(sorted(python_setup.resolves))}."
+                f"The {field.alias!r} field in target {address} has {resolve!r}"
+                f"{' by [production-closure]' if field.value is None else ''}, but "
+                f"[python.resolves] has only: {', '.join(sorted(python_setup.resolves))}. Fix: "
+                f"name some of these in [production-closure] or in the {field.alias!r} field."
             )
-    return [python_setup.resolves[resolve] for resolve in field.value or ()]
+    return [python_setup.resolves[resolve] for resolve in resolves]
 
 
 def lockfile_globs(paths: Iterable[str]) -> PathGlobs:

@@ -54,9 +54,13 @@ def repository() -> RuleRunner:
         ],
         target_types=[layouts.LayoutTarget, *register.target_types()],
     )
-    locks = ("dev", "prod", "image-tools")
+    # Not under the names that they have here: no default is one of them.
+    locks = {"tests": "dev", "ships": "prod", "image-tools": "image-tools"}
     runner.write_files(
-        {f"{name}.lock": Path(f"3rdparty/{name}.lock").read_text() for name in locks}
+        {
+            f"{name}.lock": Path(f"3rdparty/{source}.lock").read_text()
+            for name, source in locks.items()
+        }
     )
     machine.set_options(
         runner,
@@ -64,7 +68,8 @@ def repository() -> RuleRunner:
             "--python-interpreter-constraints=['CPython==3.12.*']",
             "--python-enable-resolves",
             f"--python-resolves={ {name: f'{name}.lock' for name in locks} }",
-            "--python-default-resolve=prod",
+            "--python-default-resolve=ships",
+            "--production-closure-development-resolves=['tests']",
             "--image-policies-install-from-resolve=image-tools",
             "--image-policies-requirements=['detect-secrets']",
         ],
@@ -160,7 +165,7 @@ def test_unknown_image(repository: RuleRunner) -> None:
 def test_unknown_resolve(repository: RuleRunner) -> None:
     error = failure(repository, development_resolves=["tools"])
     assert "'development_resolves' field in target deploy:policy has 'tools'" in error
-    assert "[python.resolves] has only: dev, image-tools, prod" in error
+    assert "[python.resolves] has only: image-tools, ships, tests" in error
 
 
 def failure(runner: RuleRunner, **fields: Any) -> str:

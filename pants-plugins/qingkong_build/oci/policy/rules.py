@@ -45,9 +45,11 @@ from qingkong_build.oci.policy.target_types import (
     ImagePolicyExtraRulesField,
     ImagePolicyImageField,
     ImagePolicyProductionResolvesField,
+    ImagePolicyProfileField,
     ImagePolicyTimeoutField,
     ImagePolicyWaiversField,
 )
+from qingkong_build.python_lock.subsystem import ProductionClosureSubsystem
 from qingkong_build.sandbox.rules import PexScriptRequest, ScriptRequest
 from qingkong_build.sandbox.rules import rules as script_rules
 from qingkong_build.sandbox.script import Script
@@ -93,6 +95,7 @@ class ImagePolicyFieldSet(TestFieldSet):
     required_fields = (ImagePolicyImageField,)
 
     image: ImagePolicyImageField
+    profile: ImagePolicyProfileField
     extra_rules: ImagePolicyExtraRulesField
     waivers: ImagePolicyWaiversField
     base_layers: ImagePolicyBaseLayersField
@@ -148,12 +151,23 @@ async def find_package_sources(
 async def judge_image(
     batch: ImagePolicyRequest.Batch[ImagePolicyFieldSet, Any],
     image_policy: ImagePolicy,
+    closure: ProductionClosureSubsystem,
     test_subsystem: TestSubsystem,
     python_setup: PythonSetup,
 ) -> TestResult:
     field_set = batch.single_element
-    production = lockfile_paths(field_set.address, field_set.production_resolves, python_setup)
-    development = lockfile_paths(field_set.address, field_set.development_resolves, python_setup)
+    production = lockfile_paths(
+        field_set.address,
+        field_set.production_resolves,
+        closure.shipped(python_setup),
+        python_setup,
+    )
+    development = lockfile_paths(
+        field_set.address,
+        field_set.development_resolves,
+        closure.development_resolves,
+        python_setup,
+    )
     layout, sources, extra, lockfiles, tools = await MultiGet(
         Get(OciLayout, OciLayoutRequest, field_set.layout_request),
         Get(PackageSources),
@@ -167,6 +181,7 @@ async def judge_image(
     spec = {
         "target": field_set.address.spec,
         "layout": layout.path,
+        "profile": field_set.profile.value,
         "base_layers": field_set.base_layers.value,
         "extra_rules": extra.files,
         "waivers": dict(field_set.waivers.value or {}),

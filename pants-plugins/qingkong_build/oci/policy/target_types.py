@@ -9,6 +9,7 @@ from pants.engine.target import (
     DictStringToStringField,
     IntField,
     MultipleSourcesField,
+    StringField,
     StringSequenceField,
     Target,
     ValidNumbers,
@@ -60,16 +61,31 @@ class ImagePolicyBaseLayersField(IntField):
 
 class ImagePolicyProductionResolvesField(StringSequenceField):
     alias = "production_resolves"
-    default = ("prod",)
-    help = help_text("The resolves whose distributions may be in the image.")
+    help = help_text(
+        "The resolves whose distributions may be in the image. Default: "
+        "`[production-closure].resolves`."
+    )
 
 
 class ImagePolicyDevelopmentResolvesField(StringSequenceField):
     alias = "development_resolves"
-    default = ("dev",)
     help = help_text(
         "The resolves whose distributions may not be in the image, unless they are in a resolve of "
-        "`production_resolves` too."
+        "`production_resolves` too. Default: `[production-closure].development_resolves`."
+    )
+
+
+class ImagePolicyProfileField(StringField):
+    alias = "profile"
+    valid_choices = ("service", "worker", "command")
+    default = "service"
+    value: str
+    help = help_text(
+        """
+        What the image runs. A `service` listens on a port and has a health check. A `worker` runs
+        until it is stopped, and need not have either. A `command` ends by itself, and need not name
+        a stop signal either. What an image has of these is judged all the same.
+        """
     )
 
 
@@ -83,6 +99,7 @@ class ImagePolicyTarget(Target):
         *COMMON_TARGET_FIELDS,
         Dependencies,
         ImagePolicyImageField,
+        ImagePolicyProfileField,
         ImagePolicyExtraRulesField,
         ImagePolicyWaiversField,
         ImagePolicyBaseLayersField,

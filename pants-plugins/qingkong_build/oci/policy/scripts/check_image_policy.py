@@ -53,7 +53,8 @@ def check(spec: dict[str, Any], report: Path) -> int:
     judged = []
     for manifest in layout.images():
         image = read_image(layout, manifest, spec["base_layers"])
-        verdicts = judge(Subject(image, machine, development), rules, waivers)
+        subject = Subject(image, machine, development, spec["profile"])
+        verdicts = judge(subject, rules, waivers)
         judged.append((f"{manifest.platform} {manifest.digest}", verdicts))
     check_used(waivers, [verdict for _, verdicts in judged for verdict in verdicts])
     report.write_bytes(junit(spec["target"], judged))

@@ -41,6 +41,20 @@ The JUnit report has a case for each rule. What only a running container can sho
 root, no capabilities, no new privileges, the time zone that Python sees) is tested by
 `tests/image`.
 
+## What the image runs
+
+```python
+image_policy(name="policy", image=":oci", profile="worker")
+```
+
+| `profile` | need not have |
+| --- | --- |
+| `service`, the default | |
+| `worker`: runs until it is stopped | an exposed port, a health check |
+| `command`: ends by itself | these, and a stop signal |
+
+What an image has of these is judged all the same.
+
 ## Waive a rule
 
 ```python
@@ -48,7 +62,7 @@ image_policy(
     name="policy",
     image=":oci",
     waivers={
-        "QK-IMG-012": "The worker takes its jobs from a queue and listens on no port.",
+        "QK-IMG-010": "Our supervisor ends the server by SIGINT, which it knows.",
         "QK-IMG-007:app/shop/example_*": "Made-up keys, for the documentation of the API.",
     },
 )

@@ -68,11 +68,13 @@ class Subject:
         machine: the machine that built it.
         development: normalised names of distributions that are locked for development, but not
             for production.
+        profile: what the image runs: "service", "worker" or "command".
     """
 
     image: ImageView
     machine: Machine = field(default_factory=Machine)
     development: frozenset[str] = frozenset()
+    profile: str = "service"
 
     @property
     def volumes(self) -> tuple[str, ...]:

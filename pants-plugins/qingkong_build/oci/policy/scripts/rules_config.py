@@ -55,7 +55,8 @@ def health_check(subject: Subject) -> Iterator[Finding]:
     check: dict[str, Any] = subject.image.settings.get("Healthcheck") or {}
     test = check.get("Test") or []
     if not test or test[0] == "NONE":
-        yield Finding("there is no health check. Set 'Healthcheck', in exec form.")
+        if subject.profile == "service":
+            yield Finding("there is no health check. Set 'Healthcheck', in exec form.")
         return
     if test[0] != "CMD" or len(test) < 3:
         yield Finding(f"the health check is {test!r}: write it in exec form, with an argument.")
@@ -104,6 +105,8 @@ def _imports(arguments: list[str]) -> list[str]:
 )
 def stop_signal(subject: Subject) -> Iterator[Finding]:
     signal = subject.image.settings.get("StopSignal")
+    if signal is None and subject.profile == "command":
+        return
     if str(signal) not in _ENDING:
         yield Finding(
             f"'StopSignal' is {signal!r}: name one that ends a program in order, SIGTERM."
@@ -143,7 +146,7 @@ def exec_form(subject: Subject) -> Iterator[Finding]:
 )
 def ports(subject: Subject) -> Iterator[Finding]:
     exposed = sorted(subject.image.settings.get("ExposedPorts") or {})
-    if not exposed:
+    if not exposed and subject.profile == "service":
         yield Finding("no port is exposed. Name the one that the service listens on.")
     for port in exposed:
         number, _, protocol = port.partition("/")

@@ -287,6 +287,36 @@ def test_a_good_image(tmp_path: Path) -> None:
     assert findings == []
 
 
+@pytest.mark.parametrize(
+    ("profile", "broken"),
+    [
+        ("service", {"QK-IMG-009", "QK-IMG-010", "QK-IMG-012"}),
+        ("worker", {"QK-IMG-010"}),
+        ("command", set()),
+    ],
+)
+def test_what_a_profile_need_not_have(tmp_path: Path, profile: str, broken: set[str]) -> None:
+    settings = {"ExposedPorts": None, "Healthcheck": None, "StopSignal": None}
+    subject = replace(Case("", "", settings).subject(tmp_path), profile=profile)
+    verdicts = judge(subject, OWN_RULES, ())
+    assert {verdict.rule.id for verdict in verdicts if verdict.findings} == broken
+
+
+def test_what_a_command_has_is_judged(tmp_path: Path) -> None:
+    settings = {
+        "ExposedPorts": {"22/tcp": {}},
+        "StopSignal": "SIGKILL",
+        **check("CMD-SHELL", "true"),
+    }
+    subject = replace(Case("", "", settings).subject(tmp_path), profile="command")
+    verdicts = judge(subject, OWN_RULES, ())
+    assert {verdict.rule.id for verdict in verdicts if verdict.findings} == {
+        "QK-IMG-009",
+        "QK-IMG-010",
+        "QK-IMG-012",
+    }
+
+
 def test_bytecode_that_was_chosen(tmp_path: Path) -> None:
     """Unchecked, and of the source beside it."""
     cached: Tree = {
