@@ -189,6 +189,9 @@ def read_lock(path: str, text: str) -> LockGraph:
             "\n".join(line for line in text.splitlines() if not line.startswith("//"))
         )
         resolves = data["locked_resolves"]
+        if not resolves and not data["requirements"]:
+            # That of a resolve without requirements.
+            resolves = [{"locked_requirements": []}]
         if len(resolves) != 1:
             raise LockfileError(f"{path} holds {len(resolves)} resolves instead of one. {mend}")
         locked: dict[str, Mapping[str, Any]] = {

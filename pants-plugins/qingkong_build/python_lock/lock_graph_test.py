@@ -142,7 +142,7 @@ def test_names_in_an_address() -> None:
         ("", "JSONDecodeError"),
         ("[]", "TypeError"),
         ("{}", "KeyError: 'locked_resolves'"),
-        ('{"locked_resolves": []}', "holds 0 resolves instead of one"),
+        ('{"locked_resolves": [], "requirements": ["web"]}', "holds 0 resolves instead of one"),
         ('{"locked_resolves": [{}, {}]}', "holds 2 resolves instead of one"),
         ('{"locked_resolves": [{}]}', "KeyError: 'locked_requirements'"),
     ],
@@ -159,3 +159,11 @@ def test_another_hash() -> None:
         with_file("md5", "https:${FILES}/tiny-1.0.tar.gz")
     assert "prod.lock has a hash of the algorithm 'md5'" in str(error.value)
     assert "Only sha256 is accepted" in str(error.value)
+
+
+@pytest.mark.parametrize("resolves", [[], [{"locked_requirements": []}]])
+def test_a_resolve_without_requirements(resolves: list[object]) -> None:
+    document = json.dumps({"requirements": [], "locked_resolves": resolves})
+    found = read_lock("empty.lock", document)
+    assert not found.versions
+    assert found.reached() == {}
