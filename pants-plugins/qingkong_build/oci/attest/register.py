@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from pants.engine.target import Target
 
+from qingkong_build.oci.attest import roots, signing, subsystem
 from qingkong_build.oci.attest import rules as attest_rules
-from qingkong_build.oci.attest import signing, subsystem
 from qingkong_build.oci.attest.target_types import ImageAttestationsTarget
 from qingkong_build.oci.layout import rules as layout_rules
 from qingkong_build.python_lock import subsystem as production_closure
@@ -22,6 +22,7 @@ def rules() -> Iterable[object]:
         *attest_rules.rules(),
         *layout_rules.rules(),
         *production_closure.rules(),
+        *roots.rules(),
         *signing.rules(),
         *subsystem.rules(),
     )

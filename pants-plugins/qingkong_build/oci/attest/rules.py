@@ -48,6 +48,7 @@ from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 from pants.version import VERSION
 
+from qingkong_build.oci.attest.roots import ImageRoots, ImageRootsRequest
 from qingkong_build.oci.attest.signing import LAYOUT
 from qingkong_build.oci.attest.subsystem import ImageAttest
 from qingkong_build.oci.attest.target_types import (
@@ -219,12 +220,16 @@ async def attest_image(
         ),
         Get(VenvPex, PexRequest, image_attest.to_pex_request()),
     )
-    sources = await Get(SourcesHash, SourcesHashRequest(layout.address))
+    sources, roots = await MultiGet(
+        Get(SourcesHash, SourcesHashRequest(layout.address)),
+        Get(ImageRoots, ImageRootsRequest(layout.address)),
+    )
     spec = {
         "target": layout.address.spec,
         "layout": layout.path,
         "base_layers": field_set.base_layers.value,
         "lockfiles": lockfiles,
+        "roots": roots.by_lockfile(python_setup),
         "files": lockfiles,
         "wheels": wheels.paths,
         "builder": image_attest.builder_id,

@@ -38,7 +38,8 @@ def expected(image: ImageView, spec: dict[str, Any]) -> dict[str, Locked]:
     )
     found: dict[str, Locked] = {}
     for lockfile in spec["lockfiles"]:
-        found.update(closure(Path(lockfile), environment))
+        roots = None if spec["roots"] is None else spec["roots"].get(lockfile, [])
+        found.update(closure(Path(lockfile), environment, roots))
     for wheel in map(Path, spec["wheels"]):
         built = built_wheel(wheel, hashlib.sha256(wheel.read_bytes()).hexdigest())
         if built.name in found:

@@ -31,6 +31,7 @@ def spec(tmp_path: Path) -> dict[str, Any]:
         "layout": str(tmp_path / "layout"),
         "base_layers": None,
         "lockfiles": [lock],
+        "roots": None,
         "files": [lock],
         "wheels": [str(tmp_path / WHEEL)],
         "builder": "https://ci.example.test",

@@ -8,7 +8,7 @@ which is an error. Keep it so.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,13 @@ def artifact(name: str, sha256: str) -> Artifact:
         return Artifact(name, sha256, frozenset())
 
 
-def closure(lockfile: Path, environment: Mapping[str, str]) -> dict[str, Locked]:
-    """What is installed from a lockfile, by name: its roots and all that they ask for."""
+def closure(
+    lockfile: Path, environment: Mapping[str, str], roots: Sequence[str] | None = None
+) -> dict[str, Locked]:
+    """What is installed from a lockfile, by name: `roots` and all that they ask for.
+
+    Without `roots` they are all requirements that were locked.
+    """
     lines = lockfile.read_text(encoding="utf-8").splitlines()
     document = json.loads("\n".join(line for line in lines if not line.startswith("//")))
     entries: dict[str, dict[str, Any]] = {
@@ -93,7 +98,7 @@ def closure(lockfile: Path, environment: Mapping[str, str]) -> dict[str, Locked]
     asked: dict[str, set[str]] = {}
     edges: dict[str, set[str]] = {}
     waiting: list[tuple[str | None, Requirement]] = [
-        (None, Requirement(text)) for text in document["requirements"]
+        (None, Requirement(text)) for text in (document["requirements"] if roots is None else roots)
     ]
     while waiting:
         parent, requirement = waiting.pop()
@@ -102,7 +107,7 @@ def closure(lockfile: Path, environment: Mapping[str, str]) -> dict[str, Locked]
         name = canonicalize_name(requirement.name)
         if name not in entries:
             raise AttestError(
-                f"{lockfile} locks no {name!r}, which {parent or 'its header'} asks for. Run "
+                f"{lockfile} locks no {name!r}, which {parent or 'the image'} asks for. Run "
                 "`pants generate-lockfiles`."
             )
         edges.setdefault(parent or "", set()).add(name)

@@ -46,6 +46,19 @@ def test_an_extra_that_is_asked_for_later(tmp_path: Path) -> None:
     assert list(closure(lock, LINUX)) == ["one", "root", "two"]
 
 
+def test_what_an_image_asks_for(tmp_path: Path) -> None:
+    lock = write_lock(
+        tmp_path / "prod.lock",
+        entry("web", "1", ["web-1-py3-none-any.whl"], ["money"]),
+        entry("money", "1", ["money-1-py3-none-any.whl"]),
+        entry("mail", "1", ["mail-1-py3-none-any.whl"]),
+        roots=["web", "mail"],
+    )
+    assert list(closure(lock, LINUX)) == ["mail", "money", "web"]
+    assert list(closure(lock, LINUX, ["web>=1"])) == ["money", "web"]
+    assert list(closure(lock, LINUX, [])) == []
+
+
 def test_architectures(tmp_path: Path) -> None:
     lock = write_lock(
         tmp_path / "prod.lock",

@@ -38,6 +38,7 @@ def attested(place: Path) -> Path:
         "layout": str(place / "oci"),
         "base_layers": None,
         "lockfiles": [lock],
+        "roots": None,
         "files": [lock],
         "wheels": [str(work / WHEEL)],
         "builder": "https://ci.example.test",
