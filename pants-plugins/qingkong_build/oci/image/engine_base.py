@@ -44,8 +44,21 @@ class EngineBase:
         return BaseConfig.from_json(json.loads(self.image.config), self.reference)
 
 
+def check_is_name(request: EngineBaseRequest) -> None:
+    """Raises `MissingBaseError` for a base that is a path: engines know images by name."""
+    for kind in ("docker-archive:", "oci:"):
+        if request.reference.startswith(kind):
+            raise MissingBaseError(
+                f"getting the base of {request.address}: base={request.reference}: it is a path, "
+                "and the container engine takes only what it lacks above a base that it has. Fix: "
+                f"package {request.address} and `docker load` its archive, or name a base that "
+                "the engine has or can pull."
+            )
+
+
 @_uncacheable_rule
 async def have_base(request: EngineBaseRequest, options: ImageAssembly) -> EngineBase:
+    check_is_name(request)
     client = request.engine.client()
     reference = request.reference
     image = client.inspect(reference)
