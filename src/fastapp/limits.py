@@ -56,8 +56,12 @@ class LimitedProtocol(CoalescingProtocol):
     _phase = _Phase.HEAD
     #: Bytes of the headers of this request so far.
     _head_bytes = 0
-    #: Bytes of the calls since the last part of a body, or since the request began, without these.
+    #: Bytes of the calls since the last part of a body, or since the request began. The call in
+    #: which it began counts where nothing was before it there.
     _pending = 0
+    #: Of the present call, for a request that begins with it.
+    _first = 0
+    _between = True
     _deadline = 0.0
     _refused = False
     #: Head of a request whose upgrade is not followed.
@@ -80,6 +84,7 @@ class LimitedProtocol(CoalescingProtocol):
         if self._refused:
             return
         self._pending += len(data)
+        self._first = len(data) if self._between else 0
         self._feed(data)
         if self._phase is _Phase.IDLE or self._refused:
             return
@@ -127,7 +132,8 @@ class LimitedProtocol(CoalescingProtocol):
         """The first byte of a request."""
         super().on_message_begin()
         self._phase = _Phase.HEAD
-        self._head_bytes = self._pending = 0
+        self._between = False
+        self._head_bytes, self._pending, self._first = 0, self._first, 0
         self._deadline = self.loop.time() + self.header_timeout
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -190,6 +196,7 @@ class LimitedProtocol(CoalescingProtocol):
     def on_message_complete(self) -> None:
         """The end of the body."""
         self._phase = _Phase.IDLE
+        self._between = True
         self._pending = 0
         if self._plain_head is None:
             super().on_message_complete()

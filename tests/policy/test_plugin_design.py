@@ -17,6 +17,7 @@ MAY_KNOW = {
     "sandbox": set[str](),
     "file_url": set[str](),
     "ruff": set[str](),
+    "pex_tool": set[str](),
     "pex_tree": {"sandbox"},
     "interpreters": {"sandbox"},
     "downloads": {"sandbox"},
@@ -26,8 +27,8 @@ MAY_KNOW = {
     "oci.layout": {"sandbox"},
     "oci.layers": {"downloads", "native_wheel", "oci.layout", "python_lock", "sandbox"},
     "oci.image": {"downloads", "oci.engine", "oci.layers", "oci.layout", "sandbox"},
-    "oci.policy": {"oci.layout", "sandbox"},
-    "oci.attest": {"oci.layout", "sandbox"},
+    "oci.policy": {"oci.layout", "python_lock", "sandbox"},
+    "oci.attest": {"oci.layers", "oci.layout", "python_lock", "sandbox"},
     "oci.explain": {"oci.layers", "python_lock", "sandbox"},
     # What registers all of them.
     "oci": {"oci.attest", "oci.explain", "oci.image", "oci.layers", "oci.policy"},

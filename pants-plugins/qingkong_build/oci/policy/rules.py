@@ -107,6 +107,16 @@ class ImagePolicyFieldSet(TestFieldSet):
     def layout_request(self) -> OciLayoutRequest:
         return OciLayoutRequest(self.address, self.image.alias, self.image.value)
 
+    def lockfiles(
+        self, closure: ProductionClosureSubsystem, python_setup: PythonSetup
+    ) -> tuple[list[str], list[str]]:
+        """Those of what may ship, and those of what may not."""
+        shipped, development = self.production_resolves, self.development_resolves
+        return (
+            lockfile_paths(self.address, shipped, closure.shipped(python_setup), python_setup),
+            lockfile_paths(self.address, development, closure.development_resolves, python_setup),
+        )
+
 
 class ImagePolicyRequest(TestRequest):
     tool_subsystem = ImagePolicy  # type: ignore[assignment] # `skip` is an option, not a bool
@@ -156,26 +166,12 @@ async def judge_image(
     python_setup: PythonSetup,
 ) -> TestResult:
     field_set = batch.single_element
-    production = lockfile_paths(
-        field_set.address,
-        field_set.production_resolves,
-        closure.shipped(python_setup),
-        python_setup,
-    )
-    development = lockfile_paths(
-        field_set.address,
-        field_set.development_resolves,
-        closure.development_resolves,
-        python_setup,
-    )
+    production, development = field_set.lockfiles(closure, python_setup)
     layout, sources, extra, lockfiles, tools = await MultiGet(
         Get(OciLayout, OciLayoutRequest, field_set.layout_request),
         Get(PackageSources),
         Get(SourceFiles, SourceFilesRequest([field_set.extra_rules])),
-        Get(
-            Digest,
-            lockfile_globs([*production, *development]),
-        ),
+        Get(Digest, lockfile_globs([*production, *development])),
         Get(VenvPex, PexRequest, image_policy.to_pex_request()),
     )
     spec = {
