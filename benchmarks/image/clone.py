@@ -17,7 +17,16 @@ _COUNTER = re.compile(r"^\s+local_execution_requests: (\d+)$", re.MULTILINE)
 _STARTED = re.compile(r"\[INFO\] Starting: (.*)$", re.MULTILINE)
 _SECONDS = 30.0
 # What the build is made of; a repository without its history is copied rather than cloned.
-_PARTS = (".ci", "3rdparty", "benchmarks", "build-support", "deploy", "pants-plugins", "src")
+_PARTS = (
+    ".ci",
+    ".github",
+    "3rdparty",
+    "benchmarks",
+    "build-support",
+    "deploy",
+    "pants-plugins",
+    "src",
+)
 _BASE = Path(".cache", "base-image")
 
 
