@@ -105,13 +105,7 @@ def measure(setup: Setup, plan: Plan, progress: Callable[[str], None]) -> Result
         warmups=plan.warmups,
         progress=note("edit"),
     )
-    watched = Measurements()
-    for name, recipe in setup.recipes.items():
-        if isinstance(recipe, PantsRecipe) and name in _WATCHED:
-            progress(f"edit while watching: {name}")
-            edits = (recipe.clone, recipe.target, _WATCHED[name], plan.rounds, setup.folder)
-            for seconds in measure_edits(*edits):
-                watched.add(name, {"watched": seconds})
+    watched = measure_watched(setup, plan.rounds, progress)
     starts = Starts()
     if setup.engine and (servers := servers_of(setup.recipes)):
         starts = measure_starts(
@@ -145,6 +139,18 @@ def measure(setup: Setup, plan: Plan, progress: Callable[[str], None]) -> Result
         for name in more.variants:
             cold.values[name]["cold"] += more.column(name, "cold")
     return Results(warm, requirement, cold, sizes, digests, profiles, starts, watched)
+
+
+def measure_watched(setup: Setup, rounds: int, progress: Callable[[str], None]) -> Measurements:
+    """Edits while Pants watches."""
+    watched = Measurements()
+    for name, recipe in setup.recipes.items():
+        if isinstance(recipe, PantsRecipe) and name in _WATCHED:
+            progress(f"edit while watching: {name}")
+            mark = _WATCHED[name]
+            for seconds in measure_edits(recipe.clone, recipe.target, mark, rounds, setup.folder):
+                watched.add(name, {"watched": seconds})
+    return watched
 
 
 def servers_of(recipes: Mapping[str, Recipe]) -> dict[str, Server]:
@@ -192,7 +198,7 @@ def first_build(
 
 
 def cold_turn(setup: Setup, name: str, digests: list[str]) -> dict[str, float]:
-    """Set a recipe up anew, and build from nothing."""
+    """Set a recipe up again, and build from nothing."""
     recipe = setup.new(name)
     try:
         return first_build(setup, recipe, digests, cached=False)

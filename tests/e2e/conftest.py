@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,8 @@ CHECK_SECONDS = 2.0
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """The container engine."""
-    engine = Engine()
-    try:
+    with closing(Engine()) as engine:
         yield engine
-    finally:
-        engine.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -19,11 +20,8 @@ from integration.mariadb import free_port
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """The container engine."""
-    engine = Engine()
-    try:
+    with closing(Engine()) as engine:
         yield engine
-    finally:
-        engine.close()
 
 
 @pytest.fixture(scope="session")

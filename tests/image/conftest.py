@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -20,11 +21,8 @@ from image.saved import SavedImage, save
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """The container engine."""
-    engine = Engine()
-    try:
+    with closing(Engine()) as engine:
         yield engine
-    finally:
-        engine.close()
 
 
 @pytest.fixture(scope="session")
