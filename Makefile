@@ -23,7 +23,7 @@ fmt: ## format the sources
 check: ## check types
 	$(SETUP) code ./pants check ::
 
-lock: ## make the lockfiles anew
+lock: ## regenerate the lockfiles
 	$(SETUP) code ./pants generate-lockfiles
 
 bench-server: ## measure the servers, and write docs/benchmarks/server.md

@@ -65,7 +65,7 @@ def compare(
 
     Raises:
         VariantError: a variant is not what it should be, or gives other rows than the first.
-        MariaDBError: the server can not be had.
+        MariaDBError: the server cannot be had.
     """
     began = time.monotonic()
 
@@ -144,7 +144,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, help="default: 20, or 2 with --quick")
     parser.add_argument("--quick", action="store_true", help="small sizes; never for the page")
     parser.add_argument("--attempts", action="store_true", help="what else was tried, scans only")
-    parser.add_argument("--record-profile", action="store_true", help=f"write {PROFILE} anew")
+    parser.add_argument("--record-profile", action="store_true", help=f"write {PROFILE} again")
     options = parser.parse_args(argv)
     if options.rounds is not None and options.rounds < 1:
         parser.error(f"--rounds={options.rounds}: there must be at least 1")

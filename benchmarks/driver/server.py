@@ -31,7 +31,7 @@ def serving(count: int) -> Iterator[tuple[dict[str, str | int], str]]:
     """A server of its own with `count` rows to scan: how to connect to it, and its version.
 
     Raises:
-        MariaDBError: the server can not be had.
+        MariaDBError: the server cannot be had.
     """
     folder = Path(tempfile.mkdtemp(prefix="mdb"))
     server = MariaDB(folder)

@@ -94,7 +94,7 @@ class ContainerfileRecipe(ABC):
         self.write({**self._versions, release.project: release.version})
 
     def build(self, *, cached: bool = True) -> tuple[Done, int | None]:
-        """Build; nobody counts the processes."""
+        """Build; no processes are counted."""
         first = None if self._made else builder.records(self._engine)
         done = self._engine.build(
             self.context,

@@ -17,7 +17,7 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy"
 
 
 class EngineError(RuntimeError):
-    """No engine or no client that can build; the text has the mend."""
+    """No engine or no client that can build; the text has the fix."""
 
 
 @dataclass(frozen=True)

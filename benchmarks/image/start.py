@@ -27,7 +27,7 @@ LOADING = "Python starts, imports, makes the application"
 LIFESPAN = "the application's lifespan: databases, telemetry"
 SOCKET = "the socket is bound"
 REQUEST = "the first request is answered"
-# How an operator who trusts nobody runs the image.
+# How an operator who trusts no one runs the image.
 READ_ONLY = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/tmp")
 SERVE = ("python", "manage.py", "runserver-aio", "--host", "0.0.0.0")
 _PORT = 8000

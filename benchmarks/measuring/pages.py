@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class PageError(ValueError):
-    """A page has not the section that is to be written; the text says which, and the mend."""
+    """A page has not the section that is to be written; the text says which, and the fix."""
 
 
 def markdown_table(

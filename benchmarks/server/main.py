@@ -52,7 +52,7 @@ def measure(product: Path, folder: Path, size: measures.Size) -> Mapping[str, Me
     """Everything, by name.
 
     Raises:
-        MeasurementError: something can not be measured.
+        MeasurementError: something cannot be measured.
     """
     python = unpack(product, folder / "environment")
     project = Project.make(folder / "project", python, 1)

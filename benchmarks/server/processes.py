@@ -20,7 +20,7 @@ _EXTRA_PATH = "/usr/sbin:/usr/local/sbin"
 
 
 class MeasurementError(RuntimeError):
-    """Something can not be measured; the text says what and why."""
+    """Something cannot be measured; the text says what and why."""
 
 
 def find_program(name: str) -> str:
@@ -36,7 +36,7 @@ def find_program(name: str) -> str:
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody listens on now."""
+    """A port of the loopback address that nothing listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -33,7 +33,7 @@ def path_mapping(state: Path, pip: Pip) -> str:
 
 
 def _default_index(pip: Pip) -> tuple[str, str]:
-    """The index that pip uses when nobody says otherwise, and the host of its files."""
+    """The index that pip uses when no setting says otherwise, and the host of its files."""
     code = (
         "from pip._internal.models.index import PyPI\n"
         "print(PyPI.simple_url, PyPI.file_storage_domain)"

@@ -35,11 +35,11 @@ class Finding(NamedTuple):
     value: str
 
     def __str__(self) -> str:
-        mend = {
+        fix = {
             "package host": "take it from the machine's own settings (docs/mirrors.md)",
             "machine path": "find it the ordinary ways: a variable, PATH, a relative path",
         }[self.kind]
-        return f"{self.path}:{self.line}: {self.kind} {self.value!r}; {mend}"
+        return f"{self.path}:{self.line}: {self.kind} {self.value!r}; {fix}"
 
 
 def output_of(*argv: str) -> str:

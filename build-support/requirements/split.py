@@ -68,7 +68,7 @@ _NEEDLESS = "--require-hashes"
 
 
 class ImportFailed(Exception):
-    """Everything that is wrong with the file, one line each, with the place and the mend."""
+    """Everything that is wrong with the file, one line each, with the place and the fix."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def _part(lines: Iterator[_Line], name: str, errors: list[str]) -> tuple[Part, i
 
 
 def _problem(line: str) -> str:
-    """What a lockfile cannot carry of it, and the mend; "" if nothing."""
+    """What a lockfile cannot carry of it, and the fix; "" if nothing."""
     if line.startswith("-"):
         option = re.split(r"[=\s]", line, maxsplit=1)[0]
         # `-rfile` and `-ehere` are written without a space too.

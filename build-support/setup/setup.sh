@@ -70,7 +70,7 @@ is_here() {
     # Engines that images are brought into, and a way to one. An ordinary user's maps IDs.
     podman) has podman && has newuidmap ;;
     ssh-server) has_daemon sshd && has ssh-keygen ;;
-    # Ubuntu has it as a snap only, which containers can not run; the browser's tests say so.
+    # Ubuntu has it as a snap only, which containers cannot run; the browser's tests say so.
     chromium) has chromium-headless-shell || has chromium || is_ubuntu ;;
     load) has wrk && has hey ;;
     # Pants itself runs on 3.9; native wheels are built for 3.12, against its headers.

@@ -50,7 +50,7 @@ class CountingCompiler:
         directory.mkdir()
         self.version.touch()
         program = directory / "gcc"
-        # Its waiting has an end of its own, should nobody be left to end it.
+        # Its waiting has an end of its own, should no process be left to end it.
         program.write_text(
             f"""\
 #!/bin/sh

@@ -18,7 +18,7 @@ from adoption.repository import Pants, Repository, find_python
 from image.engine import Engine, unique, wait_until
 
 ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/a&b').read().decode())"
-#: Nobody else's image has it.
+#: No other image has it.
 NAME = f"{unique('adopted')}:latest"
 
 #: The engine that the machine is set to; an empty one is none.

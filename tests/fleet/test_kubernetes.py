@@ -92,7 +92,7 @@ def test_every_pod_is_locked_down(resources: list[Document]) -> None:
         assert context["runAsNonRoot"] is True
         assert context["seccompProfile"] == {"type": "RuntimeDefault"}
         assert pod["automountServiceAccountToken"] is False
-        # The variables of services would be settings that nobody knows.
+        # The variables of services would be settings that no code knows.
         assert pod["enableServiceLinks"] is False
         (container,) = pod["containers"]
         assert container["securityContext"] == {

@@ -32,7 +32,7 @@ from pants.util.frozendict import FrozenDict
 FOLDER = ".network"
 POINTER = "settings-path"
 _PREFIX = "qingkong_network_"
-# A directory of this age that nobody has locked belongs to a process that was killed.
+# A directory of this age that no process has locked belongs to a process that was killed.
 _STALE_SECONDS = 60
 _VARIABLES = (
     *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CERT", "PIP_PROXY", "PIP_TRUSTED_HOST"),

@@ -1,4 +1,4 @@
-"""Downloads in a sandbox: what is checked, what is shared, and what nobody gets to see."""
+"""Downloads in a sandbox: what is checked, what is shared, and what no one gets to see."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def test_a_patch_that_does_not_apply(repository: RuleRunner) -> None:
         in (message)
     )
     assert "'tiny_ext/__init__.py': line 1 should be 'first = 1', but the file ends" in message
-    assert "Make the patch anew" in message
+    assert "Make the patch again" in message
 
 
 def test_a_patch_that_is_not_there(repository: RuleRunner) -> None:
@@ -44,7 +44,7 @@ def test_a_build_that_reaches_out(repository: RuleRunner, wheel: tuple[str, byte
         message = refusal(
             repository, "reaches-out", "native/network", env_vars={"LISTENER": str(port)}
         )
-        # Where the kernel isolates, nobody came.
+        # Where the kernel isolates, nothing connected.
         if record["network"] == "isolated":
             with pytest.raises(BlockingIOError):
                 server.accept()

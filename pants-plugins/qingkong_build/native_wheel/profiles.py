@@ -31,7 +31,7 @@ _MAPPINGS = ("define_macros",)
 
 
 class InvalidProfile(Exception):
-    """What is wrong, where, with which value, and the mend."""
+    """What is wrong, where, with which value, and the fix."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ def find_profile(profiles: Mapping[str, Any], name: str, address: str) -> Profil
         )
     where = f"[native-wheels].profiles, {name!r} (the 'profile' field in target {address}),"
     content = profiles[name]
-    mend = (
+    fix = (
         f"Write it as {{'{name}': {{'compile_args': ['-O2'], 'link_args': ['-s'], "
         "'define_macros': {'NAME': 'value'}}}."
     )
     if not isinstance(content, Mapping):
-        raise InvalidProfile(f"{where} is {content!r}, which is no mapping. {mend}")
+        raise InvalidProfile(f"{where} is {content!r}, which is no mapping. {fix}")
     for key, value in content.items():
         if key in _LISTS:
             valid = isinstance(value, (list, tuple)) and all(isinstance(arg, str) for arg in value)
@@ -78,9 +78,9 @@ def find_profile(profiles: Mapping[str, Any], name: str, address: str) -> Profil
                 isinstance(text, str) for pair in value.items() for text in pair
             )
         else:
-            raise InvalidProfile(f"{where} has {key!r}, which no profile has. {mend}")
+            raise InvalidProfile(f"{where} has {key!r}, which no profile has. {fix}")
         if not valid:
-            raise InvalidProfile(f"{where} has {key!r} = {value!r}. {mend}")
+            raise InvalidProfile(f"{where} has {key!r} = {value!r}. {fix}")
     problem = fast_math_problem(f"{where} 'link_args',", content.get("link_args", ()))
     if problem is not None:
         raise InvalidProfile(problem)

@@ -79,7 +79,7 @@ def test_env_vars() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "mend"),
+    ("name", "fix"),
     [
         *((name, "'compile_args' or 'link_args' field") for name in FLAG_ENV_VARS),
         *((name, "Take it out") for name in (*FIXED_ENV_VARS, "PEX_ROOT")),
@@ -87,13 +87,13 @@ def test_env_vars() -> None:
         ("", "Take `=` out of the name"),
     ],
 )
-def test_env_vars_that_a_build_cannot_take(name: str, mend: str) -> None:
+def test_env_vars_that_a_build_cannot_take(name: str, fix: str) -> None:
     with pytest.raises(InvalidFieldException) as error:
         NativeWheelEnvVarsField({name: "-O2"}, ADDRESS)
     message = str(error.value)
     assert f"'env_vars' field in target 3rdparty/tiny:wheel has {name!r}" in message
     assert "'-O2'" in message
-    assert mend in message
+    assert fix in message
 
 
 def test_patches_keep_their_order() -> None:

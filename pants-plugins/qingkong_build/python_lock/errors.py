@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 class DevelopmentLeakError(Exception):
-    """What leaked, by which path, and the mend."""
+    """What leaked, by which path, and the fix."""
 
 
 class LockfileError(Exception):
-    """What is wrong, where, with which value, and the mend."""
+    """What is wrong, where, with which value, and the fix."""

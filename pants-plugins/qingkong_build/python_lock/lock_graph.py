@@ -180,7 +180,7 @@ def read_lock(path: str, text: str) -> LockGraph:
 
     Raises `LockfileError` if it is not one that Pex wrote for any platform.
     """
-    mend = (
+    fix = (
         "Only lockfiles that Pex wrote with `--style universal` can be read, which those of "
         "`pants generate-lockfiles` are: generate it again."
     )
@@ -193,7 +193,7 @@ def read_lock(path: str, text: str) -> LockGraph:
             # That of a resolve without requirements.
             resolves = [{"locked_requirements": []}]
         if len(resolves) != 1:
-            raise LockfileError(f"{path} holds {len(resolves)} resolves instead of one. {mend}")
+            raise LockfileError(f"{path} holds {len(resolves)} resolves instead of one. {fix}")
         locked: dict[str, Mapping[str, Any]] = {
             normalised(entry["project_name"]): entry for entry in resolves[0]["locked_requirements"]
         }
@@ -213,5 +213,5 @@ def read_lock(path: str, text: str) -> LockGraph:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise LockfileError(
-            f"{path} is no lockfile of Pex ({type(error).__name__}: {error}). {mend}"
+            f"{path} is no lockfile of Pex ({type(error).__name__}: {error}). {fix}"
         ) from error

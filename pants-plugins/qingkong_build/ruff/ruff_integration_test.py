@@ -119,7 +119,7 @@ def test_each_directory_has_its_configuration(repository: RuleRunner) -> None:
 
 
 def test_fix_keeps_what_it_can_fix(repository: RuleRunner) -> None:
-    """A finding that only a person can mend, in one file, does not stop the others."""
+    """A finding that only a person can fix, in one file, does not stop the others."""
     changed = change(repository, RuffFixRequest, "new/imports.py", "new/ambiguous.py")
     assert changed == {
         "new/ambiguous.py": "l = 1\n",

@@ -73,7 +73,7 @@ async def script_process(request: ScriptRequest) -> Process:
         Get(PythonExecutable, InterpreterConstraints, request.python),
         Get(Digest, CreateDigest([*request.script.files(), *request.files])),
     )
-    # No bytecode: it would be written for each sandbox anew.
+    # No bytecode: it would be written for each sandbox again.
     flags: tuple[str, ...] = ("-s", "-S", "-B")
     env = request.env
     if request.path:

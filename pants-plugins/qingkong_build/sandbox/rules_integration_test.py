@@ -70,7 +70,7 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("little", "helper", "NAME = 'mine'"),
         ("little", "write", WRITE),
         ("little", "import_more", "import more; print(more.NAME)"),
-        ("little", "fail", "import sys; sys.exit('little: what, where, the mend')"),
+        ("little", "fail", "import sys; sys.exit('little: what, where, the fix')"),
         ("other_little", "shared_helper", "NAME = 'of another plugin'"),
     ):
         scripts = tmp_path / plugin / "scripts"
@@ -146,7 +146,7 @@ def test_an_error_is_told(repository: RuleRunner) -> None:
     with pytest.raises(ExecutionError) as error:
         repository.request(ProcessResult, [request])
     assert "Process 'Fail' failed with exit code 1" in str(error.value)
-    assert "little: what, where, the mend" in str(error.value)
+    assert "little: what, where, the fix" in str(error.value)
 
 
 def test_what_pants_is_told(repository: RuleRunner) -> None:

@@ -118,7 +118,7 @@ def test_keyring_does_not_know(tmp_path: Path) -> None:
     known = credentials("https://me@files.example/simple", **place)
     assert known.answer(FILE, BASIC) == known.answer(FILE, BASIC) == ""
     assert len((tmp_path / "asked").read_text().splitlines()) == 2
-    # Without a user there is nobody to ask for, and a bearer token is not its business.
+    # Without a user there is no one to ask for, and a bearer token is not its business.
     assert credentials("https://files.example/simple", **place).answer(FILE, BASIC) == ""
     fresh = credentials("https://me@files.example/simple", **place)
     assert fresh.answer(FILE, 'Bearer realm="x"') == ""

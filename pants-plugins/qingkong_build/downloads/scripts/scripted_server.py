@@ -117,7 +117,7 @@ def scripted_server(script: Script, tls: ssl.SSLContext | None = None) -> Iterat
 
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """What a server of 127.0.0.1 needs for TLS, and its certificate, which nobody else knows."""
+    """What a server of 127.0.0.1 needs for TLS, and its certificate, which only it knows."""
     key, path = folder / "key.pem", folder / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     command += ["-keyout", str(key), "-out", str(path), "-subj", "/CN=127.0.0.1"]

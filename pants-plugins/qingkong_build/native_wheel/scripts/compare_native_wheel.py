@@ -32,7 +32,7 @@ _NOT_RECORDED = "not recorded"
 
 
 class CompareError(SystemExit):
-    """What is wrong, and the mend."""
+    """What is wrong, and the fix."""
 
 
 @dataclass

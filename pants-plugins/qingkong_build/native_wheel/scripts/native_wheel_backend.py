@@ -118,7 +118,7 @@ def isolate_network() -> bool:
             os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
         except OSError:
             return False
-        # The same user and group as outside, or files would seem to belong to nobody. They are
+        # The same user and group as outside, or files would seem to be the user nobody's. They are
         # readable and writable all the same.
         with contextlib.suppress(OSError):
             Path("/proc/self/setgroups").write_text("deny")
@@ -138,7 +138,7 @@ def apply_patches(spec: dict[str, Any], source: Path) -> list[dict[str, str]]:
             raise NativeWheelError(
                 spec,
                 f"'patches' has {name!r}, which does not apply to {spec['sdist']}: {error}. "
-                "Nothing was compiled. Make the patch anew from these sources (and those that "
+                "Nothing was compiled. Make the patch again from these sources (and those that "
                 "come before it in the field), or take it out.",
             ) from error
         applied.append({"name": name, "sha256": hashlib.sha256(content).hexdigest()})

@@ -208,7 +208,7 @@ def test_a_patch_for_other_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     message = refusal(error)
     assert "'patches' has 'fix.patch', which does not apply to tiny-1.0.tar.gz: hunk 1" in message
     assert "line 1 should be 'int x;', but 'int z;' is there" in message
-    assert "Make the patch anew" in message
+    assert "Make the patch again" in message
 
 
 REACHES_OUT = """

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class NativeWheelError(SystemExit):
-    """Ends the build; the message names target, field, value and mend."""
+    """Ends the build; the message names target, field, value and fix."""
 
     def __init__(self, spec: dict[str, Any], message: str) -> None:
         super().__init__(f"native_wheel: target {spec['target']}: {message}")

@@ -86,7 +86,7 @@ def print_unexpected(error: BaseException) -> None:
 def failure(
     spec: dict[str, Any], error: BaseException, work: Path, compiler_log: Path
 ) -> NativeWheelError:
-    """The error for a package that does not build: the reason, the last lines, the mend."""
+    """The error for a package that does not build: the reason, the last lines, the fix."""
     failed = compiler_log.with_name(f"{compiler_log.name}.failed")
     start = f"'project' {spec['project']!r} {spec['version']} does not build: "
     if failed.exists():

@@ -26,7 +26,7 @@ class ImageAttest(ScriptRequirements):
         help=softwrap(
             """
             The URI by which provenance names who runs the build. CI sets its own: what is made
-            with the default was made by nobody whom a verifier could trust.
+            with the default was made by no one whom a verifier could trust.
             """
         ),
     )

@@ -259,7 +259,7 @@ def _refusal(path: str) -> str | None:
             client.settimeout(_CONNECT_SECONDS)
             client.connect(path)
     except socket.timeout:
-        # It listens. That nobody answers is for the one who talks to it to say.
+        # It listens. That nothing answers is for the client to say.
         return None
     except OSError as error:
         if error.errno == errno.EAGAIN:

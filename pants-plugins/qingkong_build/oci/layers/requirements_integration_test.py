@@ -194,7 +194,7 @@ def names(layer: Iterable[str]) -> set[str]:
 
 
 def test_modes_are_those_of_the_wheel_wherever_sandboxes_are(tmp_path: Path) -> None:
-    """Pants links a large file into a sandbox from its store, where nobody may write it.
+    """Pants links a large file into a sandbox from its store, where no one may write it.
 
     It does so where both are on one file system only: on the other one, the file is a copy.
     """

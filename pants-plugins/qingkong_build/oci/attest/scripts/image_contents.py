@@ -69,7 +69,7 @@ def distributions(image: ImageView) -> list[Distribution]:
         metadata = _headers(entry.read())
         name, version = metadata.get("Name"), metadata.get("Version")
         if not name or not version:
-            raise AttestError(f"/{path} names no distribution or no version. Build it anew.")
+            raise AttestError(f"/{path} names no distribution or no version. Build it again.")
         wheel = image.files.get(f"{directory}/WHEEL")
         texts = _headers(wheel.read()).get_all("Tag", []) if wheel else []
         found.append(

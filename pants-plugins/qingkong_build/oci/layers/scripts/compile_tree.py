@@ -26,7 +26,7 @@ _UNCHECKED_HASH = (0b01).to_bytes(4, "little")
 
 
 class CompileError(Exception):
-    """What went wrong, where, with which value, and the mend."""
+    """What went wrong, where, with which value, and the fix."""
 
 
 def bytecode(source: bytes, path: str) -> bytes:
@@ -83,7 +83,7 @@ def compile_tree(spec: dict[str, Any], output: str) -> None:
         try:
             content = bytecode(source, f"/{spec['path']}/{relative}")
         except (SyntaxError, ValueError):
-            # Packages have files that are templates, or for another Python: nobody imports them.
+            # Packages have files that are templates, or for another Python: nothing imports them.
             continue
         target = os.path.join(output, importlib.util.cache_from_source(relative))
         os.makedirs(os.path.dirname(target), exist_ok=True)

@@ -40,7 +40,7 @@ _DROPPED_SCHEMES = ("scripts", "headers")
 
 
 class InstallError(Exception):
-    """What went wrong, where, with which value, and the mend."""
+    """What went wrong, where, with which value, and the fix."""
 
 
 class LayerDestination(WheelDestination):

@@ -136,11 +136,11 @@ def test_files_for_the_prefix(tmp_path: Path) -> None:
     message = str(error.value)
     assert "tiny-1.0-py3-none-any.whl cannot be installed" in message
     assert "'share/man/tiny.1' for the interpreter's prefix" in message
-    mend = "*.data/data/share/man/tiny.1"
-    assert f"Add '{mend}' to the 'exclude' field" in message
+    fix = "*.data/data/share/man/tiny.1"
+    assert f"Add '{fix}' to the 'exclude' field" in message
 
-    install_wheel.install_wheel(wheel, str(tmp_path / "mended"), [mend])
-    check_record(tmp_path / "mended")
+    install_wheel.install_wheel(wheel, str(tmp_path / "fixed"), [fix])
+    check_record(tmp_path / "fixed")
 
 
 def test_a_file_outside_of_the_directory(tmp_path: Path) -> None:

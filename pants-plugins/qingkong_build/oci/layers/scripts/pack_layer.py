@@ -27,7 +27,7 @@ EPOCH = 315532800
 
 
 class LayerError(Exception):
-    """What went wrong, where, with which value, and the mend."""
+    """What went wrong, where, with which value, and the fix."""
 
 
 def entry(path: str, *, mode: int, uid: int = 0, gid: int = 0) -> tarfile.TarInfo:

@@ -82,7 +82,7 @@ def load_rules(files: Iterable[Path], known: Sequence[Rule] = OWN_RULES) -> tupl
         except Exception as error:
             raise PolicyError(
                 f"the 'extra_rules' field names {file}, which fails to load: "
-                f"{type(error).__name__}: {error}. Mend it; it may import the standard library, "
+                f"{type(error).__name__}: {error}. Fix it; it may import the standard library, "
                 "policy_rule and image_view."
             ) from error
         found = [value for value in vars(module).values() if isinstance(value, Rule)]
@@ -132,7 +132,7 @@ def judge(
             every = tuple(rule.check(subject))
         except Exception as error:
             raise PolicyError(
-                f"rule {rule.id} fails instead of judging: {type(error).__name__}: {error}. Mend "
+                f"rule {rule.id} fails instead of judging: {type(error).__name__}: {error}. Fix "
                 "its check function."
             ) from error
         findings, waived = [], []

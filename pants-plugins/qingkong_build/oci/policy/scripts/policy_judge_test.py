@@ -24,7 +24,7 @@ def one(subject):
 """
 
 
-@rule("TEST-001", title="Nothing is called x", reason="Nobody knows what it is.")
+@rule("TEST-001", title="Nothing is called x", reason="No one knows what it is.")
 def no_x(subject: Subject) -> Iterator[Finding]:
     for path in subject.image.files:
         if path.endswith("x"):
@@ -130,7 +130,7 @@ def test_text(subject: Subject) -> None:
         "TEST-001    FAIL    Nothing is called x\n"
         "    /b/x: is called x.\n"
         f"    /a/x: is called x. Waived: {REASON}\n"
-        "    Why: Nobody knows what it is.\n"
+        "    Why: No one knows what it is.\n"
         "TEST-002    ok      All is well\n"
         "2 rules, 1 failed, 1 waived\n"
     )

@@ -27,7 +27,7 @@ _ID = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)*-\d{3}")
 
 
 class PolicyError(Exception):
-    """What is wrong with the policy itself: where, which value, and the mend."""
+    """What is wrong with the policy itself: where, which value, and the fix."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Finding:
     """What is wrong with an image.
 
     Attributes:
-        message: the value that was found and the mend, in one or two sentences.
+        message: the value that was found and the fix, in one or two sentences.
         path: the file it is about, without a slash at its start; "" for the configuration.
     """
 

@@ -99,7 +99,7 @@ def no_setuid(subject: Subject) -> Iterator[Finding]:
 
 @rule(
     "QK-IMG-004",
-    title="Nobody but its owner may write a file, and shared directories are sticky",
+    title="No one but its owner may write a file, and shared directories are sticky",
     reason="What everybody may write, any process in the container may replace for all others. "
     "The whole image is looked at, its base too.",
     stands_for=("CIS Distribution Independent Linux 6.1.10 and 1.1.22",),

@@ -72,7 +72,7 @@ def no_leftovers(subject: Subject) -> Iterator[Finding]:
     "QK-IMG-013",
     title="We add no bytecode that a clock is in",
     reason="Bytecode with the time of its source in it makes another layer for each build, and "
-    "a read-only image can not renew it. Unchecked-hash files (PEP 552) of the sources beside them "
+    "a read-only image cannot renew it. Unchecked-hash files (PEP 552) of the sources beside them "
     "are let pass: nothing writes those unless it is told to.",
 )
 def no_bytecode(subject: Subject) -> Iterator[Finding]:
@@ -107,7 +107,7 @@ def _wrong_bytecode(subject: Subject, entry: Entry) -> str:
 @rule(
     "QK-IMG-014",
     title="No distribution is for development only",
-    reason="A tool in the image is code that nobody chose to expose, and faults of it are faults "
+    reason="A tool in the image is code that no one chose to expose, and faults of it are faults "
     "of the image.",
     stands_for=("CIS Docker 4.3",),
 )
