@@ -16,7 +16,6 @@ from image.requirement import RELEASES, Release, fetch
 from image.setup import ARCHIVE, BYTECODE, IMAGE, Setup
 from image.start import READ_ONLY, Server
 from image.starts import Starts, measure_starts
-from image.watching import measure_edits
 from measuring.rounds import Measurements, Turn, interleaved
 
 # Of whose starts more is looked at.
@@ -147,8 +146,8 @@ def measure_watched(setup: Setup, rounds: int, progress: Callable[[str], None]) 
     for name, recipe in setup.recipes.items():
         if isinstance(recipe, PantsRecipe) and name in _WATCHED:
             progress(f"edit while watching: {name}")
-            mark = _WATCHED[name]
-            for seconds in measure_edits(recipe.clone, recipe.target, mark, rounds, setup.folder):
+            log = setup.folder / "loop.log"
+            for seconds in recipe.edits_while_watching(_WATCHED[name], rounds, log):
                 watched.add(name, {"watched": seconds})
     return watched
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +13,7 @@ from image.commands import Done
 from image.engine import Engine
 from image.requirement import Release, lock
 from image.start import SERVE
+from image.watching import watching
 
 PACKAGE = Path("fastapp", "__init__.py")
 
@@ -73,9 +75,25 @@ class PantsRecipe:
 
     def build(self, *, cached: bool = True) -> tuple[Done, int | None]:
         done = self.clone.pants(*(() if cached else self.uncached), "package", self.target)
+        self._remember()
+        return done, processes(done)
+
+    def edits_while_watching(self, mark: str, rounds: int, log: Path) -> list[float]:
+        """Seconds from each edit to its image, which Pants says with `mark`, but for the first."""
+        taken = []
+        with watching(self.clone, self.target, mark, log) as watch:
+            for number in range(rounds + 1):
+                began = time.perf_counter()
+                self.edit()
+                watch.wait(number + 2)
+                taken.append(time.perf_counter() - began)
+                self._remember()
+        return taken[1:]
+
+    def _remember(self) -> None:
+        """The image that there is now, for `stop`."""
         if self.engine and self.names:
             self._made.add(self.engine.inspect(self.names[0])["Id"])
-        return done, processes(done)
 
     def image(self) -> str | None:
         return self.names[0] if self.names else None

@@ -67,7 +67,7 @@ def table(results: Results) -> str:
             values = _values(_measurements(results, row), name, metric)
             cells.append(median(values).text(digits) if values else _NONE)
         reach = ", ".join(
-            f"{goals[name]:g}" for name in (ARCHIVE, IMAGE) if name in names and goals
+            f"{goals[name]:g}" for name in (ARCHIVE, IMAGE) if name in names and name in goals
         )
         rows.append([title, *cells, reach])
     cells = []

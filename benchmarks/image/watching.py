@@ -1,4 +1,4 @@
-"""`./pants --loop package`: how long a saved file takes to be in the image."""
+"""`./pants --loop package`: a Pants that packages an image each time that a file is saved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 
 from image.clone import Clone
 from image.commands import CommandError
-from image.recipes import PACKAGE, append_line
 
 _PATIENCE_SECONDS = 600.0
 _LINES = 30
@@ -59,16 +58,8 @@ def watching(tree: Clone, target: str, mark: str, log: Path) -> Iterator[Watch]:
         yield watch
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(_PATIENCE_SECONDS)
-
-
-def measure_edits(tree: Clone, target: str, mark: str, rounds: int, folder: Path) -> list[float]:
-    """Seconds from each edit to its image; the first edit does not count."""
-    taken = []
-    with watching(tree, target, mark, folder / "loop.log") as watch:
-        for number in range(rounds + 1):
-            began = time.perf_counter()
-            append_line(tree.root / "src" / PACKAGE)
-            watch.wait(number + 2)
-            taken.append(time.perf_counter() - began)
-    return taken[1:]
+        try:
+            process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise

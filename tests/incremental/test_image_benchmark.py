@@ -23,6 +23,7 @@ def test_the_short_form_measures_every_row_of_the_archive(
     results = json.loads((out / "image-results.json").read_text(encoding="utf-8"))
     warm, sizes = results["warm"]["deploy:oci"], results["sizes"]["deploy:oci"]
     assert len(warm["edit"]) == len(results["requirement"]["deploy:oci"]["requirement"]) == 1
+    assert len(results["watched"]["deploy:oci"]["watched"]) == 1
     assert warm["nothing processes"] == [0.0]
     assert warm["edit processes"][0] > 0
     (profile,) = results["profiles"]["deploy:oci"]
@@ -33,6 +34,7 @@ def test_the_short_form_measures_every_row_of_the_archive(
     assert 0 < sizes["pushed"] < sizes["packed"]
     page = (out / "image.md").read_text(encoding="utf-8")
     assert "| one-line change, s |" in page
+    assert "| one-line change while watching, s |" in page
     assert "**Where the time of a one-line change goes: deploy:oci**" in page
     assert (out / "image-results.svg").stat().st_size > 0
 

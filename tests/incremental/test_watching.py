@@ -20,4 +20,3 @@ def test_an_edit_is_built_while_watching(tree: Clone, built: Layout, tmp_path: P
         after = Layout.read(tree.root)
     assert after.manifest != before.manifest
     assert len([layer for layer in after.layers if layer not in before.layers]) == 1
-    assert watch.process.returncode is not None

@@ -52,10 +52,10 @@ def module_of(path: Path) -> str:
 
 
 def part_of(module: str) -> str:
-    """`oci.image` of `qingkong_build.oci.image.layout`."""
+    """`oci.image` of `qingkong_build.oci.image.layout`, `oci` of `qingkong_build.oci.register`."""
     names = module.split(".")[1:]
-    depth = 2 if names[:1] == ["oci"] and ".".join(names[:2]) in MAY_KNOW else 1
-    return ".".join(names[:depth])
+    is_below = names[:1] == ["oci"] and Path(PLUGINS, NAMESPACE, *names[:2]).is_dir()
+    return ".".join(names[: 2 if is_below else 1])
 
 
 def imports_of(path: Path) -> set[str]:
@@ -63,6 +63,8 @@ def imports_of(path: Path) -> set[str]:
     known = {module_of(each) for each in MODULES}
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {each.name for each in node.names if each.name.startswith(NAMESPACE)}
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(NAMESPACE):
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"

@@ -1,4 +1,4 @@
-"""The workflows of GitHub and GitLab run commands that exist, as CONTRIBUTING.md names them."""
+"""The workflows of GitHub and GitLab run commands that exist."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -42,40 +43,91 @@ def test_what_changed_is_linted_then_tested_then_packaged(file: Path) -> None:
 @pytest.mark.parametrize("file", [GITHUB, GITLAB], ids=str)
 def test_every_program_of_the_repository_exists(file: Path) -> None:
     named = {word for words in commands(file) for word in words if "/" in word and "$" not in word}
-    programs = {word for word in named if not word.startswith("origin/")}
-    assert len(programs) == 3
+    programs = {word for word in named if not word.startswith("/")}
+    assert len(programs) >= 3
     for program in programs:
         assert os.access(program, os.X_OK), program
 
 
-def test_a_branch_that_the_clone_lacks_is_one_error(tmp_path: Path) -> None:
-    (tmp_path / "build-support" / "ci").mkdir(parents=True)
+@dataclass(frozen=True)
+class Clone:
+    """A repository with the script and a Pants that says what it was asked."""
+
+    root: Path
+
+    def git(self, *words: str | Path) -> None:
+        who = ("-c", "user.name=x", "-c", "user.email=x@y")
+        subprocess.run(["git", "-C", self.root, *who, *words], check=True)
+
+    def commit(self, message: str) -> None:
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+
+    def changed(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", self.root / "build-support/ci/changed.sh", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PATH": os.environ.get("PATH", os.defpath), **variables},
+        )
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    made = Clone(tmp_path)
     script = tmp_path / "build-support" / "ci" / "changed.sh"
+    script.parent.mkdir(parents=True)
     script.write_bytes(CHANGED.read_bytes())
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    done = subprocess.run(
-        ["bash", script, "origin/main", "test"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    for part in ("changed.sh", "BRANCH=origin/main", "Fix: ", "git fetch --unshallow origin"):
+    pants = tmp_path / "pants"
+    lines = ("#!/bin/sh", 'printf "%s\\n" "$@"', 'echo "${PANTS_REMOTE_CACHE_READ-unset}"')
+    pants.write_text("\n".join(lines), encoding="utf-8")
+    pants.chmod(0o755)
+    made.git("init", "--quiet", "--initial-branch", "main")
+    made.commit("first")
+    return made
+
+
+def test_a_branch_that_the_clone_lacks_is_one_error(clone: Clone) -> None:
+    done = clone.changed("origin/main", "test")
+    assert (done.returncode, done.stdout) == (1, "")
+    for part in ("changed.sh", "BRANCH=origin/main", "Fix: git fetch origin '+refs/heads/*"):
         assert part in done.stderr
 
 
-def test_pants_is_asked_for_what_changed(tmp_path: Path) -> None:
-    (tmp_path / "build-support" / "ci").mkdir(parents=True)
-    script = tmp_path / "build-support" / "ci" / "changed.sh"
-    script.write_bytes(CHANGED.read_bytes())
-    pants = tmp_path / "pants"
-    pants.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
-    pants.chmod(0o755)
-    for words in (
-        ("init", "-q", "-b", "main"),
-        ("-c", "user.name=x", "-c", "user.email=x@y", "commit", "-q", "--allow-empty", "-m", "x"),
-    ):
-        subprocess.run(["git", "-C", tmp_path, *words], check=True)
-    done = subprocess.run(
-        ["bash", script, "main", "lint", "check"], capture_output=True, text=True, check=True
-    )
+def test_a_shallow_clone_is_told_to_fetch_the_history(clone: Clone, tmp_path: Path) -> None:
+    """It has both tips, but not where they part."""
+    clone.git("checkout", "--quiet", "-b", "change")
+    clone.commit("the change")
+    clone.git("checkout", "--quiet", "main")
+    clone.commit("what came meanwhile")
+    shallow = Clone(tmp_path / "shallow")
+    source = f"file://{clone.root}"
+    options = ("--quiet", "--depth", "1", "--no-single-branch", "--branch", "change")
+    subprocess.run(["git", "clone", *options, source, shallow.root], check=True)
+    for name in ("build-support/ci/changed.sh", "pants"):
+        target = shallow.root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((clone.root / name).read_bytes())
+    done = shallow.changed("origin/main", "test")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Fix: git fetch --unshallow origin" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "read"),
+    [({}, "unset"), ({"PANTS_REMOTE_STORE_ADDRESS": "grpc://127.0.0.1:1"}, "true")],
+)
+def test_pants_is_asked_for_what_changed(
+    clone: Clone, variables: dict[str, str], read: str
+) -> None:
+    done = clone.changed("main", "lint", "check", **variables)
     assert done.stdout.splitlines() == [
-        *("--changed-since=main", "--changed-dependents=transitive", "lint", "check")
+        *("--tag=-by-hand", "--changed-since=main", "--changed-dependents=transitive"),
+        *("lint", "check", read),
     ]
+
+
+def test_without_a_branch_it_says_what_to_give(clone: Clone) -> None:
+    done = clone.changed()
+    assert done.returncode == 1
+    assert "name the branch" in done.stderr
