@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from image.layout import own_layers
+
 
 @dataclass(frozen=True)
 class Image:
@@ -24,23 +26,20 @@ class Image:
     layers: dict[str, tuple[str, frozenset[str]]]
 
 
-def read_image(layout: Path, base_layers: int = 1) -> Image:
-    """Read the image of `layout`, whose base has that many layers."""
+def read_image(layout: Path) -> Image:
+    """Read the image of `layout`."""
 
-    def blob(digest: str) -> Path:
-        return layout / "blobs" / digest.replace(":", "/")
+    def document(digest: str) -> Any:
+        return json.loads((layout / "blobs" / digest.replace(":", "/")).read_text())
 
     (described,) = json.loads((layout / "index.json").read_text())["manifests"]
-    manifest = json.loads(blob(described["digest"]).read_text())
-    config = json.loads(blob(manifest["config"]["digest"]).read_text())
+    image_id = document(described["digest"])["config"]["digest"]
     layers = {}
-    steps = zip(config["history"], manifest["layers"], strict=True)
-    for step, layer in list(steps)[base_layers:]:
-        with tarfile.open(blob(layer["digest"])) as archive:
+    for name, blob in own_layers(layout).items():
+        with tarfile.open(blob) as archive:
             names = frozenset(member.name for member in archive if member.isfile())
-        made_by = step["created_by"].removeprefix("layer ").removesuffix(".tar")
-        layers[made_by] = (layer["digest"], names)
-    return Image(manifest["config"]["digest"], config, layers)
+        layers[name] = (f"sha256:{blob.name}", names)
+    return Image(image_id, document(image_id), layers)
 
 
 def layer(image: Image, ending: str) -> tuple[str, frozenset[str]]:

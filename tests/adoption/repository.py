@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -21,12 +20,23 @@ from adoption.page import Section
 WHEEL = Path("qingkong_build-0.1.0-py3-none-any.whl")
 # Of one command. A busy machine is several times slower than a quiet one.
 PATIENCE_SECONDS = 800
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 _VERSION = "import sys, sysconfig; print(*sys.version_info[:2], sysconfig.get_path('include'))"
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
-def find_python(version: str, *, headers: bool = False) -> Path | None:
-    """An interpreter of this machine: the one that a variable names, of pyenv, or on PATH."""
+@dataclass(frozen=True)
+class Python:
+    """An interpreter of this machine, of the minor version `version`."""
+
+    path: Path
+    version: str
+
+
+def find_python(version: str, *, headers: bool = False) -> Python | None:
+    """The one that a variable names, of pyenv, or on PATH: the first, with `headers` that has them.
+
+    The launcher's own search (build-support/bootstrap/lib.sh) does not go on to one with headers.
+    """
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path(os.environ["HOME"], ".pyenv"))
     candidates = [os.environ.get(f"PANTS_PYTHON{version.replace('.', '')}")]
     candidates += sorted(map(str, pyenv.glob(f"versions/{version}.*/bin/python{version}")))
@@ -39,7 +49,7 @@ def find_python(version: str, *, headers: bool = False) -> Path | None:
             if f"{major}.{minor}" == version and (
                 not headers or Path(include, "Python.h").exists()
             ):
-                return Path(candidate)
+                return Python(Path(candidate), version)
     return None
 
 
@@ -56,10 +66,10 @@ class Pants:
     settings: dict[str, str]
 
     @classmethod
-    def install(cls, directory: Path, python: Path, version: str) -> Pants:
+    def install(cls, directory: Path, python: Python, version: str) -> Pants:
         """Install it from the index that pip is set to."""
         # `-I`: what the test's own process imports is not installed there.
-        subprocess.run([python, "-I", "-m", "venv", directory / "venv"], check=True)
+        subprocess.run([python.path, "-I", "-m", "venv", directory / "venv"], check=True)
         programs = directory / "venv/bin"
         pip = [str(programs / "python"), "-I", "-m", "pip"]
         subprocess.run([*pip, "install", "--quiet", f"pantsbuild.pants=={version}"], check=True)
@@ -95,16 +105,16 @@ class Repository:
 
     root: Path
     pants: Pants
-    python: Path
+    python: Python
     base: Path
 
     @classmethod
     def make(
-        cls, scratch: Path, name: str, pants: Pants, python: Path, *sections: Section
+        cls, scratch: Path, name: str, pants: Pants, python: Python, *sections: Section
     ) -> Repository:
         """Write the files of these sections, for code of `python`; run the first one's commands."""
         base, root = scratch / f"base of {name}", scratch / name
-        write_base(base, python)
+        write_base(base, python.path)
         (root / "3rdparty/wheels").mkdir(parents=True)
         shutil.copy2(WHEEL, root / "3rdparty/wheels")
         repository = cls(root, pants, python, base)
@@ -116,11 +126,10 @@ class Repository:
         return repository
 
     def _write(self, section: Section) -> None:
-        version = re.sub(r".*python", "", self.python.name)
         for path, text in section.files.items():
             file = self.root / path
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text.replace("3.12", version), encoding="utf-8")
+            file.write_text(text.replace("3.12", self.python.version), encoding="utf-8")
         for (path, name), text in section.parts.items():
             file = self.root / path
             whole = file.read_text(encoding="utf-8")
@@ -129,7 +138,12 @@ class Repository:
 
     def run(self, command: str, **variables: str) -> str:
         """Run a command of the page; return its output. Without `variables`, no engine answers."""
-        path = [str(self.pants.programs), str(self.python.parent), "/usr/local/bin", "/usr/bin"]
+        path = [
+            str(self.pants.programs),
+            str(self.python.path.parent),
+            "/usr/local/bin",
+            "/usr/bin",
+        ]
         done = subprocess.run(
             ["bash", "-euc", command],
             cwd=self.root,

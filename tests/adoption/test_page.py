@@ -48,7 +48,7 @@ def test_a_section() -> None:
 
 
 def test_every_command_is_run() -> None:
-    """By the tests beside this one, which run all of a section that they read."""
+    """Each section with commands is named by a test beside this one, which runs all of it."""
     text = PAGE.read_text(encoding="utf-8")
     titles = re.findall(r"^## (.*)$", text, re.M)
     with_commands = {title for title in titles if read_section(title).commands}

@@ -1,7 +1,7 @@
 """Reading lockfiles without Pants and Pex: what is locked, and what of it one Python needs.
 
 For tests of what was built and of what was said of it. It has nothing in common with the two
-readings that made these (production_closure/lock_graph.py, image_attest/scripts/locked_closure.py
+readings that made these (python_lock/lock_graph.py, oci/attest/scripts/locked_closure.py
 in pants-plugins/). Keep it so.
 """
 

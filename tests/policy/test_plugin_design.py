@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -96,6 +97,25 @@ def test_no_two_classes_have_one_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(str(path))
     assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+def test_all_name_one_version_of_pex() -> None:
+    """What the launcher builds, what the plugins build for others, and what a page pins."""
+    places = {
+        "pants.toml": r"^version = \"v([\d.]+)\"$",
+        "build-support/bootstrap/tools.in": r"^pex==([\d.]+)$",
+        "docs/adopt.md": r"^version = \"v([\d.]+)\"$",
+        str(PLUGINS / NAMESPACE / "pex_tool.py"): r"^VERSION = \"([\d.]+)\"$",
+    }
+    found = {}
+    for path, pattern in places.items():
+        text = Path(path).read_text(encoding="utf-8")
+        # Other tools of pants.toml have a version, too.
+        section = text.partition("[pex-cli]\n")[2] or text
+        match = re.search(pattern, section, re.MULTILINE)
+        found[path] = match[1] if match else None
+    assert None not in found.values(), found
+    assert len(set(found.values())) == 1, found
 
 
 @pytest.mark.parametrize("path", sources(), ids=str)
