@@ -28,7 +28,7 @@ import native_wheel_parallel
 import native_wheel_patch
 from native_wheel_errors import NativeWheelError
 from native_wheel_output import BUILD_LOG, captured, failure, print_unexpected, write_shim
-from native_wheel_probes import modules_of, without_probes
+from native_wheel_probes import Command, modules_of, without_probes
 from native_wheel_repack import provenance, repack
 
 # The flat tree of the locked build requirements, and the wheels it is made of if it is not there.
@@ -69,7 +69,8 @@ def build_wheel(wheel_directory: str, jobs: int | None = None) -> str:
     built.mkdir()
     name = run_backend(spec, backend, built)
     refuse_network(spec, work / NETWORK_LOG)
-    verify_flags(spec, without_probes(read_commands(log), modules_of(built / name)))
+    commands = without_probes(read_commands(log), modules_of(built / name))
+    verify_flags(spec, [command.words for command in commands])
     record = provenance(spec, patches=patches, isolated=isolated)
     return repack(spec, built / name, destination, record, build_tree)
 
@@ -287,11 +288,12 @@ def _backend_of(spec: dict[str, Any], source: Path) -> Any:
     return backend
 
 
-def read_commands(log: Path) -> list[list[str]]:
-    """The command lines of the compiler, whose order is that of no two builds."""
+def read_commands(log: Path) -> list[Command]:
+    """What the compiler was started with, in an order that is that of no two builds."""
     files = sorted(log.iterdir()) if log.exists() else []
     text = "".join(file.read_text(errors="surrogateescape") for file in files)
-    return [command.split("\037")[:-1] for command in text.split("\036") if command]
+    written = (command.split("\037")[:-1] for command in text.split("\036") if command)
+    return [Command(directory, words) for directory, *words in written]
 
 
 def verify_flags(spec: dict[str, Any], commands: list[list[str]]) -> None:

@@ -35,14 +35,14 @@ _FLAG = re.compile(
 
 
 def write_shim(path: Path, real: str, log: Path) -> None:
-    """A compiler that writes down its command line before it runs, and why it failed after.
+    """A compiler that writes down its directory and arguments before it runs, and why it failed.
 
     Each process has a file of its own in the directory `log`: several run at the same time.
     """
     path.write_text(
         "#!/bin/sh\n"
         f"/bin/mkdir -p '{log}'\n"
-        f"printf '%s\\037' \"$@\" >>'{log}'/$$\n"
+        f"printf '%s\\037' \"$PWD\" \"$@\" >>'{log}'/$$\n"
         f"printf '\\036' >>'{log}'/$$\n"
         f"errors='{log}'.errors.$$\n"
         f'\'{real}\' "$@" 2>"$errors"\n'

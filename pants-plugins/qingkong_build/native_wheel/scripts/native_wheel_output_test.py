@@ -10,6 +10,7 @@ import native_wheel_backend as backend
 import pytest
 from native_wheel_errors import NativeWheelError
 from native_wheel_output import BUILD_LOG, LAST_LINES, captured, tail, write_shim
+from native_wheel_probes import Command
 from spec_for_tests import refusal, spec
 
 
@@ -22,15 +23,27 @@ def test_shim_writes_down_what_it_runs(tmp_path: Path) -> None:
     write_shim(shim, str(real), log)
     assert backend.read_commands(log) == []
     hard = ["-DNAME=a b", "$HOME", "", "new\nline", "%s'\""]
+    inside = tmp_path / "a directory"
+    inside.mkdir()
+    # The variable is of the process that starts it, and not of the directory.
+    environment = {**os.environ, "PWD": str(tmp_path)}
     for arguments in (hard, ["-c"]):
-        result = subprocess.run([shim, *arguments], capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            [shim, *arguments],
+            cwd=inside,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert result.returncode == 3
         assert result.stderr == "because\n"
     # Of two processes, in any order.
-    assert sorted(backend.read_commands(log)) == sorted([hard, ["-c"]])
+    expected = [Command(str(inside), hard), Command(str(inside), ["-c"])]
+    assert sorted(backend.read_commands(log)) == sorted(expected)
     # Why it failed is kept, and nothing else is left behind.
     assert (tmp_path / "compiler log.failed").read_text() == "because\n"
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 5
 
 
 def test_shim_forgets_what_a_command_that_succeeds_says(tmp_path: Path) -> None:

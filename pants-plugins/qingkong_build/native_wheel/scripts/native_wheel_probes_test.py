@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from native_wheel_probes import modules_of, without_probes
+from native_wheel_probes import Command, modules_of, without_probes
 
 MODULES = frozenset({"answer.so"})
 COMPILE = ["-Os", "-c", "tiny/answer.c", "-o", "build/./answer.o"]
@@ -19,9 +19,15 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def kept(*commands: list[str], directory: str = "") -> list[list[str]]:
+    """What is left of commands that ran in `directory`."""
+    inside = [Command(directory, words) for words in commands]
+    return [command.words for command in without_probes(inside, MODULES)]
+
+
 def test_what_is_in_the_wheel_counts() -> None:
     """Also where its files are gone."""
-    assert without_probes([COMPILE, LINK], MODULES) == [COMPILE, LINK]
+    assert kept(COMPILE, LINK) == [COMPILE, LINK]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +43,7 @@ def test_what_is_in_the_wheel_counts() -> None:
     ],
 )
 def test_a_probe_does_not(probe: list[str]) -> None:
-    assert without_probes([probe, COMPILE, LINK], MODULES) == [COMPILE, LINK]
+    assert kept(probe, COMPILE, LINK) == [COMPILE, LINK]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +57,24 @@ def test_a_probe_does_not(probe: list[str]) -> None:
     ],
 )
 def test_what_is_left_counts(command: list[str]) -> None:
-    assert without_probes([command, LINK], MODULES) == [command, LINK]
+    assert kept(command, LINK) == [command, LINK]
+
+
+@pytest.mark.parametrize("words", [["-c", "x.c", "-o", "x.o"], ["-c", "x.c"]])
+def test_what_is_left_in_another_directory_counts(words: list[str], source: Path) -> None:
+    """As of a Makefile in a subdirectory: the words are relative to that."""
+    vendor = source / "vendor"
+    vendor.mkdir()
+    (vendor / "x.c").touch()
+    (vendor / "x.o").touch()
+    assert kept(words, directory=str(vendor)) == [words]
+    assert kept(words, directory=str(source)) == []
+
+
+def test_what_is_linked_from_another_directory_counts(source: Path) -> None:
+    compiled = Command(str(source / "vendor"), ["-c", "gone.c", "-o", "gone.o"])
+    link = Command(str(source), ["-shared", "vendor/gone.o", "-o", "lib/answer.so"])
+    assert without_probes([compiled, link], MODULES) == [compiled, link]
 
 
 def test_the_modules_of_a_wheel(source: Path) -> None:
