@@ -24,6 +24,7 @@ WHEEL = (
     f" size={len(SDIST)}, exclude=['*.c'], compile_args=['-Os'], link_args=['-s'], {{}})\n"
 )
 IMAGE = "oci_image(name='{}', base='nothing:1', pex='src/app:run'{})\n"
+PLAIN = IMAGE.replace("src/app:run", "src/app:plain")
 OTHER = ", pex_other_platforms=['native:arm64']"
 BOTH = ", platforms=['linux/amd64', 'linux/arm64']"
 FILES = {
@@ -35,10 +36,14 @@ FILES = {
     "src/app/BUILD": (
         "python_sources()\n"
         "pex_binary(name='run', entry_point='app.main', dependencies=['native:amd64'])\n"
+        "pex_binary(name='plain', entry_point='app.main')\n"
     ),
     "src/app/main.py": "import one\n",
     "app/BUILD": (
-        IMAGE.format("oci", OTHER) + IMAGE.format("both", OTHER + BOTH) + IMAGE.format("bad", BOTH)
+        IMAGE.format("oci", OTHER)
+        + IMAGE.format("both", OTHER + BOTH)
+        + IMAGE.format("bad", BOTH)
+        + PLAIN.format("plain", OTHER + BOTH)
     ),
 }
 LAYER = "layer src/app/run.wheel-tiny-ext.tar"
@@ -96,6 +101,13 @@ def test_an_image_for_one_platform_builds_no_other_wheel(repository: Repository)
     without = "--native-wheels-cross-compilers={'linux/amd64': 'x86_64-linux-gnu-gcc'}"
     found = layers(repository.package("oci", without))
     assert library("x86_64") in found[LAYER]
+
+
+def test_a_pex_without_local_wheels_needs_no_compiler(repository: Repository) -> None:
+    """`pex_other_platforms` replaces nothing then, as where a macro sets it for all images."""
+    files = repository.package("plain", "--native-wheels-search-path=[]")
+    for processor in ("amd64", "arm64"):
+        assert LAYER not in layers(files, processor)
 
 
 def refusal(repository: Repository, name: str) -> str:

@@ -150,10 +150,11 @@ class _PexTargets:
         return target_platform(address, name, glibc, constraints, python_setup)
 
     def local_wheels(self, image: Address, platform: TargetPlatform) -> LocalWheelsRequest:
-        """Its wheels that are built here, for `platform`."""
-        if self.wheels:
-            check_platforms(image, self.pex.address, self.wheels, self.others, platform.name)
+        """Its wheels that are built here, for `platform`; without any, the others replace none."""
         fields = WheelFields(image, PexField.alias, PexOtherPlatformsField.alias)
+        if not self.wheels:
+            return LocalWheelsRequest(fields, Targets(()), Targets(()), platform)
+        check_platforms(image, self.pex.address, self.wheels, self.others, platform.name)
         return LocalWheelsRequest(fields, self.wheels, self.others, platform)
 
 
