@@ -45,6 +45,8 @@ _REFERENCE = re.compile(
 _MANIFEST_BYTES = 16 << 20
 # After these, an upload that is begun again may succeed.
 _BEGIN_AGAIN = frozenset({404, 408, 416, 429})
+# What a registry that does not mount, or not from there, may answer to the attempt.
+_NO_MOUNT = frozenset({401, 403, 404, 405})
 
 
 class RegistryError(Exception):
@@ -147,13 +149,10 @@ class Registry:
         A registry that will not, or does not let us read there, is sent the blob.
         """
         mounted = False
-        begin = "blobs/uploads/"
-        if sibling:
-            begin += f"?{urllib.parse.urlencode({'mount': digest, 'from': sibling})}"
 
         def attempt() -> None:
             nonlocal mounted
-            begun = self._call("POST", begin, body=b"", accepted=(201, 202))
+            begun = self._begin(digest, sibling)
             mounted = begun.status == 201
             if mounted:
                 return
@@ -181,6 +180,19 @@ class Registry:
         except (HttpError, SettingsError, LoginError) as error:
             raise self._error("PUT", f"blobs/{digest}", error) from None
         return mounted
+
+    def _begin(self, digest: str, sibling: str) -> Answer:
+        """201 where the registry took the blob from `sibling`, 202 where it wants to be sent it."""
+        uploads = "blobs/uploads/"
+        if sibling:
+            mount = f"{uploads}?{urllib.parse.urlencode({'mount': digest, 'from': sibling})}"
+            try:
+                return self._client.call("POST", self._url(mount), body=b"", accepted=(201, 202))
+            except (HttpError, SettingsError, LoginError) as error:
+                # Also of a token server that gives none for both repositories.
+                if not (isinstance(error, StatusError) and error.status in _NO_MOUNT):
+                    raise self._error("POST", mount, error) from None
+        return self._call("POST", uploads, body=b"", accepted=(202,))
 
     def put_manifest(self, name: str, content: bytes, media_type: str) -> None:
         """Give a manifest a tag, or have it under its digest."""

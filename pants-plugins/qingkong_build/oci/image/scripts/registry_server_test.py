@@ -151,6 +151,52 @@ def test_an_upload_that_breaks_is_begun_again(
     assert [request.body for request in server.received] == [b"", BLOB, b"", BLOB]
 
 
+@pytest.mark.parametrize(
+    "status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "405 Method Not Allowed"]
+)
+def test_a_blob_that_is_not_mounted_is_sent(
+    start: Start, tmp_path: Path, blob: str, status: str
+) -> None:
+    plain = uploads("/up", created)
+
+    def script(request: Received, connection: Connection) -> None:
+        if "mount=" in request.target:
+            return connection.answer(status=status)
+        return plain(request, connection)
+
+    server = start(script)
+    assert registry(server, tmp_path).upload(DIGEST, blob, "team/other") is False
+    assert [(x.method, "mount=" in x.target) for x in server.received] == [
+        *(("POST", True), ("POST", False), ("PUT", False))
+    ]
+    assert server.received[-1].body == BLOB
+
+
+def test_a_token_server_that_gives_none_for_a_mount(
+    start: Start, tmp_path: Path, blob: str
+) -> None:
+    tokens = start(lambda _r, c: c.answer(status="403 Forbidden"))
+    plain = uploads("/up", created)
+
+    def script(request: Received, connection: Connection) -> None:
+        if "mount=" in request.target:
+            challenge = f'Bearer realm="{tokens.url}/t",scope="repository:team/other:pull"'
+            return connection.answer(status="401 Unauthorized", WWW_Authenticate=challenge)
+        return plain(request, connection)
+
+    server = start(script)
+    assert registry(server, tmp_path).upload(DIGEST, blob, "team/other") is False
+    assert len(tokens.received) == 1
+    assert server.received[-1].body == BLOB
+
+
+def test_a_mount_that_fails_otherwise(start: Start, tmp_path: Path, blob: str) -> None:
+    server = start(lambda _r, c: c.answer(status="400 Bad Request"))
+    with pytest.raises(RegistryError, match=r"answers 400 to POST of team/app/blobs/uploads/\?mo"):
+        registry(server, tmp_path).upload(DIGEST, blob, "team/other")
+    assert len(server.received) == 1
+
+
 def test_an_upload_that_is_refused(start: Start, tmp_path: Path, blob: str) -> None:
     body = json.dumps({"errors": [{"code": "SIZE_INVALID", "message": "too much"}]}).encode()
     server = start(
