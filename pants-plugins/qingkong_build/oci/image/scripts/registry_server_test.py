@@ -237,7 +237,8 @@ def test_more_than_the_manifest_says(start: Start, tmp_path: Path) -> None:
 class Tokens:
     """A registry and its token server, which count what they are asked."""
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Start, scope: str = "repository:a:pull") -> None:
+        self.scope = scope
         self.valid: set[str] = set()
         self.server = start(self.registry)
         self.tokens = start(self.token)
@@ -245,7 +246,7 @@ class Tokens:
     def registry(self, request: Received, connection: Connection) -> None:
         if request.headers.get("authorization") in self.valid:
             return connection.answer(b"{}")
-        challenge = f'Bearer realm="{self.tokens.url}/t?x=y",service="s",scope="repository:a:pull"'
+        challenge = f'Bearer realm="{self.tokens.url}/t?x=y",service="s",scope="{self.scope}"'
         return connection.answer(status="401 Unauthorized", WWW_Authenticate=challenge)
 
     def token(self, _: Received, connection: Connection) -> None:
@@ -283,6 +284,18 @@ def test_an_identity_token(start: Start, tmp_path: Path) -> None:
         "service": ["s"],
         "scope": ["repository:a:pull"],
     }
+
+
+@pytest.mark.parametrize("entry", [None, {"identitytoken": "secret"}])
+def test_several_scopes(start: Start, tmp_path: Path, entry: dict[str, str] | None) -> None:
+    """As the token protocols have it: each a parameter of a GET, all in one of a POST."""
+    scopes = ["repository:a:pull,push", "repository:b:pull"]
+    both = Tokens(start, " ".join(scopes))
+    log_in(tmp_path, both.server, entry)
+    registry(both.server, tmp_path).manifest("1")
+    (request,) = both.tokens.received
+    query = request.body.decode() if entry else urllib.parse.urlsplit(request.target).query
+    assert urllib.parse.parse_qs(query)["scope"] == ([" ".join(scopes)] if entry else scopes)
 
 
 @pytest.mark.parametrize("entry", [None, {"identitytoken": "secret"}])

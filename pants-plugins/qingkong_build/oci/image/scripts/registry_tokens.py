@@ -71,6 +71,8 @@ class RegistryAuthorizer:
             )
         else:
             separator = "&" if "?" in realm else "?"
+            # A GET repeats `scope`; the POST above has all of them in one.
+            asked = [(name, word) for name, value in asked for word in _words(name, value)]
             answer = self._client(login).call(
                 "GET", f"{realm}{separator}{urllib.parse.urlencode(asked)}", max_bytes=_TOKEN_BYTES
             )
@@ -86,6 +88,10 @@ class RegistryAuthorizer:
         if login is None:
             return Client(self._settings, Anonymous(), limits)
         return Client(self._settings, _Basic(login), limits)
+
+
+def _words(name: str, value: str) -> list[str]:
+    return value.split() if name == "scope" else [value]
 
 
 class _Basic:
