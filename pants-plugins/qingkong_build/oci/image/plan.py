@@ -45,8 +45,7 @@ class ImagePlanRequest:
 class ImagePlan:
     """`layers` has the uncompressed tar of each layer by its path: its sha256 is its diff id.
 
-    `parent` is the image of this repository that it is on top of; None for one from elsewhere,
-    which `own_base` names.
+    `parent` is the image of this repository that it is on top of; None for one from elsewhere.
     """
 
     address: Address
@@ -54,18 +53,12 @@ class ImagePlan:
     settings: ImageSettings
     annotations: FrozenDict[str, str]
     layers: FrozenDict[str, FileDigest]
-    own_base: str
     parent: ImagePlan | None = None
 
     @property
     def lineage(self) -> tuple[ImagePlan, ...]:
         """The images of this repository that it is made of, the lowest first, itself last."""
         return (*self.parent.lineage, self) if self.parent else (self,)
-
-    @property
-    def base(self) -> str:
-        """The name of the image from elsewhere below all of them."""
-        return self.lineage[0].own_base
 
     def with_layers(self, layers: FrozenDict[str, FileDigest]) -> ImagePlan:
         """The same plan with other bytes for the same layers."""
@@ -103,10 +96,10 @@ def above_pex(settings: ImageSettings, pex: PexLayers) -> ImageSettings:
     )
 
 
-async def _pex_layers(image: Target, platform: str | None) -> PexLayers | None:
+def _pex_request(image: Target, platform: str | None) -> PexRequest | None:
+    """For the layers of its PEX; None for an image without."""
     if image[PexField].value is not None:
-        request = PexRequest(image, platform) if platform else PexRequest(image)
-        return await Get(PexLayers, PexRequest, request)
+        return PexRequest(image, platform) if platform else PexRequest(image)
     for field in (image[PexLayersField], image[PexOtherPlatformsField]):
         if field.value:
             raise invalid(
@@ -150,14 +143,22 @@ async def plan_image(request: ImagePlanRequest) -> ImagePlan:
         WrappedTarget, WrappedTargetRequest(request.address, description_of_origin="an image")
     )
     target = wrapped.target
-    parent: ImagePlan | None = None
-    parent_address = await _parent_of(target)
-    if parent_address is not None:
-        parent = await Get(ImagePlan, ImagePlanRequest(parent_address, request.architecture))
     platform = f"linux/{request.architecture}" if request.architecture else None
-    layers = await Get(PlatformLayers, PlatformLayersRequest(target, platform))
+    parent_address = await _parent_of(target)
+    pex_request = _pex_request(target, platform)
+    # All at once; an image may have no PEX and no parent.
+    layers, *others = await MultiGet(
+        Get(PlatformLayers, PlatformLayersRequest(target, platform)),
+        *(Get(PexLayers, PexRequest, each) for each in (pex_request,) if each),
+        *(
+            Get(ImagePlan, ImagePlanRequest(each, request.architecture))
+            for each in (parent_address,)
+            if each
+        ),
+    )
+    pex = next((each for each in others if isinstance(each, PexLayers)), None)
+    parent = next((each for each in others if isinstance(each, ImagePlan)), None)
     files, settings = dict(layers.files), settings_of(target)
-    pex = await _pex_layers(target, platform)
     if pex is not None:
         files.update({entry.path: entry.file_digest for entry in pex.files})
         settings = above_pex(settings, pex)
@@ -167,7 +168,6 @@ async def plan_image(request: ImagePlanRequest) -> ImagePlan:
         settings,
         target[AnnotationsField].value or FrozenDict(),
         FrozenDict(files),
-        "" if parent else target[BaseField].value,
         parent,
     )
 

@@ -18,7 +18,12 @@ from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from qingkong_build.oci.image.base import Base, BaseRequest
 from qingkong_build.oci.image.documents import LAYER_TYPE, Blob, Document, manifest
 from qingkong_build.oci.image.layer_files import ConvertedLayer, ConvertedLayerRequest
-from qingkong_build.oci.image.plan import ImagePlan, ImagePlanRequest
+from qingkong_build.oci.image.plan import (
+    BaseReference,
+    BaseReferenceRequest,
+    ImagePlan,
+    ImagePlanRequest,
+)
 from qingkong_build.oci.image.restated_layers import (
     BaseTreeRequest,
     RestatedPlans,
@@ -69,9 +74,13 @@ class PlatformImage:
 
 @rule(desc="Assemble an image for one platform")
 async def assemble_image(request: PlatformImageRequest, options: ImageAssembly) -> PlatformImage:
-    plan = await Get(ImagePlan, ImagePlanRequest(request.address, request.architecture))
     architecture = request.architecture or DEFAULT_ARCHITECTURE
-    base = await Get(Base, BaseRequest(options.base or plan.base, architecture))
+    below = await Get(BaseReference, BaseReferenceRequest(request.address))
+    # At once: the layers may take long to make, and the base is fetched meanwhile.
+    plan, base = await MultiGet(
+        Get(ImagePlan, ImagePlanRequest(request.address, request.architecture)),
+        Get(Base, BaseRequest(options.base or below.reference, architecture)),
+    )
     tree = await Get(TreeDocument, BaseTreeRequest(base))
     restated = await Get(RestatedPlans, RestatedPlansRequest(plan, tree))
     packed = await MultiGet(
