@@ -8,6 +8,7 @@ machine reaches. This one comes from the package index, through the machine's pi
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -21,27 +22,37 @@ _PYTHON = "3.9"
 # On any Python that Pants or a lockfile may start it with. From an archive pex does not find all of
 # its parts, so that it is unpacked.
 _MAIN = """\
+import atexit
 import os
+import shutil
 import sys
 import tempfile
 import zipfile
 
 
 def unpacked():
+    # Below PEX_ROOT for all processes. Without it for this one only: no other user can be first.
     archive = os.path.dirname(os.path.abspath(__file__))
-    root = os.path.abspath(os.environ.get("PEX_ROOT") or tempfile.gettempdir())
-    os.makedirs(root, exist_ok=True)
+    root = os.path.abspath(os.environ["PEX_ROOT"]) if os.environ.get("PEX_ROOT") else None
+    directory = None
     with zipfile.ZipFile(archive) as file:
-        directory = os.path.join(root, "pex-tool-" + file.comment.decode("ascii"))
-        if os.path.isdir(directory):
-            return directory
+        if root:
+            os.makedirs(root, exist_ok=True)
+            directory = os.path.join(root, "pex-tool-" + file.comment.decode("ascii"))
+            if os.path.isdir(directory):
+                return directory
         scratch = tempfile.mkdtemp(dir=root)
+        # Whatever happens; after it is renamed there is nothing to remove.
+        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
         file.extractall(scratch)
+    if directory is None:
+        return scratch
     try:
         os.rename(scratch, directory)
     except OSError:
-        # Another process was first.
-        return scratch
+        # Another process was first, or it fails.
+        if not os.path.isdir(directory):
+            raise
     return directory
 
 
@@ -60,6 +71,12 @@ if __name__ == "__main__":
 
 def download(directory: Path) -> Path:
     """The wheel, by the pip of this interpreter."""
+    failed = f"pex_tool: downloading pex {VERSION} for CPython {_PYTHON}"
+    if importlib.util.find_spec("pip") is None:
+        raise SystemExit(
+            f"{failed}: {sys.executable} has no pip. Fix: run pex_tool with a Python that has "
+            f"it, or install it (`{sys.executable} -m ensurepip`, or the package python3-pip)."
+        )
     requirements = directory / "requirements.txt"
     requirements.write_text(f"pex=={VERSION} --hash=sha256:{WHEEL_SHA256}\n")
     command = (
@@ -71,9 +88,8 @@ def download(directory: Path) -> Path:
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no output"]
         raise SystemExit(
-            f"pex_tool: downloading pex {VERSION} for CPython {_PYTHON}: pip ended with "
-            f"{done.returncode}: {lines[-1]}. Fix: let pip reach a package index that has it "
-            "(`pip config set global.index-url ...`)."
+            f"{failed}: pip ended with {done.returncode}: {lines[-1]}. Fix: let pip reach a "
+            "package index that has it (`pip config set global.index-url ...`)."
         )
     (wheel,) = directory.glob("*.whl")
     return wheel
