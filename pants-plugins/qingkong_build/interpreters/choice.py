@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from packaging.version import Version
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 
 
@@ -15,7 +14,10 @@ class InterpreterNotFoundError(Exception):
 
 @dataclass(frozen=True)
 class Interpreter:
-    """`path` is that of the binary itself, `fingerprint` its sha256."""
+    """`path` is that of the binary itself, `fingerprint` its sha256.
+
+    `version` has three numbers, as pex compares them: 3.14.0rc1 is 3.14.0.
+    """
 
     path: str
     implementation: str
@@ -23,15 +25,18 @@ class Interpreter:
     fingerprint: str
 
     def fits(self, constraints: InterpreterConstraints) -> bool:
-        """Whether one of the constraints has its implementation and version; none is all."""
+        """Whether one of the constraints has its implementation and version.
+
+        With no constraints, every interpreter fits.
+        """
         return not constraints or any(
             each.project_name == self.implementation and self.version in each
             for each in constraints
         )
 
     @property
-    def release(self) -> Version:
-        return Version(self.version)
+    def release(self) -> tuple[int, ...]:
+        return tuple(map(int, self.version.split(".")))
 
 
 def choose(
@@ -53,9 +58,9 @@ def choose(
             f"{list(search_path)}: none of those found fits: {listed}. Fix: install one that does, "
             "or add the directory that has it to the search path."
         )
-    oldest = min(each.release.release[:2] for each in fitting)
+    oldest = min(each.release[:2] for each in fitting)
     # The first of equals: the order of the search path counts.
     return max(
-        (each for each in fitting if each.release.release[:2] == oldest),
+        (each for each in fitting if each.release[:2] == oldest),
         key=lambda each: each.release,
     )

@@ -8,7 +8,7 @@ from pants.backend.python.util_rules.interpreter_constraints import InterpreterC
 from qingkong_build.interpreters.choice import Interpreter, InterpreterNotFoundError, choose
 
 
-def found(*versions: str, implementation: str = "CPython") -> list[Interpreter]:
+def known_as(*versions: str, implementation: str = "CPython") -> list[Interpreter]:
     return [Interpreter(f"/opt/{x}/bin/python", implementation, x, "f" * 64) for x in versions]
 
 
@@ -19,13 +19,19 @@ def found(*versions: str, implementation: str = "CPython") -> list[Interpreter]:
         (["CPython>=3.9"], "3.9.18"),
         ([">=3.10"], "3.12.4"),
         (["CPython==3.13.*", "CPython==3.12.1"], "3.12.1"),
-        (["CPython==3.14.*"], "3.14.0rc1"),
+        (["CPython==3.14.*"], "3.14.0"),
+        (["CPython>=3.14"], "3.14.0"),
         ([], "3.9.18"),
     ],
 )
 def test_the_newest_patch_of_the_oldest_version(constraints: list[str], version: str) -> None:
-    known = found("3.12.1", "3.14.0rc1", "3.12.4", "3.9.18")
+    known = known_as("3.12.1", "3.14.0", "3.12.4", "3.9.18")
     assert choose(known, InterpreterConstraints(constraints), ()).version == version
+
+
+def test_numbers_are_compared_as_numbers() -> None:
+    known = known_as("3.10.2", "3.10.10", "3.9.18")
+    assert choose(known, InterpreterConstraints([">=3.10"]), ()).version == "3.10.10"
 
 
 def test_the_first_of_equals() -> None:
@@ -34,7 +40,7 @@ def test_the_first_of_equals() -> None:
 
 
 def test_another_implementation() -> None:
-    known = [*found("3.12.4", implementation="PyPy"), *found("3.12.1")]
+    known = [*known_as("3.12.4", implementation="PyPy"), *known_as("3.12.1")]
     assert choose(known, InterpreterConstraints(["CPython==3.12.*"]), ()).version == "3.12.1"
     assert choose(known, InterpreterConstraints(["PyPy==3.12.*"]), ()).version == "3.12.4"
 
@@ -42,7 +48,7 @@ def test_another_implementation() -> None:
 @pytest.mark.parametrize("versions", [("3.9.18", "3.12.1"), ()])
 def test_none_fits(versions: tuple[str, ...]) -> None:
     with pytest.raises(InterpreterNotFoundError) as error:
-        choose(found(*versions), InterpreterConstraints(["CPython==3.13.*"]), ("/usr/bin",))
+        choose(known_as(*versions), InterpreterConstraints(["CPython==3.13.*"]), ("/usr/bin",))
     listed = [f"CPython {x} (/opt/{x}/bin/python)" for x in versions] or ["none"]
     for part in ("CPython==3.13.*", "[python-bootstrap].search_path=['/usr/bin']", *listed, "Fix:"):
         assert part in str(error.value)

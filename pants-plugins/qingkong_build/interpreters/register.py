@@ -1,7 +1,7 @@
 """Registers a search for interpreters that starts no PEX.
 
 Pants asks the pex tool which interpreter fits, once for each set of constraints and each start.
-From nothing that unpacks the tool, which takes ten seconds, before anything else can run.
+With empty caches that unpacks the tool first, and all else waits for it.
 """
 
 from __future__ import annotations

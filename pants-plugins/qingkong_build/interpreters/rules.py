@@ -32,7 +32,7 @@ class SearchPathProvider(PythonProvider):
 class Interpreters:
     """All of the search path, in its order."""
 
-    found: tuple[Interpreter, ...]
+    interpreters: tuple[Interpreter, ...]
 
 
 @rule
@@ -56,10 +56,10 @@ async def list_interpreters(
 
 @rule
 async def find_interpreter(
-    request: SearchPathProvider, interpreters: Interpreters, pex: PexEnvironment
+    request: SearchPathProvider, known: Interpreters, pex: PexEnvironment
 ) -> PythonExecutable:
     constraints: InterpreterConstraints = request.interpreter_constraints
-    chosen = choose(interpreters.found, constraints, pex.interpreter_search_paths)
+    chosen = choose(known.interpreters, constraints, pex.interpreter_search_paths)
     return PythonExecutable(path=chosen.path, fingerprint=chosen.fingerprint)
 
 

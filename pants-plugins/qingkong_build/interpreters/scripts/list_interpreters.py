@@ -3,7 +3,7 @@
     list_interpreters.py FOLDER_OR_FILE...
 
 Each is `{"path", "implementation", "version", "fingerprint"}`: the real path of the binary, what
-`platform` calls it, its version and the sha256 of the binary.
+`platform` calls it, its version as three numbers and the sha256 of the binary.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 
-_NAME = re.compile(r"(python|pypy)(\d+(\.\d+)*)?$")
+# A letter is that of a build, as `t` of a free-threaded one. macOS has a `Python`.
+_NAME = re.compile(r"(python|pypy)(\d+(\.\d+)*[a-z]?)?$|Python$")
 _SECONDS = 30
 # For any Python. What starts under one name may be another binary, e.g. in an environment.
 _ASK = """
@@ -25,24 +26,31 @@ hasher = hashlib.sha256()
 with open(path, "rb") as file:
     for chunk in iter(lambda: file.read(1 << 16), b""):
         hasher.update(chunk)
-answer = (path, platform.python_implementation(), platform.python_version(), hasher.hexdigest())
+version = "%d.%d.%d" % sys.version_info[:3]
+answer = (path, platform.python_implementation(), version, hasher.hexdigest())
 print("\\n".join(answer))
 """
 
 
 def candidates(search_path: Iterable[str]) -> list[str]:
     """Files that may be interpreters, in the order of the path, each binary once."""
-    found: dict[str, str] = {}
+    by_binary: dict[str, str] = {}
     for entry in search_path:
-        if os.path.isdir(entry):
-            names = sorted(name for name in os.listdir(entry) if _NAME.match(name))
-            files = [os.path.join(entry, name) for name in names]
-        else:
-            files = [entry]
-        for file in files:
+        for file in _files(entry):
             if os.path.isfile(file) and os.access(file, os.X_OK):
-                found.setdefault(os.path.realpath(file), file)
-    return list(found.values())
+                by_binary.setdefault(os.path.realpath(file), file)
+    return list(by_binary.values())
+
+
+def _files(entry: str) -> list[str]:
+    """What a directory of the path has; nothing where it cannot be read."""
+    if not os.path.isdir(entry):
+        return [entry]
+    try:
+        names = os.listdir(entry)
+    except OSError:
+        return []
+    return [os.path.join(entry, name) for name in sorted(names) if _NAME.match(name)]
 
 
 def interpreters(search_path: Iterable[str]) -> list[dict[str, str]]:
