@@ -32,7 +32,7 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from qingkong_build.oci.image import register
 from qingkong_build.oci.image.layout import OciImageFieldSet
-from qingkong_build.oci.layers import register as image_layer
+from qingkong_build.oci.layers import register as layers_backend
 from qingkong_build.oci.layers.pex_groups import LARGE
 
 SITE_PACKAGES = "usr/local/lib/python3.12/site-packages"
@@ -103,14 +103,14 @@ def repository_with(
             *dependency_inference.rules(),
             *target_types_rules.rules(),
             *register.rules(),
-            *image_layer.rules(),
+            *layers_backend.rules(),
             *rules,
             QueryRule(BuiltPackage, [OciImageFieldSet]),
             QueryRule(DigestContents, [Digest]),
         ],
         target_types=[
             *register.target_types(),
-            *image_layer.target_types(),
+            *layers_backend.target_types(),
             *target_types,
             FilesGeneratorTarget,
             LockfilesGeneratorTarget,

@@ -21,7 +21,7 @@ from pants.engine.internals.parametrize import Parametrize
 from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from qingkong_build.oci.layers import register as image_layer
+from qingkong_build.oci.layers import register as layers_backend
 from qingkong_build.oci.layers.packaging import ImageLayerFieldSet
 from qingkong_build.python_lock.graph import (
     ProductionClosure,
@@ -61,12 +61,12 @@ def runner() -> RuleRunner:
         rules=[
             *dependency_inference.rules(),
             *target_types_rules.rules(),
-            *image_layer.rules(),
+            *layers_backend.rules(),
             QueryRule(BuiltPackage, [ImageLayerFieldSet]),
             QueryRule(ProductionClosure, [ProductionClosureRequest]),
         ],
         target_types=[
-            *image_layer.target_types(),
+            *layers_backend.target_types(),
             GenericTarget,
             PexBinary,
             PythonDistribution,

@@ -1,10 +1,10 @@
 """What a lockfile of Pants says: what is locked, from which files, and what asks for it.
 
-Whatever builds or explains reads lockfiles here: `image_layer`, `production_closure`,
+Whatever builds or explains reads lockfiles here: layers, `[production-closure]`,
 `image_explanation`. Whatever checks what was built has a reading of its own, in which a mistake of
-this one does not come back: image_attest/scripts/locked_closure.py for the bill of materials, which
-is an error where the image is not what it says, and tests/image/lockfiles.py. Share nothing with
-these.
+this one does not come back: oci/attest/scripts/locked_closure.py for the bill of materials, which
+is an error where the image is not what it says, and a repository's tests of its image. Share
+nothing with these.
 """
 
 from __future__ import annotations

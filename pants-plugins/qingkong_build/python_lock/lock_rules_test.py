@@ -14,7 +14,7 @@ from pants.engine.internals.parametrize import Parametrize
 from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from qingkong_build.oci.layers import register as image_layer
+from qingkong_build.oci.layers import register as layers_backend
 from qingkong_build.oci.layers.packaging import ImageLayerFieldSet
 from qingkong_build.python_lock.lock_rules import ProductionLock, ProductionLockRequest
 
@@ -38,12 +38,12 @@ def lockfile(projects: dict[str, list[str]], roots: list[str]) -> str:
 def runner() -> RuleRunner:
     runner = RuleRunner(
         rules=[
-            *image_layer.rules(),
+            *layers_backend.rules(),
             *pex_requirements.rules(),
             QueryRule(BuiltPackage, [ImageLayerFieldSet]),
             QueryRule(ProductionLock, [ProductionLockRequest]),
         ],
-        target_types=[*image_layer.target_types(), PythonRequirementTarget],
+        target_types=[*layers_backend.target_types(), PythonRequirementTarget],
         objects={"parametrize": Parametrize},
     )
     runner.write_files({"3rdparty/BUILD": BUILD})

@@ -10,7 +10,7 @@ from qingkong_build.oci.attest import roots, signing, subsystem
 from qingkong_build.oci.attest import rules as attest_rules
 from qingkong_build.oci.attest.target_types import ImageAttestationsTarget
 from qingkong_build.oci.layout import rules as layout_rules
-from qingkong_build.python_lock import subsystem as production_closure
+from qingkong_build.python_lock import subsystem as closure_subsystem
 
 
 def target_types() -> Iterable[type[Target]]:
@@ -21,7 +21,7 @@ def rules() -> Iterable[object]:
     return (
         *attest_rules.rules(),
         *layout_rules.rules(),
-        *production_closure.rules(),
+        *closure_subsystem.rules(),
         *roots.rules(),
         *signing.rules(),
         *subsystem.rules(),

@@ -30,12 +30,13 @@ from qingkong_build.oci.engine.rules import (
 )
 from qingkong_build.oci.image.documents import BaseConfig, Blob
 from qingkong_build.oci.image.subsystem import BaseSourceKind, ImageAssembly
+from qingkong_build.oci.image.target_types import DOCKER_ARCHIVE, OCI_LAYOUT
 from qingkong_build.sandbox.rules import ScriptRequest
 from qingkong_build.sandbox.script import Script
 
 logger = logging.getLogger(__name__)
 
-_PATHS = {"docker-archive:": "--docker-archive", "oci:": "--oci-layout"}
+_PATHS = {DOCKER_ARCHIVE: "--docker-archive", OCI_LAYOUT: "--oci-layout"}
 _READ = Script(
     "qingkong_build.oci.image", "read_base", ("base_documents",), package_modules=("layer_tree",)
 )
@@ -117,17 +118,19 @@ async def _stand_in(request: BaseRequest, reason: str, options: ImageAssembly) -
     """What the engine has in place of a base that its registry did not give, for `reason`."""
     reference, architecture = request.reference, request.architecture
     stand_in = options.stand_ins.get(reference)
-    if stand_in and options.base_source is not BaseSourceKind.registry:
+    asks_engine = options.base_source is not BaseSourceKind.registry
+    if stand_in and asks_engine:
         in_engine = await Get(EngineBaseSource, EngineBaseSourceRequest(stand_in, architecture))
         if in_engine.source is not None:
             logger.warning(
-                "%s is not to be had; using its stand-in in the container engine, %s. %s",
+                "%s cannot be pulled; using its stand-in in the container engine, %s. %s",
                 *(reference, stand_in, reason),
             )
             return in_engine.source
     raise BaseNotFoundError(
-        f"getting the base for linux/{architecture}: base={reference}: no engine has it, and its "
-        f"registry: {reason}. Fix: {options.base_hint}."
+        f"getting the base for linux/{architecture}: base={reference}: "
+        f"{'no engine has it, and ' if asks_engine else ''}its registry: {reason}. "
+        f"Fix: {options.base_hint}."
     )
 
 
@@ -138,7 +141,10 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
         if reference.startswith(prefix):
             path = reference[len(prefix) :]
             if not path.startswith("/"):
-                raise BaseNotFoundError(f"the base {reference!r} needs an absolute path")
+                raise BaseNotFoundError(
+                    f"getting the base for linux/{request.architecture}: base={reference}: the "
+                    f"path is not absolute. Fix: write {prefix}/ and the rest of the path."
+                )
             return BaseSource(
                 _READ,
                 (argument, path, f"--architecture={request.architecture}"),
@@ -153,9 +159,9 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
             return in_engine.source
         if options.base_source is BaseSourceKind.engine:
             raise BaseNotFoundError(
-                f"the base {reference!r} for linux/{request.architecture} is not in the container "
-                "engine of this machine. Pull it, or set [image-assembly].base_source to "
-                "'registry'."
+                f"getting the base for linux/{request.architecture}: base={reference}: the "
+                "container engine of this machine does not have it. Fix: pull it, or set "
+                "[image-assembly].base_source to 'registry'."
             )
     access = await Get(NetworkAccess)
     plain = tuple(f"--plain-http={each}" for each in options.insecure_registries)

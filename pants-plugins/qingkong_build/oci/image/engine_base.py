@@ -15,6 +15,7 @@ from qingkong_build.oci.engine.errors import EngineRefusedError
 from qingkong_build.oci.engine.rules import ContainerEngine
 from qingkong_build.oci.image.documents import BaseConfig
 from qingkong_build.oci.image.subsystem import ImageAssembly
+from qingkong_build.oci.image.target_types import is_path
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +47,13 @@ class EngineBase:
 
 def check_is_name(request: EngineBaseRequest) -> None:
     """Raises `MissingBaseError` for a base that is a path: engines know images by name."""
-    for kind in ("docker-archive:", "oci:"):
-        if request.reference.startswith(kind):
-            raise MissingBaseError(
-                f"getting the base of {request.address}: base={request.reference}: it is a path, "
-                "and the container engine takes only what it lacks above a base that it has. Fix: "
-                f"package {request.address} and `docker load` its archive, or name a base that "
-                "the engine has or can pull."
-            )
+    if is_path(request.reference):
+        raise MissingBaseError(
+            f"getting the base of {request.address}: base={request.reference}: it is a path, and "
+            "the container engine takes only what it lacks above a base that it has. Fix: package "
+            f"{request.address} and `docker load` its archive, or name a base that the engine has "
+            "or can pull."
+        )
 
 
 @_uncacheable_rule
@@ -67,7 +67,7 @@ async def have_base(request: EngineBaseRequest, options: ImageAssembly) -> Engin
     logger.info("Pulling %s, the base of %s, into %s", reference, request.address, request.engine)
     try:
         client.pull(reference)
-        image, reason = client.inspect(reference), "it is not there after it was pulled"
+        image, reason = client.inspect(reference), "the engine does not list it after the pull"
     except EngineRefusedError as error:
         reason = str(error)
     if image is None:
@@ -79,7 +79,7 @@ async def have_base(request: EngineBaseRequest, options: ImageAssembly) -> Engin
                 f"Fix: {options.base_hint}."
             )
         logger.warning(
-            "%s: %s is not to be had; using its stand-in %s, which %s has (sha256:%s). %s",
+            "%s: %s cannot be pulled; using its stand-in %s, which %s has (sha256:%s). %s",
             *(request.address, reference, stand_in, request.engine, image.id[:12], reason),
         )
     return EngineBase(image, reference)

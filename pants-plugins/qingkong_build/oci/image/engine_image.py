@@ -4,9 +4,9 @@ Pants runs `docker build` again in each session, and twice where a file changed:
 and the client sends every layer each time. Here the image's configuration is computed, and the
 engine is given it with the layers that it lacks, which is one small one after a change of a line.
 
-The outermost rule gives the engine the image, and no process or rule below it on purpose. Pants
-runs the dependencies of a changed rule with their old inputs first, and an old image would be
-loaded, or the new one into the engine of before.
+Only this outermost rule loads into the engine. Pants first re-runs the dependencies of a changed
+rule with their old inputs; if one of them loaded, it would load the old image, or load into the
+previous engine.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _common(left: tuple[str, ...], right: tuple[str, ...]) -> int:
 
 @dataclass(frozen=True)
 class EngineBaseTreeRequest:
-    """Of the base below the `oci_image` at `image`."""
+    """Asks for the base below the `oci_image` at `image`, as `engine` has it."""
 
     engine: ContainerEngine
     image: Address

@@ -31,7 +31,7 @@ from qingkong_build.oci.engine.engines_for_tests import (
 )
 from qingkong_build.oci.image import register
 from qingkong_build.oci.image.base import Base, BaseRequest, BaseSource
-from qingkong_build.oci.layers import register as image_layer
+from qingkong_build.oci.layers import register as layers_backend
 
 BASE = "127.0.0.1:1/base:1"
 STAND_IN = "stand-in-for-test:1"
@@ -66,7 +66,7 @@ def repository() -> RuleRunner:
         rules=[
             *target_types_rules.rules(),
             *register.rules(),
-            *image_layer.rules(),
+            *layers_backend.rules(),
             QueryRule(BuiltPackage, [DockerPackageFieldSet]),
             QueryRule(BaseSource, [BaseRequest]),
             QueryRule(Base, [BaseRequest]),
@@ -74,7 +74,7 @@ def repository() -> RuleRunner:
         ],
         target_types=[
             *register.target_types(),
-            *image_layer.target_types(),
+            *layers_backend.target_types(),
         ],
     )
     runner.write_files({"app/BUILD": BUILD})
@@ -249,7 +249,7 @@ def test_a_base_that_cannot_be_pulled_has_a_stand_in_or_a_hint(
     choose(repository, host, *options)
     artifact = package(repository)
     assert engine.inspect(artifact.image_id) is not None
-    assert f"{BASE} is not to be had; using its stand-in {STAND_IN}" in caplog.text
+    assert f"{BASE} cannot be pulled; using its stand-in {STAND_IN}" in caplog.text
     # Without an engine that has the base, an `oci_image` takes the stand-in as well.
     source = repository.request(BaseSource, [BaseRequest(BASE, "amd64")])
     assert "--offer" in source.argv

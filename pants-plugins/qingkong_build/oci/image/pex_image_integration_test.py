@@ -11,7 +11,7 @@ from pants.util.frozendict import FrozenDict
 
 from plugin_testing import machine, pex_images
 from plugin_testing.pex_images import SITE_PACKAGES, config, layers, manifests
-from qingkong_build.oci.image.oci_image_integration_test import base_layout
+from qingkong_build.oci.image.image_integration_test import base_layout
 
 PEX = "pex_binary(name='run', entry_point='app.main:serve', args=['-v'], env={'A': '1'})\n"
 IMAGE = "oci_image(name='oci', base='nothing:1', pex='src/app:run'{})\n"

@@ -16,7 +16,7 @@ from plugin_testing import machine, pex_images
 from plugin_testing.pex_images import SITE_PACKAGES, layers
 from plugin_testing.tiny_packages import SDISTS, serve_index
 from qingkong_build.native_wheel import register as native_wheel
-from qingkong_build.oci.image.oci_image_integration_test import base_layout
+from qingkong_build.oci.image.image_integration_test import base_layout
 
 SDIST = SDISTS["tiny-ext"]
 WHEEL = (

@@ -12,7 +12,7 @@ from pants.backend.docker import register as docker
 from pants.backend.docker.target_types import DockerImageTarget
 from pants.engine.target import Target
 
-from qingkong_build.oci.engine import rules as container_engine
+from qingkong_build.oci.engine import rules as engine_rules
 from qingkong_build.oci.image import (
     base,
     docker_client,
@@ -39,7 +39,7 @@ def target_types() -> Iterable[type[Target]]:
 def rules() -> Iterable[object]:
     return (
         *without_replaced(docker.rules()),
-        *container_engine.rules(),
+        *engine_rules.rules(),
         *base.rules(),
         *docker_client.rules(),
         *engine_base.rules(),

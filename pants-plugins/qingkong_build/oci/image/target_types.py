@@ -24,9 +24,19 @@ from qingkong_build.oci.layout.field_error import invalid
 _NAME = re.compile(r"[a-z0-9][a-zA-Z0-9._/:-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
+# What a base begins with that is a path.
+DOCKER_ARCHIVE = "docker-archive:"
+OCI_LAYOUT = "oci:"
+
+
 def is_address(base: str) -> bool:
     """Whether a base is the address of a target, and not the name of an image from elsewhere."""
     return base.startswith((":", "//"))
+
+
+def is_path(base: str) -> bool:
+    """Whether a base is a file or directory, and not the name of an image."""
+    return base.startswith((DOCKER_ARCHIVE, OCI_LAYOUT))
 
 
 class BaseField(AsyncFieldMixin, StringField):

@@ -99,7 +99,7 @@ def main(argv: list[str]) -> int:
     try:
         attest(spec, Path(argv[1]))
     except (AttestError, LayoutError) as error:
-        print(f"image_attest: target {spec['target']}: {error}", file=sys.stderr)
+        print(f"image_attestations: target {spec['target']}: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -128,7 +128,7 @@ def test_an_image_that_is_not_what_is_locked(
     image(tmp_path / "other", ours={**ours(), **distribution("extra", "1")}, base=base())
     assert attest(tmp_path, {**spec, "layout": str(tmp_path / "other")}) == 1
     error = capsys.readouterr().err
-    assert error.startswith("image_attest: target deploy:oci: image sha256:")
+    assert error.startswith("image_attestations: target deploy:oci: image sha256:")
     assert "extra 1 is in the image, but not locked" in error
 
 

@@ -129,7 +129,7 @@ def test_bad_commands(
     before = index(place)
     assert main(["sign", str(place), "--command", command]) == 1
     seen = capsys.readouterr().err
-    assert seen.startswith(f"image_attest: signing: --command={command!r}: {error}")
+    assert seen.startswith(f"image_attestations: signing: --command={command!r}: {error}")
     assert ". Fix: " in seen
     assert index(place) == before
 

@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
         for line in options.run(options):
             print(line)
     except (AttestError, LayoutError, OSError) as error:
-        print(f"image_attest: {error}", file=sys.stderr)
+        print(f"image_attestations: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -60,7 +60,9 @@ def _layout(options: argparse.Namespace) -> Layout:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="image_attest", description="Sign or verify images.")
+    parser = argparse.ArgumentParser(
+        prog="image_attestations", description="Sign or verify images."
+    )
     # Where the target that is run leaves its package.
     parser.add_argument("--packaged", type=Path, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(required=True, metavar="sign|verify")

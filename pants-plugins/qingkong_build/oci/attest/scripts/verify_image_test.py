@@ -321,7 +321,7 @@ def test_tampered(place: Path, key: Path, capsys: pytest.CaptureFixture[str], ca
     assert verify(place, key) == 1
     seen = capsys.readouterr()
     assert seen.out == ""
-    assert seen.err.startswith("image_attest: ")
+    assert seen.err.startswith("image_attestations: ")
     assert seen.err.count("\n") == 1
     for part in parts:
         assert part.format(**words) in seen.err, seen.err

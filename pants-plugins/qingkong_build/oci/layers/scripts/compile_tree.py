@@ -98,7 +98,7 @@ def main(argv: list[str]) -> int:
     try:
         compile_tree(spec, output)
     except CompileError as error:
-        print(f"image_layer: {error}", file=sys.stderr)
+        print(f"qingkong_build.oci.layers: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -174,7 +174,7 @@ def main(argv: list[str]) -> int:
             executables=args.modes and frozenset(args.modes.read().splitlines()),
         )
     except InstallError as error:
-        print(f"image_layer: {error}", file=sys.stderr)
+        print(f"qingkong_build.oci.layers: {error}", file=sys.stderr)
         return 1
     return 0
 

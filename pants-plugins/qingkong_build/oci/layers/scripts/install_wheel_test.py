@@ -172,7 +172,9 @@ def test_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
     Path(wheel).write_bytes(b"")
     assert install_wheel.main(arguments) == 1
-    assert capsys.readouterr().err.startswith("image_layer: tiny-1.0-py3-none-any.whl cannot")
+    assert capsys.readouterr().err.startswith(
+        "qingkong_build.oci.layers: tiny-1.0-py3-none-any.whl cannot"
+    )
 
 
 def test_record_is_sorted(tmp_path: Path) -> None:

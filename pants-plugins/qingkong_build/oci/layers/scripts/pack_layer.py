@@ -183,7 +183,7 @@ def main(argv: list[str]) -> int:
     try:
         write_layer(spec, output)
     except LayerError as error:
-        print(f"image_layer: {error}", file=sys.stderr)
+        print(f"qingkong_build.oci.layers: {error}", file=sys.stderr)
         return 1
     return 0
 

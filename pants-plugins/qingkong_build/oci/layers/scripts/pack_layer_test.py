@@ -257,5 +257,5 @@ def test_program(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
     Path("spec.json").write_text(json.dumps(spec(directories={"/x": "?"})))
     assert pack_layer.main(["spec.json", "out/other.tar"]) == 1
-    assert capsys.readouterr().err.startswith("image_layer: the 'directories' field")
+    assert capsys.readouterr().err.startswith("qingkong_build.oci.layers: the 'directories' field")
     assert os.listdir("out") == ["layer.tar"]

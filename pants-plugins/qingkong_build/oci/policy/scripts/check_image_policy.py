@@ -2,7 +2,7 @@
 
     check_image_policy.py SPECIFICATION REPORT
 
-SPECIFICATION is JSON (see `image_policy/rules.py`, which writes it). Prints a line for each rule,
+SPECIFICATION is JSON (see `oci/policy/rules.py`, which writes it). Prints a line for each rule,
 writes the JUnit report, and exits 1 where a rule is broken, 2 where the policy itself or the
 layout is at fault.
 """

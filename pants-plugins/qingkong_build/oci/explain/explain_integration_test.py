@@ -29,7 +29,7 @@ from plugin_testing import machine
 from qingkong_build.oci.explain import register
 from qingkong_build.oci.explain.explain import ImageExplanationFieldSet
 from qingkong_build.oci.image import register as oci_image
-from qingkong_build.oci.layers import register as image_layer
+from qingkong_build.oci.layers import register as layers_backend
 
 PATH = "/usr/lib/python"
 # Those of the image and the tools, and what puts wheels into layers.
@@ -60,7 +60,7 @@ def repository() -> RuleRunner:
     runner = RuleRunner(
         rules=[
             *dependency_inference.rules(),
-            *image_layer.rules(),
+            *layers_backend.rules(),
             *oci_image.rules(),
             *register.rules(),
             *target_types_rules.rules(),
@@ -68,7 +68,7 @@ def repository() -> RuleRunner:
             QueryRule(DigestContents, [Digest]),
         ],
         target_types=[
-            *image_layer.target_types(),
+            *layers_backend.target_types(),
             *oci_image.target_types(),
             *register.target_types(),
             GenericTarget,

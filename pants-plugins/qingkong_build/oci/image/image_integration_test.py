@@ -26,7 +26,7 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 from plugin_testing import machine
 from qingkong_build.oci.image import register
 from qingkong_build.oci.image.layout import OciImageFieldSet
-from qingkong_build.oci.layers import register as image_layer
+from qingkong_build.oci.layers import register as layers_backend
 
 BUILD = """\
 filesystem_layer(name="layer", files={"/etc/app": "content"})
@@ -121,13 +121,13 @@ def repository() -> RuleRunner:
         rules=[
             *target_types_rules.rules(),
             *register.rules(),
-            *image_layer.rules(),
+            *layers_backend.rules(),
             QueryRule(BuiltPackage, [OciImageFieldSet]),
             QueryRule(DigestContents, [Digest]),
         ],
         target_types=[
             *register.target_types(),
-            *image_layer.target_types(),
+            *layers_backend.target_types(),
             GenericTarget,
         ],
     )
@@ -338,7 +338,7 @@ def test_both_are_pushed(repository: RuleRunner, base_for_two: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("build", "reference", "options", "message"),
     [
-        (BUILD, "oci:relative", (), "the base 'oci:relative' needs an absolute path"),
+        (BUILD, "oci:relative", (), "base=oci:relative: the path is not absolute. Fix: "),
         (BUILD, "oci:/nothing", (), "/nothing is no whole OCI layout"),
         (BUILD, "docker-archive:/nothing.tar", (), "the base /nothing.tar is not there"),
         (BUILD, "team/base:1", (), "'team/base:1' names no registry"),
@@ -346,18 +346,24 @@ def test_both_are_pushed(repository: RuleRunner, base_for_two: Path, tmp_path: P
             BUILD,
             f"no-such-image:{os.getpid()}",
             ("--image-assembly-base-source=engine",),
-            "is not in the container engine of this machine. Pull it, or set",
+            "the container engine of this machine does not have it. Fix: pull it, or set",
         ),
-        (BUILD.replace('":layer"', '":none"'), "oci:/nothing", (), "app:none"),
+        (
+            BUILD,
+            "team/base:1",
+            ("--image-assembly-base-source=registry",),
+            "base=team/base:1: its registry: ",
+        ),
+        (BUILD.replace('":layer"', '":none"'), BASE, (), "app:none"),
         (
             BUILD.replace('":layer"', '":oci"'),
-            "oci:/nothing",
+            BASE,
             (),
             "cycle",
         ),
         (
             f"{BUILD}target(name='file')".replace('":layer"', '":file"'),
-            "oci:/nothing",
+            BASE,
             (),
             "The 'layers' field in target app:oci is 'app:file': `pants package` makes 0 tar files",
         ),
