@@ -169,7 +169,7 @@ def test_another_image(repository: RuleRunner) -> None:
 
 def test_unknown_resolve(repository: RuleRunner) -> None:
     error = failure(repository, resolves=["production"])
-    assert "The 'resolves' field in target deploy:attested has 'production', but" in error
+    assert "The 'resolves' field in target deploy:attested is ['production']: " in error
     assert "[python.resolves] has only: image-tools, ships" in error
 
 

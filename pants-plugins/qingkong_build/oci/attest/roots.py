@@ -10,17 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.backend.python.subsystems.setup import PythonSetup
-from pants.backend.python.target_types import (
-    PythonRequirementResolveField,
-    PythonRequirementsField,
-)
-from pants.engine.addresses import Address, Addresses, UnparsedAddressInputs
+from pants.backend.python.target_types import PythonResolveField
+from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
-from pants.engine.target import TransitiveTargets, TransitiveTargetsRequest
+from pants.engine.target import Targets, TransitiveTargets, TransitiveTargetsRequest
 
 from qingkong_build.oci.layers.pex_fields import PexField
 from qingkong_build.oci.layers.target_types import RequirementsLayerResolveField
 from qingkong_build.oci.layout.rules import addresses_in
+from qingkong_build.python_lock.requirements import requirements_of
 
 
 @dataclass(frozen=True)
@@ -30,16 +28,19 @@ class ImageRootsRequest:
 
 @dataclass(frozen=True)
 class ImageRoots:
-    """`found` are pairs of a resolve and a requirement; None where all of a lockfile is meant."""
+    """`requirements` are pairs of a resolve and what is required of it.
 
-    found: tuple[tuple[str, str], ...] | None
+    They are None where all of a lockfile is meant.
+    """
+
+    requirements: tuple[tuple[str, str], ...] | None
 
     def by_lockfile(self, python_setup: PythonSetup) -> dict[str, list[str]] | None:
         """The requirements by the path of their lockfile."""
-        if self.found is None:
+        if self.requirements is None:
             return None
         every: dict[str, list[str]] = {}
-        for resolve, requirement in self.found:
+        for resolve, requirement in self.requirements:
             every.setdefault(python_setup.resolves[resolve], []).append(requirement)
         return every
 
@@ -59,22 +60,23 @@ async def find_roots(request: ImageRootsRequest, python_setup: PythonSetup) -> I
         return ImageRoots(None)
     pexes = await MultiGet(
         Get(
-            Addresses,
+            Targets,
             UnparsedAddressInputs,
             addresses_in(image.address, PexField.alias, (str(image[PexField].value),)),
         )
         for image in images
     )
-    code = await Get(
-        TransitiveTargets, TransitiveTargetsRequest([pex for found in pexes for pex in found])
+    named = [pex for targets in pexes for pex in targets]
+    closures = await MultiGet(
+        Get(TransitiveTargets, TransitiveTargetsRequest([pex.address])) for pex in named
     )
-    found = {
-        (target[PythonRequirementResolveField].normalized_value(python_setup), str(requirement))
-        for target in code.closure
-        if target.has_field(PythonRequirementsField)
-        for requirement in target[PythonRequirementsField].value
+    resolves = [pex.get(PythonResolveField).normalized_value(python_setup) for pex in named]
+    requirements = {
+        (resolve, requirement)
+        for resolve, code in zip(resolves, closures)
+        for requirement in requirements_of(code.closure, resolve, python_setup)
     }
-    return ImageRoots(tuple(sorted(found)))
+    return ImageRoots(tuple(sorted(requirements)))
 
 
 def rules() -> Iterable[object]:

@@ -201,7 +201,8 @@ async def attest_image(
     python_setup: PythonSetup,
 ) -> BuiltPackage:
     lockfiles = lockfile_paths(
-        field_set.address, field_set.resolves, closure.shipped(python_setup), python_setup
+        *(field_set.address, field_set.resolves),
+        *(closure.shipped(python_setup), "resolves", python_setup),
     )
     layout, wheels, locks, tools = await MultiGet(
         Get(

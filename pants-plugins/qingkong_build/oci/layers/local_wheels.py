@@ -156,7 +156,7 @@ def choose(
     Raises:
         InvalidFieldException: there is none, or more than one, of a project.
     """
-    where = f"The {fields.dependencies!r} field in target {fields.owner}"
+    packing = f"packing {fields.owner}: {fields.dependencies}"
     chosen: dict[str, BuiltWheel] = {}
     for each in built:
         if not each.fits(platform):
@@ -164,19 +164,19 @@ def choose(
         other = chosen.setdefault(each.project, each)
         if other is not each:
             raise InvalidFieldException(
-                f"{where} has two targets that make {each.project} for {platform.name}: "
-                f"{other.target} and {each.target}. Leave one of them out."
+                f"{packing}={[str(other.target), str(each.target)]}: both make {each.project} "
+                f"for {platform.name}. Fix: leave one of them out."
             )
     for each in built:
         if each.project not in chosen:
             raise InvalidFieldException(
-                f"{where} has {each.target}, which made {each.wheel.filename}; that is not for "
-                f"{platform}. Ask for another platform, or add a `native_wheel` with that platform "
-                f"to its {fields.others!r}."
+                f"{packing}={each.target}: it made {each.wheel.filename}, which is not for "
+                f"{platform}. Fix: ask for another platform, or add a `native_wheel` with that "
+                f"platform to {fields.others!r}."
             )
     if not chosen:
         raise InvalidFieldException(
-            f"{where} has no wheel for {platform.name}. Add a `native_wheel` or "
+            f"{packing}: nothing that it names makes a wheel for {platform.name}. Fix: add a `native_wheel` or "
             "`python_distribution` that makes one."
         )
     return list(chosen.values())
@@ -267,7 +267,10 @@ class LocalWheels:
 
 @dataclass(frozen=True)
 class LocalWheelInputs:
-    """What the native ones of some wheels are built from is at hand."""
+    """Says that the sources and build requirements of the native wheels are in Pants' store.
+
+    Whoever asks for the wheels after that waits for compilers alone.
+    """
 
 
 @rule

@@ -64,23 +64,22 @@ def refusal(wheels: list[BuiltWheel], platform: TargetPlatform) -> str:
     with pytest.raises(InvalidFieldException) as error:
         choose(FIELDS, wheels, platform)
     message = str(error.value)
-    assert message.startswith("The 'dependencies' field in target deploy:driver has ")
+    assert message.startswith("packing deploy:driver: dependencies")
+    assert "Fix: " in message
     return message
 
 
 def test_two_wheels_of_one_project() -> None:
     other = built("Tiny.Ext-2.0-cp312-cp312-linux_x86_64.whl", "other")
     message = refusal([X86, other], INTEL)
-    assert (
-        "two targets that make tiny-ext for linux/amd64: native:wheel and native:other" in message
-    )
-    assert "Leave one of them out." in message
+    for part in ("['native:wheel', 'native:other']", "tiny-ext for linux/amd64", "leave one"):
+        assert part in message
 
 
 def test_a_wheel_for_another_platform() -> None:
     message = refusal([X86], ARM)
-    assert f"native:wheel, which made {X86.wheel.filename}; that is not for {ARM}." in message
-    assert "add a `native_wheel` with that platform to its 'other_platforms'." in message
+    for part in ("=native:wheel: ", X86.wheel.filename, str(ARM), "'other_platforms'"):
+        assert part in message
 
 
 def test_a_wheel_for_a_later_libc() -> None:
@@ -90,7 +89,8 @@ def test_a_wheel_for_a_later_libc() -> None:
 
 def test_no_wheel() -> None:
     message = refusal([], INTEL)
-    assert "has no wheel for linux/amd64. Add a `native_wheel` or" in message
+    for part in ("makes a wheel for linux/amd64", "add a `native_wheel`"):
+        assert part in message
 
 
 def test_what_makes_no_wheel_is_an_error() -> None:

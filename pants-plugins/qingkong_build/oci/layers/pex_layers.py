@@ -18,8 +18,6 @@ from pants.backend.python.target_types import (
     PexEntryPointField,
     PexEnvField,
     PexScriptField,
-    PythonRequirementResolveField,
-    PythonRequirementsField,
     PythonResolveField,
     ResolvedPexEntryPoint,
     ResolvePexEntryPointRequest,
@@ -76,6 +74,7 @@ from qingkong_build.python_lock.closure import Closure, ClosureRequest
 from qingkong_build.python_lock.graph import ProductionClosure, ProductionClosureRequest
 from qingkong_build.python_lock.lock_rules import ProductionLock, ProductionLockRequest
 from qingkong_build.python_lock.locked_wheel import WheelRequest
+from qingkong_build.python_lock.requirements import requirements_of
 from qingkong_build.python_lock.target_platform import DEFAULT_PLATFORM, TargetPlatform
 
 #: Where the sources are in the image.
@@ -188,17 +187,10 @@ async def split_pex(request: PexRequest, python_setup: PythonSetup) -> _PexTarge
     if wheels:
         below = await Get(TransitiveTargets, TransitiveTargetsRequest(x.address for x in wheels))
         packed = {target.address for target in below.closure}
-    requirements = {
-        str(requirement)
-        for target in closure.closure
-        if target.has_field(PythonRequirementsField)
-        and target[PythonRequirementResolveField].normalized_value(python_setup) == resolve
-        for requirement in target[PythonRequirementsField].value
-    }
     return _PexTargets(
         pex,
         resolve,
-        tuple(sorted(requirements)),
+        requirements_of(closure.closure, resolve, python_setup),
         wheels,
         fitting,
         Targets(target for target in closure.closure if target.address not in packed),

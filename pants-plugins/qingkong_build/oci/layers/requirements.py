@@ -106,8 +106,8 @@ def own_share(
     names = shares[field_set.address.spec]
     if not names:
         raise InvalidFieldException(
-            f"the layer of target {field_set.address} would be empty: other layers beside it have "
-            f"all of the resolve {field_set.resolve.value!r}. Remove the target."
+            f"packing {field_set.address}: resolve={field_set.resolve.value}: the layer would be "
+            "empty: the other layers beside it have all of it. Fix: remove the target."
         )
     return names
 

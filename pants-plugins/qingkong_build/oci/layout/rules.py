@@ -31,6 +31,7 @@ from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 from pants.util.strutil import help_text
 
+from qingkong_build.oci.layout.field_error import invalid
 from qingkong_build.sandbox.script import Script
 
 _MARKER = "oci-layout"
@@ -148,17 +149,25 @@ def lockfile_paths(
     address: Address,
     field: StringSequenceField,
     default: Iterable[str],
+    option: str,
     python_setup: PythonSetup,
 ) -> list[str]:
-    """Those of the resolves that `field` of the target at `address` names, or of `default`."""
+    """Those of the resolves that `field` of the target at `address` names, or of `default`.
+
+    `option` is that of `[production-closure]` which the default comes from.
+    """
     resolves = tuple(default if field.value is None else field.value)
     for resolve in resolves:
         if resolve not in python_setup.resolves:
+            known = f"[python.resolves] has only: {', '.join(sorted(python_setup.resolves))}"
+            if field.value is not None:
+                raise invalid(
+                    *(field.alias, address, list(resolves), f"{resolve!r}: {known}"),
+                    "name some of these",
+                )
             raise InvalidFieldException(
-                f"The {field.alias!r} field in target {address} has {resolve!r}"
-                f"{' by [production-closure]' if field.value is None else ''}, but "
-                f"[python.resolves] has only: {', '.join(sorted(python_setup.resolves))}. Fix: "
-                f"name some of these in [production-closure] or in the {field.alias!r} field."
+                f"[production-closure].{option}={list(resolves)}: {resolve!r}: {known}. Fix: name "
+                f"some of these in the option, or in the {field.alias!r} field of {address}."
             )
     return [python_setup.resolves[resolve] for resolve in resolves]
 

@@ -164,7 +164,7 @@ def test_unknown_image(repository: RuleRunner) -> None:
 
 def test_unknown_resolve(repository: RuleRunner) -> None:
     error = failure(repository, development_resolves=["tools"])
-    assert "'development_resolves' field in target deploy:policy has 'tools'" in error
+    assert "'development_resolves' field in target deploy:policy is ['tools']: 'tools': " in error
     assert "[python.resolves] has only: image-tools, ships, tests" in error
 
 

@@ -112,9 +112,13 @@ class ImagePolicyFieldSet(TestFieldSet):
     ) -> tuple[list[str], list[str]]:
         """Those of what may ship, and those of what may not."""
         shipped, development = self.production_resolves, self.development_resolves
+        production = closure.shipped(python_setup)
         return (
-            lockfile_paths(self.address, shipped, closure.shipped(python_setup), python_setup),
-            lockfile_paths(self.address, development, closure.development_resolves, python_setup),
+            lockfile_paths(self.address, shipped, production, "resolves", python_setup),
+            lockfile_paths(
+                *(self.address, development),
+                *(closure.development_resolves, "development_resolves", python_setup),
+            ),
         )
 
 

@@ -89,7 +89,7 @@ def match(image: ImageView, expected: Mapping[str, Locked]) -> dict[str, Source]
     if problems:
         raise AttestError(
             f"image {image.manifest.digest} is not what is locked: {'; '.join(problems)}. "
-            "Package its layers again, or lock what it holds."
+            "Fix: package its layers again, or lock what it holds."
         )
     return sources
 

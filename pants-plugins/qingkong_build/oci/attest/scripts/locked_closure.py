@@ -95,6 +95,8 @@ def closure(
         for resolve in document["locked_resolves"]
         for entry in resolve["locked_requirements"]
     }
+    # What asks for a root.
+    top = "its header" if roots is None else "the image"
     asked: dict[str, set[str]] = {}
     edges: dict[str, set[str]] = {}
     waiting: list[tuple[str | None, Requirement]] = [
@@ -107,7 +109,7 @@ def closure(
         name = canonicalize_name(requirement.name)
         if name not in entries:
             raise AttestError(
-                f"{lockfile} locks no {name!r}, which {parent or 'the image'} asks for. Run "
+                f"{lockfile} locks no {name!r}, which {parent or top} asks for. Fix: run "
                 "`pants generate-lockfiles`."
             )
         edges.setdefault(parent or "", set()).add(name)

@@ -75,6 +75,13 @@ def test_a_lock_that_lacks_one(tmp_path: Path) -> None:
         closure(lock, LINUX)
 
 
+@pytest.mark.parametrize(("roots", "parent"), [(None, "its header"), (["money"], "the image")])
+def test_a_lock_that_lacks_a_root(tmp_path: Path, roots: list[str] | None, parent: str) -> None:
+    lock = write_lock(tmp_path / "prod.lock", roots=["money"])
+    with pytest.raises(AttestError, match=f"locks no 'money', which {parent} asks for. Fix: "):
+        closure(lock, LINUX, roots)
+
+
 def test_a_built_wheel() -> None:
     found = built_wheel(Path("dist/Fast_Thing-2.0-cp312-cp312-linux_x86_64.whl"), "ab")
     assert (found.name, found.version) == ("fast-thing", "2.0")
