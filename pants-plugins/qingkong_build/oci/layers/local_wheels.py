@@ -176,8 +176,8 @@ def choose(
             )
     if not chosen:
         raise InvalidFieldException(
-            f"{packing}: nothing that it names makes a wheel for {platform.name}. Fix: add a `native_wheel` or "
-            "`python_distribution` that makes one."
+            f"{packing}: nothing that it names makes a wheel for {platform.name}. Fix: add a "
+            "`native_wheel` or `python_distribution` that makes one."
         )
     return list(chosen.values())
 

@@ -77,7 +77,7 @@ def test_a_lock_that_lacks_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("roots", "parent"), [(None, "its header"), (["money"], "the image")])
 def test_a_lock_that_lacks_a_root(tmp_path: Path, roots: list[str] | None, parent: str) -> None:
-    lock = write_lock(tmp_path / "prod.lock", roots=["money"])
+    lock = write_lock(tmp_path / "prod.lock", entry("shop", "1", []), roots=["money"])
     with pytest.raises(AttestError, match=f"locks no 'money', which {parent} asks for. Fix: "):
         closure(lock, LINUX, roots)
 
