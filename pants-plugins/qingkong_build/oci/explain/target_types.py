@@ -16,7 +16,7 @@ class ImageExplanationTarget(Target):
     core_fields = (*COMMON_TARGET_FIELDS, ImageExplanationDependenciesField)
     help = help_text(
         """
-        Prints why each distribution is in the layers of an image, its size there and its licence:
+        Prints why each distribution is in the layers of an image, its size there and its license:
         `pants run` it, with `-- --json` or `-- NAME`. Nothing but the layers with distributions is
         built for it, and no engine is asked.
         """

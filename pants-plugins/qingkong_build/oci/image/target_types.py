@@ -128,8 +128,8 @@ class RepositoriesField(StringSequenceField):
     default = ()
     help = help_text(
         """
-        Where `pants publish` pushes the image: each `host[:port]/repository:tag`. Only blobs that
-        are not there are sent. Credentials are those of `docker login`.
+        Where `pants publish` pushes the image: each `host[:port]/repository:tag`. Only blobs
+        that the registry lacks are sent. Credentials are those of `docker login`.
         """
     )
 

@@ -169,8 +169,8 @@ def _distribution_component(distribution: Distribution, source: Source | None) -
         version=distribution.version,
         purl=purl,
         bom_ref=str(purl),
-        licenses=[LicenseFactory().make_from_string(distribution.licence)]
-        if distribution.licence
+        licenses=[LicenseFactory().make_from_string(distribution.license)]
+        if distribution.license
         else [],
         hashes=_hashes(source),
         properties=found,

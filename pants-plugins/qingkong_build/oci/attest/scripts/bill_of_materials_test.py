@@ -112,14 +112,14 @@ def test_every_difference_is_named(tmp_path: Path) -> None:
         match(changed(tmp_path, change), locked(tmp_path))
 
 
-def test_licences(tmp_path: Path) -> None:
+def test_licenses(tmp_path: Path) -> None:
     classifiers = (
         "License: a long text\n  of two lines\n"
         "Classifier: License :: OSI Approved :: BSD License\nClassifier: Topic :: Internet"
     )
     found = changed(tmp_path, distribution("money", "1.1", metadata=classifiers))
-    licences = {one.name: one.licence for one in distributions(found)}
-    assert licences == {
+    licenses = {one.name: one.license for one in distributions(found)}
+    assert licenses == {
         "fast": "MIT",
         "money": "BSD License",
         "pip": "MIT",

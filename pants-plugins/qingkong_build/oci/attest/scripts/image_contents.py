@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 _STATUS = "var/lib/dpkg/status"
 _DPKG_INFO = "var/lib/dpkg/info"
-# A licence's whole text is no name of one.
+# A license's whole text is no name of one.
 _LONGEST_LICENCE = 80
 
 
@@ -30,7 +30,7 @@ class Distribution:
     Attributes:
         name: normalised.
         version: as its metadata say.
-        licence: SPDX expression or name; "" where its metadata say none.
+        license: SPDX expression or name; "" where its metadata say none.
         tags: of the wheel that it was installed from.
         directory: its `.dist-info`.
         added: whether one of our layers brings it, and not the base.
@@ -38,7 +38,7 @@ class Distribution:
 
     name: str
     version: str
-    licence: str
+    license: str
     tags: frozenset[Tag]
     directory: str
     added: bool
@@ -76,7 +76,7 @@ def distributions(image: ImageView) -> list[Distribution]:
             Distribution(
                 canonicalize_name(name),
                 version,
-                _licence(metadata),
+                _license(metadata),
                 frozenset(tag for text in texts for tag in parse_tag(text)),
                 directory,
                 image.layers[entry.layer].added,
@@ -159,7 +159,7 @@ def _headers(content: bytes) -> Message:
     return BytesHeaderParser().parsebytes(content.lstrip(b"\n"))
 
 
-def _licence(metadata: Message) -> str:
+def _license(metadata: Message) -> str:
     expression = metadata.get("License-Expression", "").strip()
     text = metadata.get("License", "").strip()
     if expression or (text and "\n" not in text and len(text) <= _LONGEST_LICENCE):

@@ -1,4 +1,4 @@
-"""Print the distributions of layers as JSON: name, version, licence, files and bytes. Stdlib only.
+"""Print the distributions of layers as JSON: name, version, license, files and bytes. Stdlib only.
 
 python read_distributions.py LAYER.tar...
 """
@@ -16,7 +16,7 @@ from email.parser import BytesParser
 from typing import Any
 
 
-def licence(metadata: Message) -> str:
+def license_of(metadata: Message) -> str:
     """What the metadata says, newest way first; "unknown" if nothing."""
     expression = metadata.get("License-Expression")
     if expression:
@@ -55,7 +55,7 @@ def read(path: str) -> list[dict[str, Any]]:
                 {
                     "name": metadata["Name"],
                     "version": metadata["Version"],
-                    "license": licence(metadata),
+                    "license": license_of(metadata),
                     "files": len(files),
                     "bytes": sum(sizes[file] for file in files),
                 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from read_distributions import licence, main
+from read_distributions import license_of, main
 
 PLACE = "usr/lib/python/site-packages"
 FILES = {
@@ -58,5 +58,5 @@ def test_what_a_layer_has(
         ("License:\n", "unknown"),
     ],
 )
-def test_licence(metadata: str, expected: str) -> None:
-    assert licence(message_from_string(metadata)) == expected
+def test_license(metadata: str, expected: str) -> None:
+    assert license_of(message_from_string(metadata)) == expected

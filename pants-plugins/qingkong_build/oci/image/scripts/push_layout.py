@@ -27,12 +27,12 @@ _COSIGN_TAG = re.compile(r"sha256-[0-9a-f]{64}\.(sig|att|sbom)")
 class Sent:
     """What a push came to.
 
-    `sent`, `there` and `mounted` are blobs, the last from another repository of the registry;
+    `sent`, `present` and `mounted` are blobs, the last from another repository of the registry;
     `size` is the bytes of those sent.
     """
 
     sent: int = 0
-    there: int = 0
+    present: int = 0
     mounted: int = 0
     size: int = 0
 
@@ -71,7 +71,7 @@ def send(
     blobs = [document["config"], *document["layers"]] if "config" in document else []
     for blob in {each["digest"]: each for each in blobs}.values():
         if registry.has("blobs", blob["digest"]):
-            done.there += 1
+            done.present += 1
             continue
         if registry.upload(blob["digest"], layout.blob(blob["digest"]), sibling):
             done.mounted += 1
@@ -108,7 +108,11 @@ def push(layout: Layout, reference: str, plain: list[str], pushed: Iterable[str]
     described = [(each, json.loads(layout.read(each["digest"]))) for each in layout.manifests()]
     images = [each for each, document in described if "subject" not in document]
     if len(images) != 1:
-        raise RegistryError(f"the layout has {len(images)} images for the one tag of {reference}")
+        digests = ", ".join(each["digest"] for each in images) or "none"
+        raise RegistryError(
+            f"a tag names one image or index, and the layout {layout.directory} has {len(images)}: "
+            f"{digests}. Fix: push a layout that has one."
+        )
     for descriptor, document in described:
         send(layout, registry, descriptor, done, sibling)
         content = layout.read(descriptor["digest"])
@@ -128,10 +132,13 @@ def main(argv: list[str]) -> int:
         try:
             done = push(layout, reference, options.plain_http, options.references[:number])
         except RegistryError as error:
-            print(f"oci_image: {reference} was not pushed: {error}", file=sys.stderr)
+            print(f"pushing {reference}: {error}", file=sys.stderr)
             return 1
-        line = f"{reference}: sent {done.sent} blobs, {done.size} bytes; {done.there} were there"
-        print(line + (f", {done.mounted} came from another repository" if done.mounted else ""))
+        mounted = f", {done.mounted} came from another repository" if done.mounted else ""
+        print(
+            f"{reference}: sent {done.sent} blobs, {done.size} bytes; "
+            f"{done.present} already present{mounted}"
+        )
     return 0
 
 

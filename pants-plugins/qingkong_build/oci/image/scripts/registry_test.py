@@ -85,12 +85,12 @@ class Writer:
 def test_only_what_is_missing_is_sent(tmp_path: Path, host: str) -> None:
     one = Writer(tmp_path / "one")
     first = push_layout.push(one.finish(one.image("below", "above")), f"{host}/a/app:1", [])
-    assert (first.sent, first.there) == (3, 0)
+    assert (first.sent, first.present) == (3, 0)
     again = push_layout.push(push_layout.Layout(str(tmp_path / "one")), f"{host}/a/app:2", [])
-    assert (again.sent, again.there, again.size) == (0, 3, 0)
+    assert (again.sent, again.present, again.size) == (0, 3, 0)
     two = Writer(tmp_path / "two")
     changed = push_layout.push(two.finish(two.image("below", "changed")), f"{host}/a/app:2", [])
-    assert (changed.sent, changed.there) == (2, 1)
+    assert (changed.sent, changed.present) == (2, 1)
     told = subprocess.run(
         ["skopeo", "inspect", "--tls-verify=false", f"docker://{host}/a/app:2"],
         capture_output=True,
@@ -138,7 +138,7 @@ def test_one_registry_is_sent_each_blob_once(
     assert push_layout.main([str(tmp_path / "layout"), *references]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{references[0]}: sent 3 blobs, ")
-    assert second.startswith(f"{references[1]}: sent 0 blobs, 0 bytes; 0 were there, 3 came")
+    assert second.startswith(f"{references[1]}: sent 0 blobs, 0 bytes; 0 already present, 3 came")
     for reference in references:
         copied = tmp_path / reference.rsplit("/", 2)[1]
         subprocess.run(
@@ -222,11 +222,13 @@ def test_errors_say_what_was_asked_for(
     ):
         fetch_base.resolve("127.0.0.1:9/none:1", "", [])
     writer = Writer(tmp_path / "layout")
-    writer.finish(writer.image("a"), writer.image("b"))
+    images = [writer.image("a"), writer.image("b")]
+    writer.finish(*images)
     assert push_layout.main([str(tmp_path / "layout"), f"{host}/two:1"]) == 1
-    assert (
-        "two:1 was not pushed: the layout has 2 images for the one tag" in capsys.readouterr().err
-    )
+    error = capsys.readouterr().err
+    digests = ", ".join(each["digest"] for each in images)
+    for part in (f"pushing {host}/two:1: ", f"has 2: {digests}. Fix: push a layout"):
+        assert part in error
 
 
 def test_a_blob_that_is_not_what_it_is_named_is_refused(tmp_path: Path, host: str) -> None:

@@ -24,7 +24,7 @@ _SECOND = 1_000_000_000
 
 @rule(
     "QK-IMG-008",
-    title="Labels say what it is, in which version, under which licence",
+    title="Labels say what it is, in which version, under which license",
     reason="What runs in a cluster is a digest; labels are how an operator and a scanner find out "
     "what that is.",
     stands_for=("hadolint DL3048", "hadolint DL3049", "hadolint DL3054", "hadolint DL3056"),
@@ -56,7 +56,10 @@ def health_check(subject: Subject) -> Iterator[Finding]:
     test = check.get("Test") or []
     if not test or test[0] == "NONE":
         if subject.profile == "service":
-            yield Finding("there is no health check. Set 'Healthcheck', in exec form.")
+            yield Finding(
+                "there is no health check. Set 'Healthcheck', in exec form; or say "
+                '`profile="worker"` of a program that serves no one.'
+            )
         return
     if test[0] != "CMD" or len(test) < 3:
         yield Finding(f"the health check is {test!r}: write it in exec form, with an argument.")
@@ -147,7 +150,10 @@ def exec_form(subject: Subject) -> Iterator[Finding]:
 def ports(subject: Subject) -> Iterator[Finding]:
     exposed = sorted(subject.image.settings.get("ExposedPorts") or {})
     if not exposed and subject.profile == "service":
-        yield Finding("no port is exposed. Name the one that the service listens on.")
+        yield Finding(
+            "no port is exposed. Name the one that the service listens on; or say "
+            '`profile="worker"` of a program that listens on none.'
+        )
     for port in exposed:
         number, _, protocol = port.partition("/")
         if protocol not in {"", "tcp", "udp", "sctp"} or not number.isdigit():
