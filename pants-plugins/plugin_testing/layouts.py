@@ -68,13 +68,6 @@ def write_layout(
     """A layout at `path`: the first layer is its base's; files are (content, user id)."""
     place = Path(runner.build_root, path)
     shutil.rmtree(place, ignore_errors=True)
-    write_small_layout(place, layers, settings)
-
-
-def write_small_layout(
-    place: Path, layers: Iterable[Mapping[str, tuple[str, int]]], settings: Mapping[str, Any]
-) -> None:
-    """The same, anywhere."""
     subprocess.run(
         [sys.executable, "-c", _BUILD, str(place), json.dumps(list(layers)), json.dumps(settings)],
         env={**os.environ, "PYTHONPATH": str(Path(_SCRIPTS).resolve())},

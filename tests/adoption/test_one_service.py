@@ -74,6 +74,23 @@ def test_the_documents(shop: Repository, scratch: Path) -> None:
     assert "uvicorn" in (scratch / "explained").read_text()
 
 
+def test_signatures(shop: Repository) -> None:
+    """By the installed plugin, with programs of the machine's."""
+    (commands,) = read_section("Signatures").commands
+    *_, signed, verified = [shop.run(command) for command in commands]
+    digest = signed.removeprefix("signed ").split()[0]
+    assert verified.startswith(f"verified {digest}")
+    # Of what has changed since it says so.
+    changed = shop.root / "dist/src.shop/attestations/sbom.cdx.json"
+    content = changed.read_bytes()
+    changed.write_bytes(content.replace(b"uvicorn", b"unicorn"))
+    try:
+        with pytest.raises(AssertionError, match=r"sbom\.cdx\.json"):
+            shop.run(commands[-1])
+    finally:
+        changed.write_bytes(content)
+
+
 def test_the_policy_judges(shop: Repository) -> None:
     """The page's image keeps every rule; with its user gone, it does not."""
     build = shop.root / "src/shop/BUILD"
