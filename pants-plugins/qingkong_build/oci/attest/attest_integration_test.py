@@ -165,6 +165,7 @@ def test_another_image(repository: RuleRunner) -> None:
     error = failure(repository)
     assert "target deploy:oci: image sha256:" in error
     assert "shop is 1.1 in the image, but locked at 1.0 (ships.lock)" in error
+    assert "Fix: package its layers again" in error
 
 
 def test_unknown_resolve(repository: RuleRunner) -> None:

@@ -298,5 +298,5 @@ def test_a_layer_of_no_wheels(repository: RuleRunner) -> None:
     exceptions: Sequence[Exception] = error.value.wrapped_exceptions
     (cause,) = exceptions
     assert isinstance(cause, InvalidFieldException)
-    for part in ("'dependencies' field", "deploy:layer", "no wheel for linux/amd64", "Add a"):
+    for part in ("packing deploy:layer: dependencies", "a wheel for linux/amd64", "Fix: add a"):
         assert part in str(cause)
