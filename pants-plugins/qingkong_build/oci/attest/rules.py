@@ -200,9 +200,9 @@ async def attest_image(
     pex_cli: PexCli,
     python_setup: PythonSetup,
 ) -> BuiltPackage:
+    shipped = closure.shipped(python_setup)
     lockfiles = lockfile_paths(
-        *(field_set.address, field_set.resolves),
-        *(closure.shipped(python_setup), "resolves", python_setup),
+        field_set.address, field_set.resolves, shipped, "resolves", python_setup
     )
     layout, wheels, locks, tools = await MultiGet(
         Get(

@@ -112,13 +112,11 @@ class ImagePolicyFieldSet(TestFieldSet):
     ) -> tuple[list[str], list[str]]:
         """Those of what may ship, and those of what may not."""
         shipped, development = self.production_resolves, self.development_resolves
-        production = closure.shipped(python_setup)
+        address, production = self.address, closure.shipped(python_setup)
+        tools, option = closure.development_resolves, "development_resolves"
         return (
-            lockfile_paths(self.address, shipped, production, "resolves", python_setup),
-            lockfile_paths(
-                *(self.address, development),
-                *(closure.development_resolves, "development_resolves", python_setup),
-            ),
+            lockfile_paths(address, shipped, production, "resolves", python_setup),
+            lockfile_paths(address, development, tools, option, python_setup),
         )
 
 
