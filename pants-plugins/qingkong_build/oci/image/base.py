@@ -30,7 +30,7 @@ from qingkong_build.oci.engine.rules import (
 )
 from qingkong_build.oci.image.documents import BaseConfig, Blob
 from qingkong_build.oci.image.subsystem import BaseSourceKind, ImageAssembly
-from qingkong_build.oci.image.target_types import DOCKER_ARCHIVE, OCI_LAYOUT
+from qingkong_build.oci.layers.base_field import DOCKER_ARCHIVE, OCI_LAYOUT
 from qingkong_build.sandbox.rules import ScriptRequest
 from qingkong_build.sandbox.script import Script
 

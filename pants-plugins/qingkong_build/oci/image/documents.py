@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qingkong_build.oci.image.settings import ImageSettings, configured
@@ -75,6 +75,15 @@ class BaseConfig:
     config: str
     # sha256 in hexadecimal of each uncompressed layer, lowest first.
     diff_ids: tuple[str, ...]
+    # What the history says of each of them, where it is an image of this repository.
+    created_by: tuple[str, ...] = ()
+
+    @classmethod
+    def of_parent(cls, config: Document, where: str) -> BaseConfig:
+        """From what `image_config` made for the image at `where`, which another is on top of."""
+        raw = json.loads(config.content)
+        names = tuple(step["created_by"] for step in raw["history"])
+        return replace(cls.from_json(raw, where), created_by=names)
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any], where: str) -> BaseConfig:
@@ -172,7 +181,8 @@ def image_config(
         SettingsError: a setting does not fit the base.
     """
     moment = created or base.created
-    history = [{"created": base.created, "created_by": "base"} for _ in base.diff_ids]
+    below = base.created_by or ("base",) * len(base.diff_ids)
+    history = [{"created": base.created, "created_by": name} for name in below]
     history += [{"created": moment, "created_by": f"layer {path}"} for path in diff_ids]
     layers = [*base.diff_ids, *diff_ids.values()]
     content: dict[str, Any] = {

@@ -15,7 +15,7 @@ from qingkong_build.oci.engine.errors import EngineRefusedError
 from qingkong_build.oci.engine.rules import ContainerEngine
 from qingkong_build.oci.image.documents import BaseConfig
 from qingkong_build.oci.image.subsystem import ImageAssembly
-from qingkong_build.oci.image.target_types import is_path
+from qingkong_build.oci.layers.base_field import is_path
 
 logger = logging.getLogger(__name__)
 

@@ -27,12 +27,8 @@ from pants.util.frozendict import FrozenDict
 from qingkong_build.oci.image.documents import REF_NAME, Blob, docker_manifest, index
 from qingkong_build.oci.image.platform_image import PlatformImage, PlatformImageRequest
 from qingkong_build.oci.image.subsystem import ImageAssembly
-from qingkong_build.oci.image.target_types import (
-    ArchiveField,
-    BaseField,
-    LayersField,
-    PlatformsField,
-)
+from qingkong_build.oci.image.target_types import ArchiveField, LayersField, PlatformsField
+from qingkong_build.oci.layers.base_field import BaseField
 from qingkong_build.sandbox.rules import ScriptRequest
 from qingkong_build.sandbox.script import Script
 

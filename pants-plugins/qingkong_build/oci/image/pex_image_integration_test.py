@@ -175,3 +175,64 @@ def test_errors(repository: RuleRunner, changes: dict[str, str], parts: tuple[st
         package(repository, changes)
     for part in parts:
         assert part in str(error.value)
+
+
+PARENT = IMAGE.format("").replace("'oci'", "'parent'")
+CHILD = "oci_image(name='oci', base=':parent', pex='src/team:run'{})\n"
+TEAM = {
+    "3rdparty/BUILD": (
+        FILES["3rdparty/BUILD"]
+        + "python_requirement(name='other', requirements=['other'], resolve='made')\n"
+    ),
+    "src/team/BUILD": (
+        "python_sources()\npex_binary(name='run', entry_point='team.main', env={'TEAM': '1'})\n"
+    ),
+    "src/team/main.py": "import app.main\nimport one\nimport other\n",
+    "app/BUILD": PARENT + CHILD.format(""),
+}
+
+
+def test_what_the_base_has_is_not_repeated(repository: RuleRunner) -> None:
+    child, parent = (package(repository, TEAM, name) for name in ("oci", "parent"))
+    above = dict(list(layers(child).items())[len(layers(parent)) :])
+    assert layers(child) == {**layers(parent), **above}
+    assert above == {
+        "layer src/team/run.requirements.tar": {f"{SITE_PACKAGES}/other.py"},
+        "layer src/team/run.sources.tar": {"app/team/main.py"},
+    }
+    below, found = config(parent), config(child)
+    assert found["Env"] == [*below["Env"], "TEAM=1"]
+    assert found["WorkingDir"] == below["WorkingDir"]
+    assert "team.main" in " ".join(found["Entrypoint"])
+
+
+def test_an_edit_of_a_base_moves_no_layer_above_it(repository: RuleRunner) -> None:
+    before = manifests(package(repository, TEAM))["amd64"]["layers"]
+    edit = {"src/lib/more.py": "import big\nEDITED = 2\n"}
+    after = manifests(package(repository, {**TEAM, **edit}))["amd64"]["layers"]
+    assert [a == b for a, b in zip(before, after)] == [True] * 4 + [False] + [True] * 2
+
+
+def test_another_image_on_the_same_base_is_not_moved(repository: RuleRunner) -> None:
+    """One team's edit changes no byte of another team's image."""
+    others = {
+        "src/crew/BUILD": "python_sources()\npex_binary(name='run', entry_point='crew.main')\n",
+        "src/crew/main.py": "import app.main\n",
+        "app/BUILD": TEAM["app/BUILD"]
+        + CHILD.format("").replace("'oci'", "'crew'").replace("src/team", "src/crew"),
+    }
+    before = package(repository, {**TEAM, **others}, "crew")
+    edit = {"src/team/main.py": "import app.main\nimport other\nEDITED = True\n"}
+    assert package(repository, {**TEAM, **others, **edit}, "crew") == before
+
+
+def test_a_layer_for_what_the_base_has(repository: RuleRunner) -> None:
+    fields = ", pex_layers={'web': ['one']}"
+    with pytest.raises(ExecutionError) as error:
+        package(repository, {**TEAM, "app/BUILD": PARENT + CHILD.format(fields)})
+    for part in (
+        "The 'pex_layers' field in target app:oci is {'web': ['one']}",
+        "app:parent has 'one'",
+        "Fix: ",
+    ):
+        assert part in str(error.value)

@@ -13,7 +13,6 @@ from pants.engine.target import (
     InferDependenciesRequest,
     InferredDependencies,
     Target,
-    Targets,
     WrappedTarget,
     WrappedTargetRequest,
 )
@@ -23,9 +22,11 @@ from pants.util.frozendict import FrozenDict
 from qingkong_build.oci.image.platform_layers import PlatformLayers, PlatformLayersRequest
 from qingkong_build.oci.image.setting_fields import AnnotationsField, settings_of
 from qingkong_build.oci.image.settings import ImageSettings
-from qingkong_build.oci.image.target_types import BaseField, LayersField, RepoTagsField, is_address
+from qingkong_build.oci.image.target_types import LayersField, RepoTagsField
+from qingkong_build.oci.layers.base_field import BaseField, Parent, ParentRequest, is_address
 from qingkong_build.oci.layers.pex_fields import PexField, PexLayersField, PexOtherPlatformsField
-from qingkong_build.oci.layers.pex_layers import SOURCES_PATH, PexLayers, PexRequest
+from qingkong_build.oci.layers.pex_layers import SOURCES_PATH, PexLayers
+from qingkong_build.oci.layers.pex_targets import PexRequest
 from qingkong_build.oci.layout.field_error import invalid
 from qingkong_build.oci.layout.rules import addresses_in
 
@@ -84,12 +85,15 @@ class BaseReference:
 
 
 def above_pex(settings: ImageSettings, pex: PexLayers) -> ImageSettings:
-    """The settings of an image with what its PEX says below them."""
-    env = {"PYTHONPATH": SOURCES_PATH, **pex.env, **dict(settings.env)}
+    """The settings of an image with what its PEX says below them.
+
+    On top of the image of another PEX, where sources are is said already.
+    """
+    path = {} if pex.is_on_pex else {"PYTHONPATH": SOURCES_PATH}
     return replace(
         settings,
-        env=tuple(env.items()),
-        workdir=settings.workdir or SOURCES_PATH,
+        env=tuple({**path, **pex.env, **dict(settings.env)}.items()),
+        workdir=settings.workdir or ("" if pex.is_on_pex else SOURCES_PATH),
         entrypoint=(
             (pex.entrypoint or None) if settings.entrypoint is None else settings.entrypoint
         ),
@@ -109,32 +113,15 @@ def _pex_request(image: Target, platform: str | None) -> PexRequest | None:
     return None
 
 
-async def _parent_of(target: Target) -> Address | None:
-    """The `oci_image` that is the base of another one; None for a base from elsewhere."""
-    base = target[BaseField].value
-    if not is_address(base):
-        return None
-    parents = await Get(
-        Targets, UnparsedAddressInputs, addresses_in(target.address, "base", (base,))
-    )
-    parent = parents.expect_single()
-    if not parent.has_field(BaseField):
-        raise invalid(
-            *("base", target.address, base, f"{parent.address} is no `oci_image`"),
-            "name one, or an image from elsewhere",
-        )
-    return parent.address
-
-
 @rule
 async def find_base_reference(request: BaseReferenceRequest) -> BaseReference:
     wrapped = await Get(
         WrappedTarget, WrappedTargetRequest(request.address, description_of_origin="an image")
     )
-    parent = await _parent_of(wrapped.target)
-    if parent is None:
+    parent = await Get(Parent, ParentRequest(wrapped.target))
+    if parent.image is None:
         return BaseReference(wrapped.target[BaseField].value)
-    return await Get(BaseReference, BaseReferenceRequest(parent))
+    return await Get(BaseReference, BaseReferenceRequest(parent.image.address))
 
 
 @rule(desc="Plan a container image")
@@ -144,15 +131,15 @@ async def plan_image(request: ImagePlanRequest) -> ImagePlan:
     )
     target = wrapped.target
     platform = f"linux/{request.architecture}" if request.architecture else None
-    parent_address = await _parent_of(target)
+    below = await Get(Parent, ParentRequest(target))
     pex_request = _pex_request(target, platform)
     # All at once; an image may have no PEX and no parent.
     layers, *others = await MultiGet(
         Get(PlatformLayers, PlatformLayersRequest(target, platform)),
         *(Get(PexLayers, PexRequest, each) for each in (pex_request,) if each),
         *(
-            Get(ImagePlan, ImagePlanRequest(each, request.architecture))
-            for each in (parent_address,)
+            Get(ImagePlan, ImagePlanRequest(each.address, request.architecture))
+            for each in (below.image,)
             if each
         ),
     )

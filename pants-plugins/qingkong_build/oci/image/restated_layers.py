@@ -107,7 +107,7 @@ class RestatedPlans:
         *parents, plan = self.plans
         for parent in parents:
             document = _config(base, parent, created)
-            base = BaseConfig.from_json(json.loads(document.content), parent.address.spec)
+            base = BaseConfig.of_parent(document, parent.address.spec)
         return _config(base, plan, created)
 
 

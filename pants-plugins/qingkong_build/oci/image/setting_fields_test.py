@@ -12,6 +12,7 @@ from pants.util.frozendict import FrozenDict
 from qingkong_build.oci.image import setting_fields, target_types
 from qingkong_build.oci.image.settings import Healthcheck
 from qingkong_build.oci.layers import pex_fields
+from qingkong_build.oci.layers.base_field import BaseField
 
 ADDRESS = Address("deploy", target_name="oci")
 SECOND = 10**9
@@ -39,7 +40,7 @@ SECOND = 10**9
                 ("CMD", "a", "b"), interval=30 * SECOND, start_period=60 * SECOND, retries=3
             ),
         ),
-        (target_types.BaseField, "registry.example:5000/a@sha256:00", None),
+        (BaseField, "registry.example:5000/a@sha256:00", None),
         (target_types.RepoTagsField, ["a/b:1.0", "host:5000/a:x"], ("a/b:1.0", "host:5000/a:x")),
         (target_types.PlatformsField, ["linux/arm64"], ("linux/arm64",)),
         (pex_fields.PexLayersField, {"requirements-web": ["a"]}, {"requirements-web": ("a",)}),
@@ -81,8 +82,8 @@ def test_what_is_valid(field: type[Field], raw: Any, expected: Any) -> None:
         (setting_fields.HealthcheckField, {"test": ["a"], "interval": "soon"}, "'soon'"),
         (setting_fields.HealthcheckField, {"test": ["a"], "timeout": 5}, "5"),
         (setting_fields.HealthcheckField, {"test": ["a"], "retries": -1}, "-1"),
-        (target_types.BaseField, "", "''"),
-        (target_types.BaseField, "python :3", "'python :3'"),
+        (BaseField, "", "''"),
+        (BaseField, "python :3", "'python :3'"),
         (target_types.LayersField, [":a", ":b", ":a"], "':a'"),
         (target_types.RepoTagsField, ["app"], "'app'"),
         (target_types.RepoTagsField, ["App:1"], "'App:1'"),

@@ -18,51 +18,11 @@ from pants.engine.target import (
 from pants.util.strutil import help_text
 
 from qingkong_build.oci.image.setting_fields import SETTING_FIELDS
+from qingkong_build.oci.layers.base_field import BaseField
 from qingkong_build.oci.layers.pex_fields import PEX_FIELDS
 from qingkong_build.oci.layout.field_error import invalid
 
 _NAME = re.compile(r"[a-z0-9][a-zA-Z0-9._/:-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-
-
-# What a base begins with that is a path.
-DOCKER_ARCHIVE = "docker-archive:"
-OCI_LAYOUT = "oci:"
-
-
-def is_address(base: str) -> bool:
-    """Whether a base is the address of a target, and not the name of an image from elsewhere."""
-    return base.startswith((":", "//"))
-
-
-def is_path(base: str) -> bool:
-    """Whether a base is a file or directory, and not the name of an image."""
-    return base.startswith((DOCKER_ARCHIVE, OCI_LAYOUT))
-
-
-class BaseField(AsyncFieldMixin, StringField):
-    alias = "base"
-    required = True
-    value: str
-    help = help_text(
-        """
-        What the image is on top of:
-
-        - a reference, as `python:3.12-slim-bookworm` or `registry.example/python@sha256:...`;
-        - `oci:/path` of a layout, or `docker-archive:/path` of `docker save`;
-        - the address of another `oci_image`, as `:parent` or `//images:parent`.
-        """
-    )
-
-    @classmethod
-    def compute_value(cls, raw_value: str | None, address: Address) -> str:
-        value = super().compute_value(raw_value, address)
-        assert value is not None
-        if not value or re.search(r"\s", value):
-            raise invalid(
-                *(cls.alias, address, value, "it names no image"),
-                'write e.g. base="python:3.12-slim-bookworm"',
-            )
-        return value
 
 
 class LayersField(AsyncFieldMixin, StringSequenceField):

@@ -74,3 +74,18 @@ def check_not_locked(
                 "remove the requirement that asks for it and run `pants generate-lockfiles`, or "
                 "remove the dependency on the wheel",
             )
+
+
+def check_one_of_each(image: Address, pex: Address, wheels: Iterable[LocalWheel]) -> None:
+    """No two wheels, of which the image below may have one, are of one project. Raises
+    `InvalidFieldException` otherwise."""
+    builders: dict[str, Address] = {}
+    for wheel in wheels:
+        other = builders.setdefault(wheel.project, wheel.target)
+        if other != wheel.target:
+            raise invalid(
+                *(PexField.alias, image, pex.spec),
+                f"{wheel.target} builds {wheel.project}, and so does {other}: one would hide the "
+                "other",
+                "depend on one of the two, or remove the other from the base",
+            )

@@ -33,17 +33,23 @@ def checked(
     groups: Mapping[str, Collection[str]],
     known: Collection[str],
     pex: Address,
+    base: Mapping[str, Address] | None = None,
 ) -> dict[str, tuple[str, ...]]:
     """The layers that `field` of the image at `address` names, with normalised distributions.
 
-    `known` are what the `pex` requires. Raises `InvalidFieldException` for another, and for one
-    that is there twice.
+    `known` are what the `pex` requires; `base` has the image below that holds a distribution.
+    Raises `InvalidFieldException` for another, and for one that is listed twice.
     """
     owners: dict[str, str] = {}
     for layer, names in groups.items():
         for raw in names:
             name: str = canonicalize_name(raw)
             value = {layer: [raw]}
+            if base and name in base:
+                raise invalid(
+                    *(field, address, value, f"the base {base[name]} has {name!r} already"),
+                    "remove it from the field",
+                )
             if name not in known:
                 raise invalid(
                     *(field, address, value),

@@ -11,34 +11,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pants.backend.python.subsystems.setup import PythonSetup
-from pants.backend.python.subsystems.setuptools import PythonDistributionFieldSet
 from pants.backend.python.target_types import (
-    InterpreterConstraintsField,
     PexArgsField,
     PexEntryPointField,
     PexEnvField,
     PexScriptField,
-    PythonResolveField,
     ResolvedPexEntryPoint,
     ResolvePexEntryPointRequest,
 )
-from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.python_sources import (
     PythonSourceFilesRequest,
     StrippedPythonSourceFiles,
 )
 from pants.core.goals.package import BuiltPackage
-from pants.engine.addresses import Address, UnparsedAddressInputs
+from pants.engine.addresses import Address
 from pants.engine.fs import AddPrefix, Digest, DigestEntries, FileEntry, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     Target,
-    Targets,
-    TransitiveTargets,
-    TransitiveTargetsRequest,
 )
 from pants.util.frozendict import FrozenDict
 
+from qingkong_build.oci.layers import pex_targets
 from qingkong_build.oci.layers.bytecode import PackTreeRequest
 from qingkong_build.oci.layers.disjoint import check_disjoint
 from qingkong_build.oci.layers.layers import check_no_files
@@ -48,57 +42,44 @@ from qingkong_build.oci.layers.local_wheels import (
     LocalWheelInputs,
     LocalWheels,
     LocalWheelsRequest,
-    WheelFields,
 )
 from qingkong_build.oci.layers.pack import LayerSpec
-from qingkong_build.oci.layers.pex_checks import check_not_locked, check_platforms, for_platform
+from qingkong_build.oci.layers.pex_checks import check_not_locked, check_one_of_each
 from qingkong_build.oci.layers.pex_command import command_of
 from qingkong_build.oci.layers.pex_fields import (
     PexBytecodeField,
     PexField,
     PexLayersField,
-    PexOtherPlatformsField,
 )
 from qingkong_build.oci.layers.pex_groups import SOURCES, checked, grouped, wheel_layer
-from qingkong_build.oci.layers.platform_fields import target_platform
-from qingkong_build.oci.layers.target_types import LayerGlibcField
+from qingkong_build.oci.layers.pex_targets import PexRequest, PexTargets
 from qingkong_build.oci.layers.tree_layer import TREE
 from qingkong_build.oci.layers.wheels import (
     InstalledWheel,
     InstalledWheelRequest,
     LockedWheelRequest,
 )
-from qingkong_build.oci.layout.field_error import invalid
-from qingkong_build.oci.layout.rules import addresses_in
 from qingkong_build.python_lock.closure import Closure, ClosureRequest
-from qingkong_build.python_lock.graph import ProductionClosure, ProductionClosureRequest
 from qingkong_build.python_lock.lock_rules import ProductionLock, ProductionLockRequest
 from qingkong_build.python_lock.locked_wheel import WheelRequest
-from qingkong_build.python_lock.requirements import requirements_of
-from qingkong_build.python_lock.target_platform import DEFAULT_PLATFORM, TargetPlatform
+from qingkong_build.python_lock.target_platform import TargetPlatform
 
 #: Where the sources are in the image.
 SOURCES_PATH = "/app"
 
 
 @dataclass(frozen=True)
-class PexRequest:
-    """The `pex` of `image`, for `platform`, e.g. `linux/arm64`."""
-
-    image: Target
-    platform: str = DEFAULT_PLATFORM
-
-
-@dataclass(frozen=True)
 class PexLayers:
     """All layers of the PEX.
 
-    `files` are the tars, the lowest first; the rest is how to start what the PEX would.
+    `files` are the tars, the lowest first; `entrypoint` and `env` start what the PEX would.
+    `is_on_pex` is whether they are on top of the layers of another PEX.
     """
 
     files: tuple[FileEntry, ...]
     entrypoint: tuple[str, ...]
     env: FrozenDict[str, str]
+    is_on_pex: bool
 
 
 @dataclass(frozen=True)
@@ -123,81 +104,6 @@ class PexDistributions:
 
 
 @dataclass(frozen=True)
-class _PexTargets:
-    """What is in a PEX. The sources of its wheels are in these, and are none of its own.
-
-    `others` are for the platform, in place of those of its wheels that are not.
-    """
-
-    pex: Target
-    resolve: str
-    requirements: tuple[str, ...]
-    wheels: Targets
-    others: Targets
-    sources: Targets
-
-    def python(self, python_setup: PythonSetup) -> InterpreterConstraints:
-        """Which interpreter runs it."""
-        field = self.pex[InterpreterConstraintsField]
-        return InterpreterConstraints(field.value_or_global_default(python_setup))
-
-    def platform(self, name: str, python_setup: PythonSetup) -> TargetPlatform:
-        """What its wheels have to be for."""
-        address = self.pex.address
-        constraints = self.pex[InterpreterConstraintsField]
-        glibc = LayerGlibcField(None, address)
-        return target_platform(address, name, glibc, constraints, python_setup)
-
-    def local_wheels(self, image: Address, platform: TargetPlatform) -> LocalWheelsRequest:
-        """Its wheels that are built here, for `platform`; without any, the others replace none."""
-        fields = WheelFields(image, PexField.alias, PexOtherPlatformsField.alias)
-        if not self.wheels:
-            return LocalWheelsRequest(fields, Targets(()), Targets(()), platform)
-        check_platforms(image, self.pex.address, self.wheels, self.others, platform.name)
-        return LocalWheelsRequest(fields, self.wheels, self.others, platform)
-
-
-@rule
-async def split_pex(request: PexRequest, python_setup: PythonSetup) -> _PexTargets:
-    image, field = request.image, request.image[PexField]
-    value = str(field.value)
-    named, others = await MultiGet(
-        Get(Targets, UnparsedAddressInputs, addresses_in(image.address, field.alias, (value,))),
-        Get(
-            Targets,
-            UnparsedAddressInputs,
-            image[PexOtherPlatformsField].to_unparsed_address_inputs(),
-        ),
-    )
-    pex = named.expect_single()
-    if not pex.has_field(PexEntryPointField):
-        raise invalid(
-            *(field.alias, image.address, value, f"{pex.address} is no `pex_binary`"),
-            "name one",
-        )
-    # The rest is for other images: nothing is asked of it, such as a compiler.
-    fitting = Targets(for_platform(image.address, others, request.platform))
-    await MultiGet(
-        Get(ProductionClosure, ProductionClosureRequest(each.address)) for each in (pex, *fitting)
-    )
-    resolve = pex[PythonResolveField].normalized_value(python_setup)
-    closure = await Get(TransitiveTargets, TransitiveTargetsRequest([pex.address]))
-    wheels = Targets(x for x in closure.closure if PythonDistributionFieldSet.is_applicable(x))
-    packed: set[Address] = set()
-    if wheels:
-        below = await Get(TransitiveTargets, TransitiveTargetsRequest(x.address for x in wheels))
-        packed = {target.address for target in below.closure}
-    return _PexTargets(
-        pex,
-        resolve,
-        requirements_of(closure.closure, resolve, python_setup),
-        wheels,
-        fitting,
-        Targets(target for target in closure.closure if target.address not in packed),
-    )
-
-
-@dataclass(frozen=True)
 class _PexWheels:
     """The wheels that are built here, and what each installs."""
 
@@ -205,10 +111,30 @@ class _PexWheels:
     installed: tuple[InstalledWheel, ...]
 
 
+@dataclass(frozen=True)
+class _InstalledPex:
+    """What the distributions of a PEX install, without those that the image below has.
+
+    `trees` has what each installs, by its name; `wheels` are those of them that are built here;
+    `groups` are the layers that the `image` names.
+    """
+
+    image: Address
+    trees: FrozenDict[str, Digest]
+    groups: FrozenDict[str, tuple[str, ...]]
+    wheels: tuple[LocalWheel, ...]
+    below: _InstalledPex | None
+
+    @property
+    def lineage(self) -> tuple[_InstalledPex, ...]:
+        """Itself, and those below."""
+        return (self, *(self.below.lineage if self.below else ()))
+
+
 # Before the rules that call it: Pants reads the `Get`s of helpers that it has already seen.
 async def _pack(
     image: Target,
-    targets: _PexTargets,
+    targets: PexTargets,
     trees: Mapping[str, Digest],
     path: str,
     python_setup: PythonSetup,
@@ -253,23 +179,28 @@ async def install_pex_wheels(request: LocalWheelsRequest) -> _PexWheels:
     return _PexWheels(local.wheels, tuple(installed))
 
 
-@rule(desc="Make the layers of a PEX with distributions")
-async def make_distribution_layers(
-    request: PexRequest, python_setup: PythonSetup
-) -> PexDistributions:
-    image = request.image
-    targets = await Get(_PexTargets, PexRequest, request)
-    address, pex = image.address, targets.pex.address
+@rule
+async def install_pex(request: PexRequest, python_setup: PythonSetup) -> _InstalledPex:
+    targets = await Get(PexTargets, PexRequest, request)
+    address, pex = request.image.address, targets.pex.address
     platform = targets.platform(request.platform, python_setup)
-    _, closure = await MultiGet(
+    local = targets.local_wheels(platform)
+    # First what the compiler needs, which then runs for as long as all others of these together.
+    _, _, closure, *belows = await MultiGet(
+        Get(LocalWheelInputs, LocalWheelsRequest, local),
         Get(ProductionLock, ProductionLockRequest(pex, targets.resolve)),
         Get(Closure, ClosureRequest(targets.resolve, platform, targets.requirements)),
+        *(
+            Get(_InstalledPex, PexRequest(each.image, request.platform))
+            for each in (targets.below,)
+            if each
+        ),
     )
-    names = tuple(closure.ways)
-    groups = checked(PexLayersField.alias, address, image[PexLayersField].value or {}, names, pex)
-    local = targets.local_wheels(address, platform)
-    # First what the compiler needs, which then runs for as long as all others of these together.
-    await Get(LocalWheelInputs, LocalWheelsRequest, local)
+    below = belows[0] if belows else None
+    held = {name: x.image for each in belows for x in each.lineage for name in x.trees}
+    names = [name for name in closure.ways if name not in held]
+    wanted = request.image[PexLayersField].value or {}
+    groups = checked(PexLayersField.alias, address, wanted, names, pex, held)
     built, *locked = await MultiGet(
         Get(_PexWheels, LocalWheelsRequest, local),
         *(
@@ -282,30 +213,48 @@ async def make_distribution_layers(
             for name in names
         ),
     )
-    check_not_locked(address, pex, built.wheels, closure)
-    installed = (*locked, *built.installed)
-    listings = await MultiGet(Get(DigestEntries, Digest, each.digest) for each in installed)
-    projects = (*names, *(each.project for each in built.wheels))
-    contents, trees = dict(zip(projects, listings)), dict(zip(projects, installed))
+    trees = dict(zip(names, (each.digest for each in locked)))
+    trees.update(zip((x.project for x in built.wheels), (x.digest for x in built.installed)))
+    installed = _InstalledPex(address, FrozenDict(trees), FrozenDict(groups), built.wheels, below)
+    wheels = [wheel for each in installed.lineage for wheel in each.wheels]
+    check_one_of_each(address, pex, wheels)
+    check_not_locked(address, pex, wheels, closure)
+    return installed
+
+
+@rule(desc="Make the layers of a PEX with distributions")
+async def make_distribution_layers(
+    request: PexRequest, python_setup: PythonSetup
+) -> PexDistributions:
+    image = request.image
+    targets, installed = await MultiGet(
+        Get(PexTargets, PexRequest, request), Get(_InstalledPex, PexRequest, request)
+    )
+    address, pex = image.address, targets.pex.address
+    builders = {each.project: each.target for each in installed.wheels}
+    every = [tree for each in installed.lineage for tree in each.trees.items()]
+    listings = await MultiGet(Get(DigestEntries, Digest, tree) for _, tree in every)
+    contents = dict(zip((name for name, _ in every), listings))
     check_disjoint(address, contents, f"Fix: leave one of the two out of what {pex} requires.")
+    locked = {name: contents[name] for name in installed.trees if name not in builders}
     layers = grouped(
-        {name: _size(contents[name]) for name in names},
-        {name for name in names if _is_compiled(contents[name])},
-        groups,
+        {name: _size(entries) for name, entries in locked.items()},
+        {name for name, entries in locked.items() if _is_compiled(entries)},
+        installed.groups,
     )
-    builders = {wheel_layer(each.project): each.target for each in built.wheels}
-    layers.update({wheel_layer(each.project): (each.project,) for each in built.wheels})
+    layers.update({wheel_layer(project): (project,) for project in builders})
     merged = await MultiGet(
-        Get(Digest, MergeDigests(trees[name].digest for name in group)) for group in layers.values()
+        Get(Digest, MergeDigests(installed.trees[name] for name in group))
+        for group in layers.values()
     )
-    files = await _pack(
-        image, targets, dict(zip(layers, merged)), site_packages(platform), python_setup
-    )
+    path = site_packages(targets.platform(request.platform, python_setup))
+    files = await _pack(image, targets, dict(zip(layers, merged)), path, python_setup)
+    by_layer = {wheel_layer(project): target for project, target in builders.items()}
     return PexDistributions(
         targets.resolve,
         targets.requirements,
         tuple(
-            PexLayer(layer_name(pex, name), file, builders.get(name))
+            PexLayer(layer_name(pex, name), file, by_layer.get(name))
             for name, file in zip(layers, files)
         ),
     )
@@ -322,7 +271,7 @@ def _is_compiled(entries: DigestEntries) -> bool:
 @rule(desc="Make the layers of a PEX")
 async def make_pex_layers(request: PexRequest, python_setup: PythonSetup) -> PexLayers:
     image = request.image
-    targets = await Get(_PexTargets, PexRequest, request)
+    targets = await Get(PexTargets, PexRequest, request)
     pex = targets.pex
     check_no_files(image.address, PexField.alias, targets.sources)
     distributions, sources, entry_point = await MultiGet(
@@ -342,6 +291,7 @@ async def make_pex_layers(request: PexRequest, python_setup: PythonSetup) -> Pex
         files,
         (*command_of(entry_point.val, pex[PexScriptField].value), *(pex[PexArgsField].value or ())),
         pex[PexEnvField].value or FrozenDict(),
+        targets.below is not None,
     )
 
 
@@ -352,4 +302,4 @@ def site_packages(platform: TargetPlatform) -> str:
 
 
 def rules() -> Iterable[object]:
-    return collect_rules()
+    return (*collect_rules(), *pex_targets.rules())
