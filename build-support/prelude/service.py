@@ -1,0 +1,81 @@
+"""A team's service, from its apps to an image that is judged and attested: docs/your-service.md."""
+
+#: What the policy's rules say of the framework's own files, with the reason to let it pass. Pairs:
+#: Pants keeps the names of a prelude as keys.
+FRAMEWORK_WAIVERS = (
+    (
+        "QK-IMG-007:app/fastapp/conf/databases.py",
+        "An error's message shows what an address looks like, with 'password' for one.",
+    ),
+)
+
+
+def fastapp_service(
+    name,
+    apps,
+    version="0.1.0",
+    description=None,
+    owner=None,
+    cmd=("python", "manage.py", "runserver-aio"),
+    dependencies=(),
+    env=None,
+    labels=None,
+    pex_layers=None,
+    repositories=None,
+    waivers=None,
+):
+    """The targets of a service, whose image is the framework's with the team's code above it.
+
+    `runtime` is the code, `oci` the image, `image` puts it into the container engine, `policy`
+    judges it, `attestations` say what is in it, and `explain` why. Only what the framework's image
+    has not is added: sources, and requirements of `prod`.
+
+    Args:
+        name: of the image, which is tagged with the version and with `latest`.
+        apps: the folders of its apps, e.g. `["src/apps/shop"]`.
+        version: of the image, in its tag and its labels.
+        description: in its labels.
+        owner: who to ask, in its labels.
+        cmd: what a container does that is given no command.
+        dependencies: what else is loaded by name and not imported.
+        env: more variables.
+        labels: more labels.
+        pex_layers: layers for requirements, as `oci_image` has them.
+        repositories: where `pants publish` pushes the image.
+        waivers: of rules of the policy, with a reason for each.
+    """
+    pex_binary(
+        name="runtime",
+        resolve="prod",
+        entry_point="manage",
+        dependencies=[
+            "src:manage@resolve=prod",
+            *[f"{app}@resolve=prod" for app in apps],
+            *dependencies,
+        ],
+    )
+    facts = {
+        "title": name,
+        "description": description or f"The service {name}",
+        "version": version,
+        "authors": owner,
+    }
+    oci_image(
+        name="oci",
+        base="//deploy:oci",
+        pex=":runtime",
+        pex_layers=pex_layers,
+        repo_tags=[f"{name}:{version}", f"{name}:latest"],
+        entrypoint=[],
+        cmd=list(cmd),
+        env=env,
+        labels={
+            **{f"org.opencontainers.image.{key}": value for key, value in facts.items() if value},
+            **(labels or {}),
+        },
+        repositories=repositories,
+    )
+    docker_image(name="image", image=":oci")
+    image_policy(name="policy", image=":oci", waivers={**dict(FRAMEWORK_WAIVERS), **(waivers or {})})
+    image_attestations(name="attestations", image=":oci", wheels=["3rdparty/asyncmy:wheel"])
+    image_explanation(name="explain", dependencies=[":image"])
