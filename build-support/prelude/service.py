@@ -1,29 +1,34 @@
-"""A team's service, from its apps to an image that is judged and attested: docs/your-service.md."""
+"""A team's service, from its apps to an image that is judged and attested: docs/your-service.md.
 
-#: What the policy's rules say of the framework's own files, with the reason to let it pass. Pairs:
-#: Pants keeps the names of a prelude as keys.
-FRAMEWORK_WAIVERS = (
-    (
-        "QK-IMG-007:app/fastapp/conf/databases.py",
-        "An error's message shows what an address looks like, with 'password' for one.",
-    ),
-)
+Pants gives the names of targets to BUILD files, and takes no import in a prelude.
+"""
+# ruff: noqa: F821
+# mypy: disable-error-code="name-defined"
+
+
+def framework_waivers() -> "dict[str, str]":
+    """What the policy's rules say of the framework's own files, with the reason to let it pass."""
+    return {
+        "QK-IMG-007:app/fastapp/conf/databases.py": (
+            "An error's message shows what an address looks like, with 'password' for one."
+        ),
+    }
 
 
 def fastapp_service(
-    name,
-    apps,
-    version="0.1.0",
-    description=None,
-    owner=None,
-    cmd=("python", "manage.py", "runserver-aio"),
-    dependencies=(),
-    env=None,
-    labels=None,
-    pex_layers=None,
-    repositories=None,
-    waivers=None,
-):
+    name: str,
+    apps: "list[str]",
+    version: str = "0.1.0",
+    description: "str | None" = None,
+    owner: "str | None" = None,
+    cmd: "tuple[str, ...]" = ("python", "manage.py", "runserver-aio"),
+    dependencies: "tuple[str, ...]" = (),
+    env: "dict[str, str] | None" = None,
+    labels: "dict[str, str] | None" = None,
+    pex_layers: "dict[str, list[str]] | None" = None,
+    repositories: "list[str] | None" = None,
+    waivers: "dict[str, str] | None" = None,
+) -> None:
     """The targets of a service, whose image is the framework's with the team's code above it.
 
     `runtime` is the code, `oci` the image, `image` puts it into the container engine, `policy`
@@ -76,6 +81,10 @@ def fastapp_service(
         repositories=repositories,
     )
     docker_image(name="image", image=":oci")
-    image_policy(name="policy", image=":oci", waivers={**dict(FRAMEWORK_WAIVERS), **(waivers or {})})
+    image_policy(
+        name="policy",
+        image=":oci",
+        waivers={**framework_waivers(), **(waivers or {})},
+    )
     image_attestations(name="attestations", image=":oci", wheels=["3rdparty/asyncmy:wheel"])
     image_explanation(name="explain", dependencies=[":image"])

@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 from closure.layers import Distribution, Layer, read_layers
 from image.build_files import read_build_file
-from image.lockfiles import Lock, read_lock
+from image.lockfiles import Lock, framework_lock, read_lock
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -35,7 +35,7 @@ def distributions(layers: list[Layer]) -> list[Distribution]:
 
 @pytest.fixture(scope="module")
 def lock() -> Lock:
-    return read_lock("3rdparty/prod.lock")
+    return framework_lock()
 
 
 def test_exactly_the_closure_of_the_lockfile_and_the_driver(

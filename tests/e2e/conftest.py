@@ -15,11 +15,8 @@ from image.engine import FRAMEWORK, Engine, Finished
 from image.serving import HARDENED, PUBLISH, SERVE, fast_check, open_client, published_url
 from integration.mariadb import MariaDB, free_port
 
-#: As the documentation tells a team to write it.
-DOCKERFILE = f"""\
-FROM {FRAMEWORK}
-COPY apps /app/apps
-"""
+#: The image of `services/shop`.
+TEAM = "shop:latest"
 #: Starting a Python for each check is work for the machine.
 CHECK_SECONDS = 2.0
 
@@ -38,16 +35,9 @@ def framework(engine: Engine) -> Image:
 
 
 @pytest.fixture(scope="session")
-def team_image(
-    engine: Engine, framework: Image, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Image]:
-    """A team's image: the framework's and the team's apps."""
-    context = tmp_path_factory.mktemp("team")
-    (context / "Dockerfile").write_text(DOCKERFILE, encoding="utf-8")
-    ignored = shutil.ignore_patterns("__pycache__", "BUILD")
-    shutil.copytree("src/apps", context / "apps", ignore=ignored)
-    with engine.built(str(context), "team") as image:
-        yield image
+def team_image(engine: Engine) -> Image:
+    """A team's image, made by one target. tests/fleet has one that a Dockerfile makes."""
+    return engine.image(TEAM)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from docker.models.images import Image
 from image import inside
 from image.engine import FRAMEWORK, Engine, EngineError
 from image.inside import Report
-from image.lockfiles import Lock, read_lock
+from image.lockfiles import Lock, framework_lock, read_lock
 from image.saved import SavedImage, save
 
 
@@ -62,8 +62,8 @@ def saved(image: Image, base: Image) -> SavedImage:
 
 @pytest.fixture(scope="session")
 def prod_lock() -> Lock:
-    """The lockfile of what ships."""
-    return read_lock("3rdparty/prod.lock")
+    """The lockfile of what ships, as the framework's image has it."""
+    return framework_lock()
 
 
 @pytest.fixture(scope="session")

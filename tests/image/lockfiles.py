@@ -8,7 +8,7 @@ in pants-plugins/). Keep it so.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,16 @@ class Lock:
                     seen.add((name, wanted))
                     todo += [(child, wanted) for child in self.requires[name]]
         return found
+
+
+def framework_lock() -> Lock:
+    """The lockfile of production, as far as the framework's own requirements go: services may have
+    more in it."""
+    lock = read_lock("3rdparty/prod.lock")
+    lines = Path("3rdparty/prod/requirements.txt").read_text(encoding="utf-8").splitlines()
+    asked = {Requirement(line) for line in lines if line.strip() and not line.startswith("#")}
+    names = {canonicalize_name(each.name) for each in asked}
+    return replace(lock, roots=tuple(x for x in lock.roots if canonicalize_name(x.name) in names))
 
 
 def read_lock(path: str) -> Lock:

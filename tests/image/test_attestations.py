@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from image.lockfiles import read_lock
+from image.lockfiles import framework_lock
 from packaging.markers import default_environment
 
 PACKAGE = Path("deploy/attestations")
@@ -76,7 +76,7 @@ def distributions(bill: Any) -> dict[str, Any]:
 def test_the_bill_lists_what_is_locked_and_the_driver(bill: Any) -> None:
     # Tests run on the image's platform, and on the same minor version.
     environment = {key: str(value) for key, value in default_environment().items()}
-    closure = read_lock(str(PROD)).closure(environment)
+    closure = framework_lock().closure(environment)
     found = {name: component["version"] for name, component in distributions(bill).items()}
     driver = found.pop("asyncmy")
     assert found == closure

@@ -86,9 +86,9 @@ class Layout:
     layers: Mapping[str, int]
 
     @classmethod
-    def read(cls, root: Path) -> Layout:
-        """What `pants package deploy:oci` wrote below `root`."""
-        folder = root / "dist" / "deploy" / "oci"
+    def read(cls, root: Path, place: str = "deploy") -> Layout:
+        """What `pants package deploy:oci` wrote below `root`, or that of another folder."""
+        folder = root / "dist" / place.replace("/", ".") / "oci"
         (digest,) = {each["digest"] for each in _document(folder / "index.json")["manifests"]}
         return cls._image(folder, digest)
 

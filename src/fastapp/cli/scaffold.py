@@ -115,8 +115,7 @@ def pants_fields(project: Path, *parts: str) -> str:
         *parts: folders in it that the tests need.
     """
     project = project.resolve()
-    above = (project, *project.parents)
-    root = next((folder for folder in above if (folder / "pants.toml").is_file()), project)
+    root = _pants_root(project) or project
     needed = [(project / part).relative_to(root).as_posix() for part in parts]
     fields = []
     if (root / "src" / "fastapp").is_dir():
@@ -128,6 +127,24 @@ def pants_fields(project: Path, *parts: str) -> str:
         "            ],",
     ]
     return "\n".join(fields)
+
+
+def service_folder(project: Path, name: str) -> Path | None:
+    """Where the target of a service is to be, of an app of this name.
+
+    None unless the project is the one beside the framework's sources: targets of services are for
+    its apps alone.
+    """
+    root = _pants_root(project.resolve())
+    if root is None or project.resolve() != root / "src" or not (root / "src/fastapp").is_dir():
+        return None
+    return root / "services" / name
+
+
+def _pants_root(project: Path) -> Path | None:
+    """The top of the Pants repository that a folder is in."""
+    above = (project, *project.parents)
+    return next((folder for folder in above if (folder / "pants.toml").is_file()), None)
 
 
 def _templates(folder: Traversable, path: str) -> Iterator[tuple[str, str]]:

@@ -102,6 +102,37 @@ def test_startapp_refuses(project: Path) -> None:
     assert os.listdir(project / "apps") == ["blog"]
 
 
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A project beside the framework's sources, as in the framework's own repository."""
+    root = tmp_path / "work"
+    root.mkdir()
+    values = {"name": "src", "secret_key": "x" * 48, "test_fields": ""}
+    write(root / "src", render("project", values))
+    (root / "pants.toml").touch()
+    (root / "src/fastapp").mkdir()
+    return root
+
+
+def test_startapp_makes_a_service(repository: Path) -> None:
+    made = run(repository / "src", "manage.py", "startapp", "blog")
+    assert made.returncode == 0, made.stderr
+    assert "pants package services/blog:image" in made.stdout
+    text = (repository / "services/blog/BUILD").read_text(encoding="utf-8")
+    assert text == 'fastapp_service(\n    name="blog",\n    apps=["src/apps/blog"],\n)\n'
+    assert (repository / "src/apps/blog/urls.py").is_file()
+
+
+def test_an_app_and_its_service_are_made_together_or_not(repository: Path) -> None:
+    (repository / "services/blog").mkdir(parents=True)
+    before = files_of(repository)
+    made = run(repository / "src", "manage.py", "startapp", "blog")
+    assert made.returncode == 1
+    for part in (f"{repository}/services/blog", "nothing was written"):
+        assert part in made.stderr
+    assert files_of(repository) == before
+
+
 def test_an_app_is_to_be_installed_by_who_names_the_apps(project: Path) -> None:
     (project / "apps").mkdir()
     done = manage(project, "startapp", "blog", QK_INSTALLED_APPS="[]")

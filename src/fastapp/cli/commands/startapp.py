@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import click
 
 
@@ -10,13 +12,15 @@ import click
 def startapp(name: str) -> None:
     """Make an app in apps/NAME: a model, views, URLs, a migration, tests.
 
+    In the framework's own repository, services/NAME is made too: the target of its image.
+
     The names of Python's modules and of installed packages are refused, and nothing is ever
     overwritten.
     """
     from fastapp.apps.discovery import APPS_FOLDER, discover_apps
     from fastapp.apps.ports import stable_port
     from fastapp.apps.registry import RESERVED_PREFIXES
-    from fastapp.cli.scaffold import check_name, pants_fields, render, write
+    from fastapp.cli.scaffold import check_name, pants_fields, render, service_folder, write
     from fastapp.conf import settings
     from fastapp.exceptions import CommandError
 
@@ -25,8 +29,10 @@ def startapp(name: str) -> None:
         raise CommandError(f"app name {name!r}: the framework serves /{name}; choose another")
     folder = settings.BASE_DIR / APPS_FOLDER
     target = folder / name
-    if target.exists():
-        raise CommandError(f"{target} exists; nothing was written")
+    service = service_folder(settings.BASE_DIR, name)
+    for path in filter(None, (target, service)):
+        if path.exists():
+            raise CommandError(f"{path} exists; nothing was written")
     if not folder.is_dir():
         raise CommandError(f"there is no folder {folder}; run this with the manage.py of a project")
     others = [app.rpartition(".")[2] for app in discover_apps(settings.BASE_DIR)]
@@ -35,8 +41,20 @@ def startapp(name: str) -> None:
         "class_name": "".join(part.capitalize() for part in name.split("_")),
         "test_fields": pants_fields(settings.BASE_DIR, f"{APPS_FOLDER}/{name}"),
     }
-    write(target, render("app", values))
+    made = render("app", values)
+    if service is not None:
+        service.parent.mkdir(exist_ok=True)
+        write(service, render("service", values))
+    try:
+        write(target, made)
+    except CommandError:
+        # Wholly or not at all: the app and its service are one.
+        if service is not None:
+            shutil.rmtree(service)
+        raise
     click.echo(f"Made the app {name!r} in {target}, served at /{name}.")
+    if service is not None:
+        click.echo(f"Made its service in {service}: pants package services/{name}:image")
     if "INSTALLED_APPS" in settings.model_fields_set:
         click.echo(f"Next: add '{APPS_FOLDER}.{name}' to INSTALLED_APPS.")
     for other in others:

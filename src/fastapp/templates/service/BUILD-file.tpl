@@ -1,0 +1,4 @@
+fastapp_service(
+    name="$name",
+    apps=["src/apps/$name"],
+)

@@ -1,0 +1,1 @@
+"""Libraries that apps share: one package each, in the images of the services that import it."""
