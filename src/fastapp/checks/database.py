@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fastapp.checks.messages import CheckMessage, error
+from fastapp.checks.messages import CheckMessage, error, warning
 from fastapp.conf import settings
 from fastapp.conf.databases import DatabaseConfig
 from fastapp.db.config import require_driver
@@ -27,7 +27,7 @@ def _check_options(database: DatabaseConfig) -> None:
 
 
 async def check_reachable(aliases: Sequence[str]) -> list[CheckMessage]:
-    """Each of these databases answers a query.
+    """Each of these databases answers a query, and has the tables of the apps.
 
     Args:
         aliases: keys of DATABASES.
@@ -48,4 +48,24 @@ async def check_reachable(aliases: Sequence[str]) -> list[CheckMessage]:
                         f"Check DATABASES[{alias!r}] and that the server runs.",
                     )
                 )
+            else:
+                found += await _check_migrated(alias)
     return found
+
+
+async def _check_migrated(alias: str) -> list[CheckMessage]:
+    from fastapp.db.migrations.runner import unapplied
+
+    try:
+        missing = await unapplied(alias)
+    except FastAppError as exc:
+        return [error(64, f"database {alias!r}: {exc}")]
+    if not missing:
+        return []
+    return [
+        warning(
+            63,
+            f"database {alias!r} has yet to get {len(missing)} migration(s): {', '.join(missing)}",
+            "Run migrate before this version takes requests.",
+        )
+    ]

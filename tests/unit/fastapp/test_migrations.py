@@ -167,6 +167,26 @@ def test_a_database_that_is_away_is_no_empty_history(shop: Path) -> None:
     assert "database 'default' is not reachable" in done.stderr
 
 
+def test_check_names_what_is_not_applied(shop: Path) -> None:
+    before = manage(shop, "check", "--database", "all")
+    assert before.returncode == 0, before.stderr
+    assert "(fastapp.W063) database 'default'" in before.stderr
+    assert "shop.0001_initial" in before.stderr
+    assert "migrate" in before.stderr
+    assert manage(shop, "migrate").returncode == 0
+    after = manage(shop, "check", "--database", "all")
+    assert after.returncode == 0, after.stderr
+    assert "W063" not in after.stderr
+
+
+def test_check_names_a_migration_that_cannot_be_read(shop: Path) -> None:
+    (shop / "apps/shop/migrations/0002_bad.py").write_text("raise ValueError", encoding="utf-8")
+    done = manage(shop, "check", "--database", "all")
+    assert done.returncode == 1
+    for part in ("(fastapp.E064) database 'default'", "apps.shop.migrations.0002_bad"):
+        assert part in done.stderr
+
+
 def test_an_app_without_migrations_is_told(project: Path, make_app: MakeApp) -> None:
     make_app("apps.shop", urls="urlpatterns = []", models=MODELS.format(""))
     done = manage(project, "migrate")

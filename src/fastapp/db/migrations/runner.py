@@ -163,6 +163,8 @@ async def status(labels: Sequence[str] = ()) -> dict[str, list[tuple[str, bool, 
     """
     found: dict[str, list[tuple[str, bool, str]]] = {}
     for alias, configs in by_connection(migrated_apps()).items():
+        if labels and not set(labels) & set(configs):
+            continue
         executor = await _executor(alias, configs)
         await executor.loader.build_graph()
         applied = await _applied(executor)
@@ -177,6 +179,22 @@ async def status(labels: Sequence[str] = ()) -> dict[str, list[tuple[str, bool, 
                     for key in keys
                 ]
     return found
+
+
+async def unapplied(alias: str) -> list[str]:
+    """The migrations that a database has yet to get, e.g. "shop.0002_price", by app, in order.
+
+    Args:
+        alias: a key of DATABASES.
+    """
+    labels = by_connection(migrated_apps()).get(alias, {})
+    found = await status(tuple(labels)) if labels else {}
+    return [
+        f"{label}.{name}"
+        for label, migrations in found.items()
+        for name, applied, _ in migrations
+        if not applied
+    ]
 
 
 async def sql(label: str, name: str, *, backward: bool = False) -> list[str]:
