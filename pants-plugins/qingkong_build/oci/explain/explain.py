@@ -35,7 +35,8 @@ from qingkong_build.oci.explain.facts import (
 from qingkong_build.oci.explain.target_types import ImageExplanationDependenciesField
 from qingkong_build.oci.layers.packaging import ImageLayerRequest
 from qingkong_build.oci.layers.pex_fields import PexField
-from qingkong_build.oci.layers.pex_layers import PexDistributions, PexRequest
+from qingkong_build.oci.layers.pex_layers import PexDistributions
+from qingkong_build.oci.layers.pex_targets import PexRequest
 from qingkong_build.oci.layers.target_types import (
     LayerPathField,
     RequirementsLayerResolveField,

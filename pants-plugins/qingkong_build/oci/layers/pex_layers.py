@@ -199,7 +199,7 @@ async def install_pex(request: PexRequest, python_setup: PythonSetup) -> _Instal
     below = belows[0] if belows else None
     held = {name: x.image for each in belows for x in each.lineage for name in x.trees}
     names = [name for name in closure.ways if name not in held]
-    wanted = request.image[PexLayersField].value or {}
+    wanted = request.image[PexLayersField].value or FrozenDict()
     groups = checked(PexLayersField.alias, address, wanted, names, pex, held)
     built, *locked = await MultiGet(
         Get(_PexWheels, LocalWheelsRequest, local),
