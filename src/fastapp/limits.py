@@ -100,7 +100,6 @@ class LimitedProtocol(CoalescingProtocol):
             self._arm()
 
     def _feed(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
         rest = memoryview(data)
         try:
             # A loop, as a client may send a thousand upgrades in one piece.
@@ -129,7 +128,8 @@ class LimitedProtocol(CoalescingProtocol):
         return None
 
     def on_message_begin(self) -> None:
-        """The first byte of a request."""
+        """The first byte of a request, which alone ends the time that a connection may be idle."""
+        self._unset_keepalive_if_required()
         super().on_message_begin()
         self._phase = _Phase.HEAD
         self._between = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import socket
@@ -21,7 +22,10 @@ OTHER = b"GET /other HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 
 class App:
-    """Answers "done"; /slow waits to be let go, /late reads its body late, /much sends much."""
+    """Answers "done"; /slow waits to be let go, /late reads its body late, /much sends much.
+
+    /early answers before it reads, /unread reads nothing.
+    """
 
     def __init__(self) -> None:
         self.slow = asyncio.Event()
@@ -44,6 +48,10 @@ class App:
             await self.slow.wait()
         elif path == "/go":
             self.slow.set()
+        if path == "/unread":
+            await send({"type": "http.response.start", "status": 413, "headers": []})
+            await send({"type": "http.response.body", "body": b"no"})
+            return
         if path == "/early":
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"part", "more_body": True})
@@ -104,6 +112,36 @@ def test_a_connection_that_is_closed_is_forgotten() -> None:
         for client in clients:
             client.close()
         wait_for(lambda: known() == 0, SECONDS / 2)
+
+
+@pytest.mark.parametrize(
+    ("request_head", "last", "later"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", b"done 0\r\n0\r\n\r\n", b"\r\n"),
+        (
+            b"POST /unread HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n",
+            b"no\r\n0\r\n\r\n",
+            b"x",
+        ),
+    ],
+    ids=["empty-line", "body-that-no-one-reads"],
+)
+def test_bytes_of_no_request_do_not_keep_a_connection(
+    request_head: bytes, last: bytes, later: bytes
+) -> None:
+    # As in the gateway, which has clocks of its own for bodies.
+    protocol = limited(HEAD_BYTES, SECONDS, None)
+    with serving(App(), http=protocol, timeout_keep_alive=1) as port:
+        with socket.create_connection(("127.0.0.1", port), SECONDS) as client:
+            client.sendall(request_head)
+            answer = b""
+            while not answer.endswith(last):
+                answer += client.recv(65536)
+            # Closed already, on a machine that was busy meanwhile.
+            with contextlib.suppress(ConnectionError):
+                client.sendall(later)
+                # A time-out of the socket is an error.
+                assert client.recv(65536) == b""
 
 
 def test_garbage_behind_a_request_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
