@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 from enum import IntEnum
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from fastapp.coalescing import CoalescingProtocol
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 _PHRASES: Final = {
     400: ("bad_request", "Bad Request", "The request is not valid HTTP."),
@@ -210,20 +213,22 @@ class LimitedProtocol(CoalescingProtocol):
         # None until the first request; uvicorn's annotation does not say so.
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cycle is not None and not cycle.response_complete:
-            if self._phase is not _Phase.BODY or self.pipeline:
+            if self._phase is not _Phase.BODY:
                 # What came before is still being answered: that is the last answer.
+                cycle.keep_alive = False
+                return
+            if self.pipeline:
+                # The request waits for the answers before its own, newest first: it is the first.
+                self.pipeline[0] = (cycle, _refusing(status))
                 cycle.keep_alive = False
                 return
             if cycle.response_started:
                 # In the middle of an answer another one would be taken for a part of it.
                 self.transport.close()
                 return
-        error, phrase, message = _PHRASES[status]
-        body = json.dumps(
-            {"error": error, "message": message, "detail": None, "request_id": "-"}
-        ).encode()
+        body = _refusal(status)
         head = (
-            f"HTTP/1.1 {status} {phrase}\r\nContent-Type: application/json\r\n"
+            f"HTTP/1.1 {status} {_PHRASES[status][1]}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
@@ -251,6 +256,28 @@ class LimitedProtocol(CoalescingProtocol):
             self._arm()
         else:
             self._refuse(408)
+
+
+def _refusal(status: int) -> bytes:
+    """The body of an error, as every error of the server has."""
+    error, _phrase, message = _PHRASES[status]
+    fields = {"error": error, "message": message, "detail": None, "request_id": "-"}
+    return json.dumps(fields).encode()
+
+
+def _refusing(status: int) -> ASGI3Application:
+    """An application that answers with an error and reads nothing."""
+
+    async def refuse(_scope: Any, _receive: Any, send: Any) -> None:
+        body = _refusal(status)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return refuse
 
 
 class _Unframed:

@@ -10,7 +10,7 @@ import socket
 from typing import Any
 
 import pytest
-from integration.gateway.support import SECONDS, raw, serving, wait_for
+from integration.gateway.support import SECONDS, json_of, raw, serving, wait_for
 
 from fastapp.limits import LimitedProtocol, limited
 
@@ -159,6 +159,26 @@ def test_garbage_behind_a_request_is_logged_once(caplog: pytest.LogCaptureFixtur
         assert answer.count(b"HTTP/1.1 ") == 1, answer
         assert answer.startswith(b"HTTP/1.1 200")
     assert [record.getMessage() for record in caplog.records] == ["Invalid HTTP request received."]
+
+
+def pipelined(app: App, port: int, second: bytes) -> bytes:
+    """All that comes for a slow request with ``second`` behind it, in one piece."""
+    with socket.create_connection(("127.0.0.1", port), SECONDS) as client:
+        client.sendall(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n" + second)
+        wait_for(lambda: app.started)
+        assert b" 200 " in raw(port, OTHER.replace(b"/other", b"/go"))
+        return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def test_a_body_that_breaks_behind_a_request_is_refused_after_its_answer() -> None:
+    app = App()
+    with serving(app, http=limits()) as port:
+        head = b"POST /two HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        first, _, second = pipelined(app, port, head + b"zz\r\n").partition(b"0\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 200")
+    assert second.startswith(b"HTTP/1.1 400"), second
+    assert b"connection: close" in second
+    assert json_of(second)["error"] == "bad_request"
 
 
 def test_a_body_that_breaks_ends_an_answer_that_has_begun() -> None:
