@@ -154,11 +154,12 @@ class LimitedProtocol(CoalescingProtocol):
         if not self._is_clear():
             self._refuse(400)
             raise _RefusedError
-        self._phase = _Phase.BODY
         if self.parser.should_upgrade() and not self._should_upgrade():
             self._plain_head = self._without_upgrade()
             return
+        # Refuses an address that it cannot read; the request has no answer of its own before that.
         super().on_headers_complete()
+        self._phase = _Phase.BODY
         if self.scope["http_version"] == "1.0":
             cycle: Any = self.cycle
             cycle.send = _Unframed(cycle).send

@@ -181,6 +181,15 @@ def test_a_body_that_breaks_behind_a_request_is_refused_after_its_answer() -> No
     assert json_of(second)["error"] == "bad_request"
 
 
+def test_an_address_that_breaks_behind_a_request_takes_no_answer_of_it() -> None:
+    app = App()
+    with serving(app, http=limits()) as port:
+        head = b"GET http://h:99999/ HTTP/1.1\r\nHost: h:99999\r\n\r\n"
+        answer = pipelined(app, port, head)
+    assert answer.startswith(b"HTTP/1.1 200"), answer
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_a_body_that_breaks_ends_an_answer_that_has_begun() -> None:
     with serving(App(), http=limits()) as port:
         with socket.create_connection(("127.0.0.1", port), SECONDS) as client:
