@@ -181,14 +181,20 @@ class LimitedProtocol(CoalescingProtocol):
         return [authority.lower()] == [host.lower() for host in hosts]
 
     def _should_upgrade(self) -> bool:
-        """Whether this becomes a WebSocket; one with a body is none."""
-        return super()._should_upgrade() and not any(
-            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0") != b"")
-            for name, value in self.headers
+        """Whether this becomes a WebSocket; one with a body, or of HTTP/1.0, is none."""
+        return (
+            super()._should_upgrade()
+            and self.parser.get_http_version() == "1.1"
+            and not any(
+                name == b"transfer-encoding"
+                or (name == b"content-length" and value.strip(b"0") != b"")
+                for name, value in self.headers
+            )
         )
 
     def _without_upgrade(self) -> bytes:
-        lines = [b"%b %b HTTP/1.1" % (self.parser.get_method(), self.url)]
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
         lines += [b"%b: %b" % item for item in self.headers if item[0] != b"upgrade"]
         return b"\r\n".join(lines) + b"\r\n\r\n"
 

@@ -218,6 +218,17 @@ def test_a_client_of_old_gets_no_chunks() -> None:
         assert b"connection: close" in answer
 
 
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+def test_an_upgrade_of_http_1_0_stays_one_of_http_1_0(protocol: bytes) -> None:
+    with serving(App(), http=limits()) as port:
+        fields = b"Connection: Upgrade, keep-alive\r\nUpgrade: " + protocol
+        answer = raw(port, b"GET / HTTP/1.0\r\n" + fields + b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+        assert answer.endswith(b"\r\n\r\ndone 0")
+        assert b"transfer-encoding" not in answer
+        assert b"connection: close" in answer
+
+
 class Counting:
     """A transport that counts what is written to it."""
 
