@@ -108,6 +108,8 @@ class LimitedProtocol(CoalescingProtocol):
             # A loop, as a client may send a thousand upgrades in one piece.
             while (taken := self._parse(rest)) is not None:
                 if self._plain_head is None:
+                    # The clock would keep all that is HTTP of the connection in memory.
+                    self._disarm()
                     self.handle_websocket_upgrade()
                     return
                 # The parser takes what follows for another protocol. It is the body of the

@@ -18,6 +18,10 @@ HEAD_BYTES = 2000
 MEBIBYTE = 1 << 20
 #: Of a server with a client that sends as soon as it may: long enough for a machine that is busy.
 PATIENCE = 2.0
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+)
 OTHER = b"GET /other HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 
@@ -37,7 +41,14 @@ class App:
             while (await receive())["type"] != "lifespan.shutdown":
                 await send({"type": "lifespan.startup.complete"})
             await send({"type": "lifespan.shutdown.complete"})
-            return
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.accept"})
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         path = scope["path"]
         size = 0
         if path == "/late":
@@ -96,7 +107,10 @@ def test_requests_in_one_piece_are_measured_one_by_one() -> None:
         assert answers.count(b"HTTP/1.1 200") == answers.count(b"HTTP/1.1 ") == count + 1
 
 
-def test_a_connection_that_is_closed_is_forgotten() -> None:
+@pytest.mark.parametrize(
+    "sent", [b"GET / HTTP/1.1\r\nHost: h\r\n", HANDSHAKE], ids=["half-a-head", "websocket"]
+)
+def test_a_connection_that_is_closed_is_forgotten(sent: bytes) -> None:
     protocol = limits()
 
     def known() -> int:
@@ -104,11 +118,13 @@ def test_a_connection_that_is_closed_is_forgotten() -> None:
         return sum(type(found) is protocol for found in gc.get_objects())
 
     with serving(App(), http=protocol) as port:
-        # A clock runs for each of them: they have not sent all of a head.
+        # A clock runs for each of them until it has sent all of a head.
         clients = [socket.create_connection(("127.0.0.1", port), SECONDS) for _ in range(20)]
-        for client in clients:
-            client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n")
         wait_for(lambda: known() == len(clients))
+        for client in clients:
+            client.sendall(sent)
+            if sent is HANDSHAKE:
+                assert client.recv(12) == b"HTTP/1.1 101"
         for client in clients:
             client.close()
         wait_for(lambda: known() == 0, SECONDS / 2)
