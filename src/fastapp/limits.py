@@ -31,6 +31,11 @@ _PHRASES: Final = {
 }
 
 
+#: Bytes of an unfinished head that the limit does not count: method, version, and white space that
+#: the format does not need. A head near the limit with more of it may be refused.
+_SLACK: Final = 256
+
+
 class _Phase(IntEnum):
     IDLE = 0
     HEAD = 1
@@ -59,12 +64,8 @@ class LimitedProtocol(CoalescingProtocol):
     _phase = _Phase.HEAD
     #: Bytes of the headers of this request so far.
     _head_bytes = 0
-    #: Bytes of the calls since the last part of a body, or since the request began. The call in
-    #: which it began counts where nothing was before it there.
+    #: Bytes of the slices since the one in which the head began, or the last part of a body came.
     _pending = 0
-    #: Of the present call, for a request that begins with it.
-    _first = 0
-    _between = True
     _deadline = 0.0
     _refused = False
     #: Head of a request whose upgrade is not followed.
@@ -84,15 +85,9 @@ class LimitedProtocol(CoalescingProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and count what does not become a request."""
-        if self._refused:
+        if self._refused or not self._feed_slices(memoryview(data)):
             return
-        self._pending += len(data)
-        self._first = len(data) if self._between else 0
-        self._feed(data)
         if self._phase is _Phase.IDLE or self._refused:
-            return
-        if self._pending > self.max_header_bytes:
-            self._refuse(431)
             return
         if self._phase is _Phase.BODY:
             if self.body_timeout is None:
@@ -102,8 +97,29 @@ class LimitedProtocol(CoalescingProtocol):
         if self._timer is None:
             self._arm()
 
-    def _feed(self, data: bytes) -> None:
-        rest = memoryview(data)
+    def _feed_slices(self, data: memoryview) -> bool:
+        """Parse, and refuse what holds memory without an end; whether this is still HTTP.
+
+        The parser does not say where in its input a request begins, so the slice in which it does
+        is not counted: slices are small against the limit. A head without an end is refused once it
+        is an eighth and `_SLACK` longer than the limit, at the latest.
+        """
+        size = max(1, self.max_header_bytes // 8)
+        for start in range(0, len(data), size):
+            piece = data[start : start + size]
+            self._pending += len(piece)
+            if not self._feed(piece):
+                return False
+            if self._refused:
+                break
+            slack = _SLACK if self._phase is _Phase.HEAD else 0
+            if self._phase is not _Phase.IDLE and self._pending > self.max_header_bytes + slack:
+                self._refuse(431)
+                break
+        return True
+
+    def _feed(self, rest: memoryview) -> bool:
+        """Parse; whether this is still HTTP, and no WebSocket."""
         try:
             # A loop, as a client may send a thousand upgrades in one piece.
             while (taken := self._parse(rest)) is not None:
@@ -111,7 +127,7 @@ class LimitedProtocol(CoalescingProtocol):
                     # The clock would keep all that is HTTP of the connection in memory.
                     self._disarm()
                     self.handle_websocket_upgrade()
-                    return
+                    return False
                 # The parser takes what follows for another protocol. It is the body of the
                 # request, or the next one, and reading a body as a request is what smuggling is.
                 head, self._plain_head = self._plain_head, None
@@ -123,6 +139,7 @@ class LimitedProtocol(CoalescingProtocol):
             if not self._refused:
                 self.logger.warning("Invalid HTTP request received.")
                 self._refuse(400)
+        return True
 
     def _parse(self, data: memoryview) -> int | None:
         """Parse up to the end, or to an upgrade: then the number of bytes up to there."""
@@ -137,8 +154,7 @@ class LimitedProtocol(CoalescingProtocol):
         self._unset_keepalive_if_required()
         super().on_message_begin()
         self._phase = _Phase.HEAD
-        self._between = False
-        self._head_bytes, self._pending, self._first = 0, self._first, 0
+        self._head_bytes = self._pending = 0
         self._deadline = self.loop.time() + self.header_timeout
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -208,10 +224,15 @@ class LimitedProtocol(CoalescingProtocol):
     def on_message_complete(self) -> None:
         """The end of the body."""
         self._phase = _Phase.IDLE
-        self._between = True
         self._pending = 0
         if self._plain_head is None:
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The connection is idle now, unless the next request has begun to arrive."""
+        super().on_response_complete()
+        if self._phase is _Phase.HEAD:
+            self._unset_keepalive_if_required()
 
     def _refuse(self, status: int) -> None:
         """Answer with an error, read no more, and close."""

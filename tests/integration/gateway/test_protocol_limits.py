@@ -99,6 +99,63 @@ def test_the_size_of_a_head_is_exact() -> None:
         assert raw(port, of_size(HEAD_BYTES + 1)).startswith(b"HTTP/1.1 431")
 
 
+@pytest.mark.parametrize(
+    "before", [b"", b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"], ids=["alone", "behind-a-request"]
+)
+def test_the_size_of_a_head_in_pieces_is_exact(before: bytes) -> None:
+    with serving(App(), http=limits()) as port:
+        for last in range(1, 21):
+            for more, expected in ((0, b"HTTP/1.1 200"), (1, b"HTTP/1.1 431")):
+                head = before + of_size(HEAD_BYTES + more)
+                answers = in_pieces(port, head[:-last], head[-last:])
+                assert answers.rpartition(b"HTTP/1.1 ")[2].startswith(expected[-3:]), last
+                assert answers.count(b"HTTP/1.1 ") == 1 + bool(before), last
+
+
+def in_pieces(port: int, *pieces: bytes) -> bytes:
+    """All that comes for what the server reads in these pieces."""
+    with socket.create_connection(("127.0.0.1", port), SECONDS) as client:
+        # A server that closes with unread data resets the connection.
+        with contextlib.suppress(ConnectionError):
+            for piece in pieces:
+                client.sendall(piece)
+                # It has read it when it has answered a later connection.
+                assert b" 200 " in raw(port, OTHER)
+        answers = b""
+        with contextlib.suppress(ConnectionError):
+            while chunk := client.recv(65536):
+                answers += chunk
+        return answers
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 600\r\n\r\n" + b"x" * 600,
+    ],
+    ids=["head", "head-and-body"],
+)
+@pytest.mark.parametrize(
+    "head",
+    [b"GET /" + b"a" * 5000, b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 5000],
+    ids=["target", "header"],
+)
+def test_a_head_without_end_behind_a_request_is_refused_at_once(before: bytes, head: bytes) -> None:
+    with serving(App(), http=limits(PATIENCE)) as port:
+        answers = raw(port, before + head, timeout=SECONDS)
+    # The first is still being answered, which is the last answer then.
+    assert answers.startswith(b"HTTP/1.1 200"), answers
+    assert answers.count(b"HTTP/1.1 ") == 1, answers
+
+
+def test_a_head_that_has_begun_is_not_an_idle_connection() -> None:
+    with serving(App(), http=limits(PATIENCE), timeout_keep_alive=1) as port:
+        before = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+        answers = raw(port, before + before[:-4], timeout=SECONDS)
+    assert b"HTTP/1.1 408" in answers, answers
+
+
 def test_requests_in_one_piece_are_measured_one_by_one() -> None:
     count = 200
     with serving(App(), http=limits()) as port:
