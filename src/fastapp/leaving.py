@@ -6,6 +6,7 @@ A thread that an app leaked, or a function of ``atexit``, would hold the process
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -32,18 +33,30 @@ def leave_within(seconds: float, code: int = 0) -> None:
 
 def _leave(seconds: float, code: int) -> None:
     time.sleep(seconds)
+    # Whatever fails here, the process ends.
+    try:
+        _warn(seconds)
+        for stream in (sys.stdout, sys.stderr):
+            # None, or closed.
+            with contextlib.suppress(AttributeError, ValueError):
+                stream.flush()
+    finally:
+        os._exit(code)
+
+
+def _warn(seconds: float) -> None:
+    """Log what holds the process."""
+    main = threading.main_thread()
     names = [
-        thread.name
-        for thread in threading.enumerate()
-        if not thread.daemon and thread is not threading.main_thread()
+        thread.name for thread in threading.enumerate() if not thread.daemon and thread is not main
     ]
     if names:
         logger.warning("threads left behind after %g s: %s", seconds, ", ".join(names))
-    else:
-        main = threading.main_thread().ident or 0
-        held = traceback.extract_stack(sys._current_frames()[main])[-1]
+        return
+    place = "native code"
+    # A function of C that atexit calls has no frame of Python.
+    frame = sys._current_frames().get(main.ident or 0)
+    if frame is not None:
+        held = traceback.extract_stack(frame)[-1]
         place = f"{held.name} ({held.filename}:{held.lineno})"
-        logger.warning("the process did not end in %g s: it was in %s", seconds, place)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(code)
+    logger.warning("the process did not end in %g s: it was in %s", seconds, place)
