@@ -20,7 +20,7 @@ from fastapp.gateway.headers import (
     response_headers,
     without_websocket,
 )
-from fastapp.gateway.proxy import Proxy, is_final, to_text, upstream_url
+from fastapp.gateway.proxy import UNCONNECTED, Proxy, is_final, to_text, upstream_url
 from fastapp.gateway.scope import UPSTREAM
 
 logger = logging.getLogger("fastapp.gateway")
@@ -99,7 +99,7 @@ async def _connect(
     tried: list[Upstream] = []
     error: GatewayError | None = None
     # A handshake has no effects: any upstream will do.
-    for _ in range(1 + proxy.config.retries):
+    while len(tried) <= proxy.config.retries:
         upstream = pool.choose(tried)
         if upstream is None:
             break
@@ -125,12 +125,12 @@ async def _connect(
             proxy.directory.succeeded(upstream)
             logger.warning("upstream %s: no WebSocket: %s", upstream.url, exc.message)
             raise bad_gateway() from exc
-        except aiohttp.ClientConnectorError as exc:
+        except UNCONNECTED as exc:
             upstream.active -= 1
             upstream.errors["connect"] += 1
             logger.warning("upstream %s: %s", upstream.url, exc)
             proxy.directory.failed(upstream, dead=True)
-            error = bad_gateway()
+            error = gateway_timeout() if isinstance(exc, TimeoutError) else bad_gateway()
         except TimeoutError as exc:
             upstream.active -= 1
             upstream.errors["timeout"] += 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
+import sys
 from typing import Any
 
 import pytest
@@ -22,6 +24,8 @@ from integration.gateway.support import (
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response
+
+from fastapp.draining import refuse_new_connections
 
 
 def socket_to(port: int, path: str, **options: Any) -> connect:
@@ -116,6 +120,26 @@ def test_refusals_are_answered_before_the_handshake(stack: Stack) -> None:
             answer = refusal(port, path)
             assert answer.status_code == status
             assert b'"error"' in (answer.body or b"")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the packet filter is Linux'")
+def test_a_connection_that_takes_too_long_is_made_to_another_upstream(stack: Stack) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert refuse_new_connections([silent])
+        lost = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        limits: dict[str, Any] = {"connect_timeout": 0.5, "eject_seconds": 60.0}
+        with running_gateway({"shop": [lost]}, **limits) as port:
+            assert refusal(port, "/shop/ws").status_code == 504
+        urls = [lost, f"http://127.0.0.1:{stack.service_port}"]
+        with running_gateway({"shop": urls}, balancing="round-robin", **limits) as port:
+
+            async def talk() -> None:
+                for _ in range(4):
+                    async with socket_to(port, "/shop/ws") as client:
+                        await client.send("x")
+                        assert await client.recv() == "x"
+
+            run(talk())
 
 
 def test_a_redirect_of_a_handshake_is_passed_on_and_never_followed() -> None:
