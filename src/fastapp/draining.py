@@ -14,6 +14,7 @@ from __future__ import annotations
 import array
 import asyncio
 import logging
+import math
 import socket
 import struct
 import sys
@@ -136,23 +137,21 @@ class DrainingServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: no new connection, but what is open is answered, for the grace."""
         limit = self.config.timeout_graceful_shutdown
-        begun = time.monotonic()
+        end = math.inf if limit is None else time.monotonic() + limit
         if not self.force_exit:
             self._announce_the_end()
-            await self._stop_listening(sockets or [])
-            await self._answer_what_arrives(self.grace if limit is None else min(self.grace, limit))
+            await self._stop_listening(sockets or [], end)
+            await self._answer_what_arrives(end)
         if limit is not None:
-            self.config.timeout_graceful_shutdown = max(
-                0, round(limit - (time.monotonic() - begun))
-            )
+            self.config.timeout_graceful_shutdown = max(0, round(end - time.monotonic()))
         await super().shutdown(sockets)
         leave_within(PATIENCE)
 
-    async def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
+    async def _stop_listening(self, sockets: Sequence[socket.socket], end: float) -> None:
         """Accept all that wait, which the loop does one by one, and close the listeners."""
         if self.owns_listeners:
             refuse_new_connections(sockets)
-        limit = time.monotonic() + max(self.grace, ACCEPTING)
+        limit = min(time.monotonic() + max(self.grace, ACCEPTING), end)
         while waiting_connections(sockets) and time.monotonic() < limit:  # noqa: ASYNC110 - no event
             await asyncio.sleep(INTERVAL)
         for server in self.servers:
@@ -173,12 +172,12 @@ class DrainingServer(uvicorn.Server):
                 # The one in flight is the last one, too.
                 connection.cycle.keep_alive = False
 
-    async def _answer_what_arrives(self, grace: float) -> None:
+    async def _answer_what_arrives(self, end: float) -> None:
         """Let each client send another request, and tell WebSockets to connect elsewhere."""
         for connection in list(self.server_state.connections):
             if isinstance(connection, DrainingWebSocket):
                 connection.shutdown()
-        limit = time.monotonic() + grace
+        limit = min(time.monotonic() + self.grace, end)
         while self.server_state.connections and not self.force_exit:
             if time.monotonic() > limit:
                 return

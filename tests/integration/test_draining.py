@@ -111,6 +111,31 @@ def test_the_end_is_announced_before_the_listeners_are_closed(
         assert b"connection: close" in last
 
 
+def test_no_wait_is_longer_than_the_time_of_the_whole_stop() -> None:
+    """Neither the one for connections that no one accepts, nor the grace."""
+    with socket.create_server(("127.0.0.1", 0)) as stuck, stuck.dup() as listener:
+
+        class Stuck(DrainingServer):
+            async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().shutdown([*(sockets or []), stuck])
+
+        app = PlainTextResponse("word")
+        config = uvicorn.Config(app, lifespan="off", ws="none", timeout_graceful_shutdown=1)
+        stopping = Stuck(config, grace=10 * SECONDS)
+        with socket.create_server(("127.0.0.1", 0)) as served:
+            thread = threading.Thread(target=stopping.run, args=([served],), daemon=True)
+            thread.start()
+            with (
+                socket.create_connection(served.getsockname(), SECONDS) as client,
+                socket.create_connection(listener.getsockname(), SECONDS),
+            ):
+                client.sendall(REQUEST)
+                assert client.recv(12) == b"HTTP/1.1 200"
+                stopping.should_exit = True
+                thread.join(SECONDS)
+                assert not thread.is_alive()
+
+
 def test_a_listener_refuses_without_resetting_what_waits() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()

@@ -86,6 +86,8 @@ def main() -> NoReturn:
     # Ctrl-C in a terminal reaches every process; the supervisor decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
+    # A file was changed while this one was being loaded.
+    signal.signal(signal.SIGHUP, _end)
     control = Control(int(channel))
     listeners = take_listeners(descriptors)
     share_as(label or "worker")

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
-from integration.supervisor.support import START_SECONDS, URLS, runserver, write_project
+from integration.supervisor.support import (
+    START_SECONDS,
+    URLS,
+    environment,
+    eventually,
+    runserver,
+    write_project,
+)
 
 
 def test_reload_starts_the_changed_app_only(tmp_path: Path) -> None:
@@ -18,6 +29,28 @@ def test_reload_starts_the_changed_app_only(tmp_path: Path) -> None:
         running.wait_for("one is up", times=2)
         assert running.get("/one/info")["word"] == "newer"
         assert running.get("/two/info")["pid"] == before
+
+
+def test_a_service_that_is_still_being_loaded_ends_in_order(tmp_path: Path) -> None:
+    loading = "import pathlib, time\npathlib.Path('now').touch()\ntime.sleep(600)\n"
+    write_project(tmp_path, one=loading)
+    ours, theirs = socket.socketpair()
+    main = "from fastapp.supervisor.service import main; main()"
+    with ours, theirs, socket.create_server(("127.0.0.1", 0)) as listener:
+        descriptors = (listener.fileno(), theirs.fileno())
+        process = subprocess.Popen(
+            [sys.executable, "-c", main, "one", *map(str, descriptors), str(os.getpid())],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            pass_fds=descriptors,
+        )
+        try:
+            eventually((tmp_path / "now").exists, START_SECONDS)
+            # A file was changed.
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(START_SECONDS) == 0
+        finally:
+            process.kill()
 
 
 def test_a_reload_does_not_wait_for_idle_connections(tmp_path: Path) -> None:
