@@ -3,33 +3,40 @@
 #
 #   make-secrets.sh [FOLDER]
 #
-# The engine mounts the files into containers as they are, where other users read them; so the
-# files are for everybody and the folder is for its owner only.
+# The engine mounts the files into containers as they are, where another user reads them: the files
+# are readable by all users, and the folder is its owner's only.
 
 set -euo pipefail
 folder=${1:-"$(dirname "${BASH_SOURCE[0]}")/secrets"}
 
-# 48 random bytes, in letters and digits.
+# 48 random bytes, in hexadecimal.
 random() {
   od -An -N48 -tx1 /dev/urandom | tr -d ' \n'
 }
 
-# make FILE LINE...: write a file, whole or not at all, unless it exists.
-make() {
+# write_once FILE LINE...: write a file, whole or not at all, unless it exists.
+write_once() {
   local file=$folder/$1
   if [[ -e $file ]]; then
     echo "kept: $file"
     return
   fi
   printf '%s\n' "${@:2}" >"$file.new"
-  chmod 0444 "$file.new"
+  chmod 0644 "$file.new"
   mv "$file.new" "$file"
   echo "made: $file"
 }
 
-(umask 077 && mkdir -p "$folder")
-make database-password "$(random)"
-make shop.env \
+mkdir -p "$folder"
+chmod 0700 "$folder"
+# A new password would not be the one of the file, nor the one of the database.
+if [[ -e $folder/shop.env && ! -e $folder/database-password ]]; then
+  echo "make-secrets.sh: $folder/database-password: is missing beside shop.env, which has the" \
+    "password. Fix: write the value of QK_DATABASES__default__PASSWORD in shop.env to it" >&2
+  exit 1
+fi
+write_once database-password "$(random)"
+write_once shop.env \
   "QK_SECRET_KEY=$(random)" \
   "QK_DATABASES__default__PASSWORD=$(<"$folder/database-password")"
-make gateway.env "QK_SECRET_KEY=$(random)"
+write_once gateway.env "QK_SECRET_KEY=$(random)"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fleet.descriptions import OVERLAYS, Document, built, named, pod_specs
-from fleet.page import commands, sections
+from fleet.page import PAGE, commands, sections
 from fleet.programs import program, run
 from fleet.stack import system_environment
 from kubernetes_validate.utils import ValidationError, latest_version, validate
@@ -128,6 +128,28 @@ def test_every_reference_has_its_resource(resources: list[Document]) -> None:
     (rule,) = named(resources, "Ingress")["gateway"]["spec"]["rules"]
     (path,) = rule["http"]["paths"]
     assert path["backend"]["service"] == {"name": "gateway", "port": {"name": "http"}}
+
+
+def test_the_job_can_be_applied_alone(resources: list[Document]) -> None:
+    """The selector of the page leaves nothing out that the job needs."""
+    page = PAGE.read_text(encoding="utf-8")
+    (key, left_out) = re.findall(r"`--selector '([\w./]+) notin \(([\w,-]+)\)'`", page)[0]
+    selected = [
+        found
+        for found in resources
+        if found["metadata"].get("labels", {}).get(key) not in left_out.split(",")
+    ]
+    assert {"Job", "Namespace"} <= {found["kind"] for found in selected}
+    assert not named(selected, "Deployment")
+    (pod,) = pod_specs(selected).values()
+    (container,) = pod["containers"]
+    for source in container["envFrom"]:
+        assert source["configMapRef"]["name"] in named(selected, "ConfigMap")
+    for volume in pod["volumes"]:
+        if "secret" in volume:
+            assert volume["secret"]["secretName"] in named(selected, "Secret")
+    # What it connects to, under the policy that denies everything else.
+    assert "database" in named(selected, "NetworkPolicy")
 
 
 def test_images_are_of_a_registry(resources: list[Document]) -> None:
