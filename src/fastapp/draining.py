@@ -4,9 +4,9 @@ A client's request is lost at the end of a server in three ways: its connection 
 when the listener is closed, it has connected and not sent its request yet, or it sends the next
 request on an idle connection while the server closes that. uvicorn's own shutdown has all three.
 
-Here the server first accepts whoever waits and then closes its listeners. For a grace it goes on to
-answer what arrives on connections that are open, and each answer says that it was the last one of
-its connection. Idle connections are closed at the end of the grace.
+Here the server first accepts the connections that wait and then closes its listeners. For a grace
+it goes on to answer what arrives on connections that are open, and each answer says that it was the
+last one of its connection. Idle connections are closed at the end of the grace.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from fastapp.leaving import PATIENCE, leave_within
 
 logger = logging.getLogger("fastapp.server")
 
-#: Least of the most seconds until all that wait have been accepted; a longer grace is that time.
+#: Seconds for accepting waiting connections when SHUTDOWN_GRACE is shorter.
 ACCEPTING: Final = 0.5
 #: Seconds between two looks at what is left.
 INTERVAL: Final = 0.02
@@ -52,7 +52,7 @@ _WAITING_OFFSET: Final = 24
 
 
 def refuse_new_connections(listeners: Sequence[socket.socket]) -> bool:
-    """Have the kernel ignore whoever wants to connect from now on.
+    """Have the kernel ignore new connections from now on.
 
     Connections that are waiting to be accepted stay. When a listening socket is closed they are
     reset, with the requests that their clients sent already. With this done first, the server
@@ -90,7 +90,7 @@ def waiting_connections(listeners: Sequence[socket.socket]) -> int:
 
 
 class DrainingWebSocket(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket, which tells its client why it ends and waits for the answer."""
+    """uvicorn's WebSocket, which says to its client why it ends, and waits for the answer."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

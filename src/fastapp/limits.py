@@ -53,7 +53,7 @@ class LimitedProtocol(CoalescingProtocol):
         max_header_bytes: most bytes of the request line with headers, and of what else is no body:
             extensions of chunks, and trailers.
         header_timeout: seconds for all of the head, also for the first one of a connection.
-        body_timeout: seconds that a client may pause in a body while somebody reads it; None
+        body_timeout: seconds that a client may pause in a body while the application reads it; None
             leaves that to the application.
     """
 
@@ -158,7 +158,7 @@ class LimitedProtocol(CoalescingProtocol):
         self._deadline = self.loop.time() + self.header_timeout
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header. Trailers are left out: they came after whoever looked at the headers."""
+        """A header. Trailers are left out: they come after the headers were checked."""
         if self._phase is _Phase.HEAD:
             self._head_bytes += len(name) + len(value) + 4
             super().on_header(name, value)
@@ -183,11 +183,11 @@ class LimitedProtocol(CoalescingProtocol):
             cycle.send = _Unframed(cycle).send
 
     def _is_clear(self) -> bool:
-        """Whether everybody would read the same in the head."""
+        """Whether every server would read the same in the head."""
         version = self.parser.get_http_version()
         hosts = [value for name, value in self.headers if name == b"host"]
         if version == "1.0":
-            # Those of old do not know chunks (RFC 9112 section 6.1).
+            # HTTP/1.0 servers do not know chunks (RFC 9112 section 6.1).
             if len(hosts) > 1 or any(name == b"transfer-encoding" for name, _ in self.headers):
                 return False
         elif version != "1.1" or len(hosts) != 1:
@@ -311,7 +311,7 @@ def _refusing(status: int) -> ASGI3Application:
 
 
 class _Unframed:
-    """Sends to a client of old, without chunks: the answer ends where the connection does."""
+    """Sends to an HTTP/1.0 client, without chunks: the answer ends where the connection does."""
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle

@@ -12,11 +12,11 @@ import httpx
 from image.engine import unique, wait_until
 
 #: No client sends more, whatever happens.
-MOST = 20_000
+MOST_REQUESTS = 20_000
 #: Seconds that a client thinks between two requests: the machine has other work in these tests.
-PAUSE = 0.05
+PAUSE_SECONDS = 0.05
 #: Seconds that they wait for answers on a busy machine.
-PATIENCE = 120.0
+PATIENCE_SECONDS = 120.0
 PRODUCTS = "/shop/products"
 
 
@@ -56,12 +56,12 @@ class Clients:
         """Wait until so many more requests have succeeded."""
         before = self.succeeded
         what = f"{count} more requests succeed"
-        wait_until(lambda: self.succeeded >= before + count, what, PATIENCE)
+        wait_until(lambda: self.succeeded >= before + count, what, PATIENCE_SECONDS)
 
     def _loop(self, method: str) -> None:
         with httpx.Client(base_url=self.url, trust_env=False, timeout=60) as client:
-            for _ in range(MOST):
-                if self._ending.wait(PAUSE):
+            for _ in range(MOST_REQUESTS):
+                if self._ending.wait(PAUSE_SECONDS):
                     return
                 body = {"sku": unique("sku"), "name": "茶", "price": "1.00"}
                 try:

@@ -33,7 +33,7 @@ LOCAL = {
     "QK_UPSTREAMS",
 }
 #: Seconds after SHUTDOWN_TIMEOUT in which a server kills what has not ended (docs/production.md).
-KILLING = 5
+KILLING_SECONDS = 5
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_the_same_end(
 ) -> None:
     """The image's signal, and as long as a server takes at the most."""
     assert image["stop_signal"] == "SIGTERM"
-    longest = BaseSettings.from_values({}).SHUTDOWN_TIMEOUT + KILLING
+    longest = BaseSettings.from_values({}).SHUTDOWN_TIMEOUT + KILLING_SECONDS
     for name in ("shop", "gateway"):
         for service in SERVICES[name]:
             assert "stop_signal" not in services[service]

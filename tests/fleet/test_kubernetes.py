@@ -160,8 +160,8 @@ def test_images_are_of_a_registry(resources: list[Document]) -> None:
 
 def test_who_may_talk_to_whom(resources: list[Document]) -> None:
     policies = named(resources, "NetworkPolicy")
-    nothing = policies["nothing"]["spec"]
-    assert nothing == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    default = policies["default-deny"]["spec"]
+    assert default == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     peers = {
         (name, way, key, str(peer))
         for name, policy in policies.items()
@@ -177,7 +177,7 @@ def test_who_may_talk_to_whom(resources: list[Document]) -> None:
 
     space = "kubernetes.io/metadata.name"
     assert peers == {
-        ("names", "egress", "namespaceSelector", selected(space, "kube-system")),
+        ("dns", "egress", "namespaceSelector", selected(space, "kube-system")),
         ("gateway", "ingress", "namespaceSelector", selected(space, "ingress-nginx")),
         ("gateway", "egress", "podSelector", selected(LABEL, "shop")),
         ("shop", "ingress", "podSelector", selected(LABEL, "gateway")),

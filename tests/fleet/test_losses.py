@@ -13,9 +13,9 @@ from image.engine import unique, wait_until
 pytestmark = pytest.mark.timeout(600)
 
 #: More than pools of connections have places.
-SOME = 30
+SOME_REQUESTS = 30
 #: Seconds that a server may take to start on a busy machine.
-LONG = 120.0
+LONG_SECONDS = 120.0
 #: They differ in their names only, and starting one again takes long.
 ONE_SHOP = SHOPS[:1]
 
@@ -29,7 +29,7 @@ def serves(fleet: Fleet, service: str) -> bool:
 
 def wait_until_it_serves(fleet: Fleet, service: str) -> None:
     """Wait until a service is one of those that answer clients."""
-    wait_until(lambda: serves(fleet, service), f"{service} serves", LONG)
+    wait_until(lambda: serves(fleet, service), f"{service} serves", LONG_SECONDS)
 
 
 @pytest.fixture(autouse=True)
@@ -44,10 +44,10 @@ def test_a_shop_is_killed(fleet: Fleet, service: str) -> None:
     (other,) = set(SHOPS) - {service}
     before = {name: fleet.identity(name) for name in SHOPS}
     with clients(fleet.url, "GET", "GET", "POST") as asking:
-        asking.wait_for_more(SOME)
+        asking.wait_for_more(SOME_REQUESTS)
         fleet.kill(service)
         wait_until(lambda: fleet.identity(service) != before[service], "another process")
-        asking.wait_for_more(SOME)
+        asking.wait_for_more(SOME_REQUESTS)
         wait_until_it_serves(fleet, service)
     # What it was working on is lost, and is not done twice.
     assert asking.statuses <= {200, 201, 502}, asking.failures
@@ -58,9 +58,9 @@ def test_a_shop_is_killed(fleet: Fleet, service: str) -> None:
 @pytest.mark.parametrize("service", ONE_SHOP)
 def test_a_shop_is_stopped(fleet: Fleet, service: str) -> None:
     with clients(fleet.url, "GET", "GET", "POST") as asking:
-        asking.wait_for_more(SOME)
+        asking.wait_for_more(SOME_REQUESTS)
         fleet.stop(service)
-        asking.wait_for_more(SOME)
+        asking.wait_for_more(SOME_REQUESTS)
         fleet.container(service).start()
         wait_until_it_serves(fleet, service)
     assert asking.failures == []
@@ -75,7 +75,7 @@ def test_a_shop_is_paused(fleet: Fleet, service: str) -> None:
         # Whoever is caught waits; all others are served by the one with fewer requests in flight.
         with clients(fleet.url, "GET", "GET", "GET", "POST") as asking:
             try:
-                asking.wait_for_more(SOME)
+                asking.wait_for_more(SOME_REQUESTS)
             finally:
                 container.unpause()
     finally:
@@ -89,10 +89,10 @@ def test_a_shop_is_paused(fleet: Fleet, service: str) -> None:
 def test_the_database_is_killed(fleet: Fleet) -> None:
     before = {name: fleet.identity(name) for name in ("database", *SHOPS)}
     with clients(fleet.url, "GET", "GET", "POST") as asking:
-        asking.wait_for_more(SOME)
+        asking.wait_for_more(SOME_REQUESTS)
         fleet.kill("database")
         wait_until(lambda: fleet.identity("database") != before["database"], "another process")
-        asking.wait_for_more(SOME)
+        asking.wait_for_more(SOME_REQUESTS)
     assert asking.statuses <= {200, 201, 503}, asking.failures
     assert {name: fleet.identity(name) for name in SHOPS} == {name: before[name] for name in SHOPS}
 
@@ -107,7 +107,7 @@ def test_the_database_is_stopped(fleet: Fleet) -> None:
         assert [fleet.inside(name, "/healthz/live") for name in SHOPS] == [200, 200]
     finally:
         fleet.container("database").start()
-    wait_until(lambda: fleet.status() == 200, "it serves again", LONG)
+    wait_until(lambda: fleet.status() == 200, "it serves again", LONG_SECONDS)
     assert {name: fleet.identity(name) for name in SHOPS} == before
 
 
@@ -120,7 +120,7 @@ def test_the_database_is_paused(fleet: Fleet) -> None:
             assert [fleet.inside(name, "/healthz/ready") for name in SHOPS] == [503, 503]
             assert [fleet.inside(name, "/healthz/live") for name in SHOPS] == [200, 200]
             container.unpause()
-            asking.wait_for_more(SOME)
+            asking.wait_for_more(SOME_REQUESTS)
     finally:
         container.reload()
         if container.status == "paused":
@@ -134,14 +134,14 @@ def test_the_gateway_is_killed(fleet: Fleet) -> None:
     assert fleet.status() == 200
     fleet.kill("gateway")
     wait_until(lambda: fleet.identity("gateway") != before, "another process")
-    wait_until(lambda: fleet.status() == 200, "it serves again", LONG)
+    wait_until(lambda: fleet.status() == 200, "it serves again", LONG_SECONDS)
 
 
 def test_the_gateway_is_stopped(fleet: Fleet) -> None:
     fleet.stop("gateway")
     assert fleet.status() == 0, "it is the only way in"
     fleet.container("gateway").start()
-    wait_until(lambda: fleet.status() == 200, "it serves again", LONG)
+    wait_until(lambda: fleet.status() == 200, "it serves again", LONG_SECONDS)
 
 
 def test_the_gateway_is_paused(fleet: Fleet) -> None:
@@ -151,7 +151,7 @@ def test_the_gateway_is_paused(fleet: Fleet) -> None:
     try:
         with clients(fleet.url, "GET", "POST") as asking:
             container.unpause()
-            asking.wait_for_more(SOME)
+            asking.wait_for_more(SOME_REQUESTS)
     finally:
         container.reload()
         if container.status == "paused":

@@ -9,7 +9,7 @@ from fleet.stack import SHOPS, Fleet
 pytestmark = pytest.mark.timeout(600)
 
 #: How many requests are answered before, and after.
-SOME = 50
+SOME_REQUESTS = 50
 
 
 def test_no_request_fails_while_the_shop_is_replaced(fleet: Fleet) -> None:
@@ -18,9 +18,9 @@ def test_no_request_fails_while_the_shop_is_replaced(fleet: Fleet) -> None:
     before = {service: fleet.container(service) for service in SHOPS}
     kept = {service: fleet.identity(service) for service in ("gateway", "database")}
     with clients(fleet.url, "GET", "GET", "POST", "POST") as asking:
-        asking.wait_for_more(SOME)
+        asking.wait_for_more(SOME_REQUESTS)
         fleet.follow("Replace a service")
-        asking.wait_for_more(SOME)
+        asking.wait_for_more(SOME_REQUESTS)
     assert asking.failures == []
     newer = fleet.engine.client.images.get(f"{fleet.shop}:2")
     for service in SHOPS:

@@ -130,7 +130,8 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     GATEWAY_CLIENT_TIMEOUT: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     #: Seconds that an idle connection to a service is kept; less than the services' own.
     GATEWAY_KEEPALIVE_TIMEOUT: float = Field(default=4.0, gt=0, allow_inf_nan=False)
-    #: Further upstreams that a request is tried on when no service has seen it or it is harmless.
+    #: Further upstreams a request is sent to when no connection could be made, or when it is
+    #: idempotent, has no body, and the connection broke.
     GATEWAY_RETRIES: int = Field(default=2, ge=0)
     #: Seconds that a dead upstream is left out at first; doubled up to 15.
     GATEWAY_EJECT_SECONDS: float = Field(default=0.5, gt=0, allow_inf_nan=False)
@@ -181,8 +182,8 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     # Metrics and traces; docs/observability.md
     #: Serve Prometheus metrics at /metrics, of each process at its own port.
     METRICS_ENABLED: bool = False
-    #: Token in the header "Authorization: Bearer ..." of whoever reads metrics; needed unless DEBUG
-    #: is on.
+    #: Token that a reader of metrics sends in "Authorization: Bearer ..."; needed unless DEBUG is
+    #: on.
     METRICS_TOKEN: str = ""
     #: Share of the traces that begin here that are marked as sampled.
     TRACE_SAMPLE_RATIO: float = Field(default=1.0, ge=0, le=1)

@@ -57,7 +57,7 @@ def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
 
 
 def trust(addresses: Sequence[str]) -> Callable[[str], bool]:
-    """A function that tells whether a peer is one of ``addresses``.
+    """A function that returns whether a peer is one of ``addresses``.
 
     Args:
         addresses: addresses, networks such as "10.0.0.0/8", or "*" for all.
@@ -123,7 +123,7 @@ def request_headers(headers: Headers, hop: Hop) -> Headers:
     """The headers that the service gets.
 
     Of a trusted proxy the X-Forwarded-* headers are kept and X-Forwarded-For is extended; of
-    anybody else they are replaced, so that a service reads what the gateway saw.
+    any other client they are replaced, so that a service reads what the gateway saw.
     """
     named = named_by_connection(headers)
     kept: Headers = [(b"host", hop.host)]

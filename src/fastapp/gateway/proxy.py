@@ -224,7 +224,7 @@ class Proxy:
             if response is not None:
                 self.directory.succeeded(upstream)
                 return upstream, response
-            # A service that was sent it may have acted, or be working on it still.
+            # A service that received the request may have acted on it.
             if sent and (not replayable or (error is not None and error.status == 504)):
                 break
         raise error or bad_gateway()

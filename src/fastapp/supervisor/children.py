@@ -50,7 +50,7 @@ class Children:
                 return
             process = self._alive.pop(pid, None)
             if process is None:
-                logger.debug("reaped process %d, which somebody else had started", pid)
+                logger.debug("reaped process %d, which another program had started", pid)
                 continue
             task = process.ended(os.waitstatus_to_exitcode(status))
             self._ending.add(task)

@@ -36,7 +36,7 @@ def mark_json(name: str, line: bytes) -> bytes:
 class LogStream(threading.Thread):
     """Copies lines from the pipes of all services to one stream.
 
-    A thread of its own: when whoever reads the stream stops reading, this waits, while the
+    A thread of its own: when the reader of the stream stops, this waits, while the
     supervisor goes on to obey signals and to restart its services.
     """
 

@@ -60,7 +60,7 @@ def tracer_provider(settings: BaseSettings, service: str) -> Any:
     exporter: Any = importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
     provider = sdk.TracerProvider(
         resource=resources.Resource.create({"service.name": settings.SERVICE_NAME or service}),
-        # Who began the trace has decided for everybody in it.
+        # The service that began the trace has decided for all services in it.
         sampler=sampling.ParentBased(sampling.TraceIdRatioBased(settings.TRACE_SAMPLE_RATIO)),
         # Closed at the end of the lifespan.
         shutdown_on_exit=False,

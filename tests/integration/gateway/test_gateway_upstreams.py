@@ -131,6 +131,18 @@ def test_requests_without_effects_are_tried_again(method: str) -> None:
             assert len(tries) >= 1
 
 
+@pytest.mark.parametrize(
+    ("method", "body", "count"), [("GET", b"", 2), ("PUT", b"abc", 1), ("POST", b"", 1)]
+)
+def test_what_the_http_client_repeats_without_retries(method: str, body: bytes, count: int) -> None:
+    tries: list[bytes] = []
+    with rude_server(connections=tries) as rude:
+        with running_gateway({"shop": [f"http://127.0.0.1:{rude}"]}, retries=0) as port:
+            answer = httpx.request(method, f"http://127.0.0.1:{port}/shop/x", content=body)
+            assert error_of(answer) == (502, "bad_gateway")
+            assert len(tries) == count
+
+
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 @pytest.mark.parametrize("body", [b"", b"abc"])
 def test_requests_with_effects_are_sent_once(method: str, body: bytes) -> None:

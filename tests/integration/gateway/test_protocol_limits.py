@@ -283,7 +283,7 @@ def test_the_body_of_a_refused_request_goes_to_no_other() -> None:
         assert b"done 3" in answers
 
 
-def test_a_client_of_old_gets_no_chunks() -> None:
+def test_http_1_0_answers_are_not_chunked() -> None:
     with serving(App(), http=limits()) as port:
         answer = raw(port, b"GET / HTTP/1.0\r\n\r\n")
         assert answer.endswith(b"\r\n\r\ndone 0")

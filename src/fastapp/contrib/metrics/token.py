@@ -36,7 +36,7 @@ def metrics_problem(settings: BaseSettings) -> str | None:
 
 
 def require_token(settings: BaseSettings) -> None:
-    """Refuse to serve metrics to everybody.
+    """Refuse to serve metrics without a token.
 
     Raises:
         ImproperlyConfigured: they are on, and the token is missing or short. While DEBUG is on it
@@ -48,7 +48,7 @@ def require_token(settings: BaseSettings) -> None:
 
 
 def may_read(scope: Scope, token: str) -> bool:
-    """Whether a request has the token; an empty one lets everybody in."""
+    """Whether a request has the token; an empty one admits every client."""
     if not token:
         return True
     kind, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
