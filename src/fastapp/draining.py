@@ -90,7 +90,7 @@ def waiting_connections(listeners: Sequence[socket.socket]) -> int:
 
 
 class DrainingWebSocket(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket, which says to its client why it ends, and waits for the answer."""
+    """uvicorn's WebSocket, which ends with a closing handshake that gives the reason."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
