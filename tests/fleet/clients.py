@@ -27,9 +27,11 @@ class Clients:
     Attributes:
         answers: how often each method got each status, or the name of an error in its place.
         failures: each answer that is no success.
+        sent: how many requests were begun.
     """
 
     url: str
+    sent: int = 0
     answers: Counter[tuple[str, int | str]] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -52,6 +54,12 @@ class Clients:
         with self._lock:
             return {status for _, status in self.answers}
 
+    @property
+    def waiting(self) -> int:
+        """How many clients wait for an answer."""
+        with self._lock:
+            return self.sent - self.answers.total()
+
     def wait_for_more(self, count: int) -> None:
         """Wait until so many more requests have succeeded."""
         before = self.succeeded
@@ -63,6 +71,8 @@ class Clients:
             for _ in range(MOST_REQUESTS):
                 if self._ending.wait(PAUSE_SECONDS):
                     return
+                with self._lock:
+                    self.sent += 1
                 body = {"sku": unique("sku"), "name": "茶", "price": "1.00"}
                 try:
                     answer = client.request(

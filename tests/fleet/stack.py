@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,17 @@ class Fleet:
     def stop(self, service: str) -> None:
         """End a service in order, in the time that compose.yaml gives it; it stays away."""
         self.compose("stop", service)
+
+    @contextmanager
+    def paused(self, service: str) -> Iterator[None]:
+        """A service whose processes stand still until the end of the block."""
+        self.container(service).pause()
+        try:
+            yield
+        finally:
+            container = self.container(service)
+            if container.status == "paused":
+                container.unpause()
 
     def kill(self, service: str) -> None:
         """End the process of a service with SIGKILL, as the kernel would, and not the engine.

@@ -68,20 +68,10 @@ def test_a_shop_is_stopped(fleet: Fleet, service: str) -> None:
 
 @pytest.mark.parametrize("service", SHOPS)
 def test_a_shop_is_paused(fleet: Fleet, service: str) -> None:
-    container = fleet.container(service)
     before = fleet.identity(service)
-    container.pause()
-    try:
-        # Whoever is caught waits; all others are served by the one with fewer requests in flight.
-        with clients(fleet.url, "GET", "GET", "GET", "POST") as asking:
-            try:
-                asking.wait_for_more(SOME_REQUESTS)
-            finally:
-                container.unpause()
-    finally:
-        container.reload()
-        if container.status == "paused":
-            container.unpause()
+    # A request that it was sent waits; all others are served by the one with fewer in flight.
+    with clients(fleet.url, "GET", "GET", "GET", "POST") as asking, fleet.paused(service):
+        asking.wait_for_more(SOME_REQUESTS)
     assert asking.failures == []
     assert fleet.identity(service) == before
 
@@ -113,19 +103,13 @@ def test_the_database_is_stopped(fleet: Fleet) -> None:
 
 def test_the_database_is_paused(fleet: Fleet) -> None:
     before = {name: fleet.identity(name) for name in SHOPS}
-    container = fleet.container("database")
-    container.pause()
-    try:
-        with clients(fleet.url, "GET") as asking:
+    with clients(fleet.url, "GET") as asking:
+        with fleet.paused("database"):
             assert [fleet.inside(name, "/healthz/ready") for name in SHOPS] == [503, 503]
             assert [fleet.inside(name, "/healthz/live") for name in SHOPS] == [200, 200]
-            container.unpause()
-            asking.wait_for_more(SOME_REQUESTS)
-    finally:
-        container.reload()
-        if container.status == "paused":
-            container.unpause()
-    assert asking.statuses <= {200, 503}, asking.failures
+            wait_until(lambda: 503 in asking.statuses, "a request is 503", LONG_SECONDS)
+        asking.wait_for_more(SOME_REQUESTS)
+    assert asking.statuses == {200, 503}, asking.failures
     assert {name: fleet.identity(name) for name in SHOPS} == before
 
 
@@ -146,15 +130,9 @@ def test_the_gateway_is_stopped(fleet: Fleet) -> None:
 
 def test_the_gateway_is_paused(fleet: Fleet) -> None:
     before = fleet.identity("gateway")
-    container = fleet.container("gateway")
-    container.pause()
-    try:
-        with clients(fleet.url, "GET", "POST") as asking:
-            container.unpause()
-            asking.wait_for_more(SOME_REQUESTS)
-    finally:
-        container.reload()
-        if container.status == "paused":
-            container.unpause()
+    with clients(fleet.url, "GET", "POST") as asking:
+        with fleet.paused("gateway"):
+            wait_until(lambda: asking.waiting == 2, "both clients wait", LONG_SECONDS)
+        asking.wait_for_more(SOME_REQUESTS)
     assert asking.failures == []
     assert fleet.identity("gateway") == before

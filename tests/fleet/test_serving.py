@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -63,6 +64,9 @@ def test_clients_are_known_by_their_own_address(fleet: Fleet) -> None:
         if path in line and "fastapp.access" in line
     ]
     gateway: Any = fleet.container("gateway").attrs["NetworkSettings"]["Networks"]
+    # The engine's own, by which the port is published.
+    client = gateway[f"{fleet.project}_public"]["Gateway"]
+    assert json.loads(line)["client"] == client
     own = gateway[f"{fleet.project}_edge"]["IPAddress"]
     assert own not in line, "the gateway's address instead of the client's"
     assert "192.0.2.7" not in line

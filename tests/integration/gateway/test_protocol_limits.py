@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ OTHER = b"GET /other HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 
 class App:
-    """Answers "done"; /slow waits to be let go, /late reads its body late, /much sends much.
+    """Answers "done"; /slow waits for /go, /late does before it reads, /much sends much.
 
     /early answers before it reads, /unread reads nothing.
     """
@@ -51,10 +52,7 @@ class App:
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         path = scope["path"]
         size = 0
-        if path == "/late":
-            self.started = True
-            await asyncio.sleep(2.5 * PATIENCE)
-        elif path == "/slow":
+        if path in ("/slow", "/late"):
             self.started = True
             await self.slow.wait()
         elif path == "/go":
@@ -346,14 +344,24 @@ def test_an_answer_without_a_pause_is_not_held_in_memory() -> None:
     ids=["told-to-wait", "more-than-is-read"],
 )
 def test_a_client_that_the_app_lets_wait_is_not_late(fields: bytes, body: bytes) -> None:
-    app = App()
-    with serving(app, http=limits(PATIENCE)) as port:
+    checks: list[float] = []
+
+    class Watched(limits(PATIENCE)):  # type: ignore[misc]
+        def _check_time(self) -> None:
+            super()._check_time()
+            checks.append(self._deadline)
+
+    with serving(App(), http=Watched) as port, ThreadPoolExecutor(1) as threads:
         with socket.create_connection(("127.0.0.1", port), SECONDS) as client:
             head = b"POST /late HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + fields
             client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body))
-            if fields:
+            sent = None if fields else threads.submit(client.sendall, body)
+            # All of its time has passed since the server took the last byte.
+            wait_for(lambda: len(checks) >= 2, SECONDS)
+            assert b" 200 " in raw(port, OTHER.replace(b"/other", b"/go"))
+            if sent is None:
                 assert client.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
-            client.sendall(body)
+                client.sendall(body)
             answer = b"".join(iter(lambda: client.recv(65536), b""))
         assert answer.startswith(b"HTTP/1.1 200"), answer
         assert b"done %d" % len(body) in answer

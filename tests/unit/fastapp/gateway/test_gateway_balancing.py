@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from types import SimpleNamespace
 
 import pytest
 
+from fastapp.gateway import balancing
 from fastapp.gateway.balancing import Directory, Pool, Upstream
 from fastapp.gateway.config import GatewayConfig
 
@@ -73,15 +75,18 @@ def test_an_upstream_that_stays_away_is_probed_every_second_or_more_often(
             pauses.append(seconds)
             await sleep(0)
 
-        monkeypatch.setattr("fastapp.gateway.balancing.asyncio.sleep", noted)
+        # asyncio of that module alone.
+        replaced = SimpleNamespace(**{**vars(asyncio), "sleep": noted})
+        monkeypatch.setattr(balancing, "asyncio", replaced)
         with socket.socket() as closed:
             # Bound and not listening: connections to it are refused.
             closed.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{closed.getsockname()[1]}"
             directory = Directory(GatewayConfig(upstreams={"a": [url]}))
             directory.failed(directory.pools["a"].upstreams[0], dead=True)
-            while len(pauses) < 20:
-                await sleep(0)
+            async with asyncio.timeout(60):
+                while len(pauses) < 20:
+                    await sleep(0)
             await directory.close()
         assert max(pauses[1:]) <= 1.0
 
