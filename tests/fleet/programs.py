@@ -19,7 +19,8 @@ def program(distribution: str, name: str) -> Path:
         if file.name == name and file.parts[-2] == "bin"
     ]
     assert found, (
-        f"the wheel of {distribution} has no program {name}: see 3rdparty/dev/requirements.txt"
+        f"the wheel of {distribution} has no program {name}. "
+        "Fix: choose a version that has it in 3rdparty/dev/requirements.txt"
     )
     return found[0].resolve()
 

@@ -102,8 +102,8 @@ class Engine:
             return self.client.images.get(name)
         except ImageNotFound:
             raise EngineError(
-                f"the image {name} is not in the container engine; "
-                "build it: make image, or ./pants package deploy:image"
+                f"the image {name} is not in the container engine. "
+                "Fix: run make image, or ./pants package deploy:image"
             ) from None
 
     @contextmanager

@@ -77,7 +77,8 @@ class Apps:
         except KeyError:
             known = ", ".join(self._configs) or "none"
             raise LookupError(
-                f"no installed app has the label {label!r} (known: {known})"
+                f"no installed app has the label {label!r} (known: {known}). "
+                "Fix: name one of them, or add the app to INSTALLED_APPS"
             ) from None
 
     def __iter__(self) -> Iterator[AppConfig]:
@@ -88,7 +89,9 @@ class Apps:
 
     def _check_ready(self) -> None:
         if not self.ready:
-            raise AppRegistryNotReady("the app registry is not filled: call apps.populate() first")
+            raise AppRegistryNotReady(
+                "the app registry is not filled. Fix: call apps.populate() first"
+            )
 
 
 #: The registry of the project.
@@ -178,15 +181,18 @@ def _check_hidden(hidden: Iterable[str], configs: Mapping[str, AppConfig]) -> No
 def _check_unique(config: AppConfig, others: Iterable[AppConfig]) -> None:
     if config.prefix.split("/")[0] in RESERVED_PREFIXES:
         raise ImproperlyConfigured(
-            f"app {config.label!r}: prefix: {config.prefix!r} is used by the framework"
+            f"app {config.label!r}: prefix: {config.prefix!r} is used by the framework. "
+            "Fix: set another 'prefix' in its apps.py"
         )
     for other in others:
         if other.name == config.name:
-            raise ImproperlyConfigured(f"INSTALLED_APPS: {config.name!r} is listed twice")
+            raise ImproperlyConfigured(
+                f"INSTALLED_APPS: {config.name!r} is listed twice. Fix: remove one of the entries"
+            )
         for attribute in ("label", "prefix"):
             value = getattr(config, attribute)
             if getattr(other, attribute) == value:
                 raise ImproperlyConfigured(
-                    f"apps {other.name!r} and {config.name!r} have the same {attribute} {value!r}; "
-                    f"set '{attribute}' of one of them in its apps.py"
+                    f"apps {other.name!r} and {config.name!r} have the same {attribute} {value!r}. "
+                    f"Fix: set '{attribute}' of one of them in its apps.py"
                 )

@@ -59,7 +59,7 @@ def require_driver(database: DatabaseConfig) -> None:
     if not installed(driver):
         raise ImproperlyConfigured(
             f"DATABASES[{database.alias!r}]: the engine {database.engine!r} needs the package "
-            f"{driver!r}, which is not installed"
+            f"{driver!r}, which is not installed. Fix: add it to the requirements."
         )
 
 

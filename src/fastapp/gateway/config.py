@@ -81,12 +81,16 @@ class GatewayConfig:
         for prefix, urls in self.upstreams.items():
             check_prefix(prefix, "upstreams")
             if not urls:
-                raise ImproperlyConfigured(f"upstreams: {prefix!r}: expected at least one URL")
+                raise ImproperlyConfigured(
+                    f"upstreams: {prefix!r}: expected at least one URL. "
+                    "Fix: add it, or remove the prefix"
+                )
         unknown = sorted(self.strip_prefixes - set(self.upstreams))
         if unknown:
             raise ImproperlyConfigured(
                 f"GATEWAY_STRIP_PREFIXES: {unknown[0]!r} is no prefix of the gateway "
-                f"(known: {', '.join(sorted(self.upstreams)) or 'none'})"
+                f"(known: {', '.join(sorted(self.upstreams)) or 'none'}). "
+                "Fix: remove it, or add its upstreams to QK_UPSTREAMS"
             )
 
 
@@ -102,7 +106,9 @@ def check_prefix(prefix: str, where: str) -> str:
             f"{where}: expected URL path parts such as 'shop' for a prefix, got {prefix!r}"
         )
     if bare.split("/")[0] in RESERVED_PREFIXES:
-        raise ImproperlyConfigured(f"{where}: prefix {bare!r} is used by the framework")
+        raise ImproperlyConfigured(
+            f"{where}: prefix {bare!r} is used by the framework. Fix: choose another"
+        )
     return bare
 
 

@@ -105,7 +105,10 @@ def test_entries_that_are_wrong(make_app: MakeApp, entry: str, expected: str) ->
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("prefix = 'healthz'", "prefix: 'healthz' is used by the framework"),
+        (
+            "prefix = 'healthz'",
+            "prefix: 'healthz' is used by the framework. Fix: set another 'prefix'",
+        ),
         ("prefix = 'a b'", "prefix: expected URL path parts"),
         ("prefix = '{x}'", "prefix: expected URL path parts"),
         ("label = 'Shop-1'", "label: expected lower-case"),
@@ -127,11 +130,13 @@ def test_collisions_are_reported_by_name(make_app: MakeApp) -> None:
     make_app("one", apps=config.format("label = 'x'"))
     make_app("two", apps=config.format("label = 'x'"))
     make_app("three", apps=config.format("prefix = 'x'"))
-    with pytest.raises(ImproperlyConfigured, match="'one' and 'two' have the same label 'x'"):
+    with pytest.raises(
+        ImproperlyConfigured, match="'one' and 'two' have the same label 'x'. Fix: set 'label'"
+    ):
         apps.populate(["one", "two"])
     with pytest.raises(ImproperlyConfigured, match="'one' and 'three' have the same prefix 'x'"):
         apps.populate(["one", "three"])
-    with pytest.raises(ImproperlyConfigured, match="'one' is listed twice"):
+    with pytest.raises(ImproperlyConfigured, match="'one' is listed twice. Fix: remove"):
         apps.populate(["one", "one"])
 
 

@@ -225,7 +225,7 @@ def test_check_of_databases(project: Path) -> None:
     assert "(fastapp.E061) database 'default' (db.sqlite3) is not reachable" in away.stderr
     unknown = manage(project, "check", "--database", "other")
     assert unknown.returncode == 2
-    assert "no database 'other' in DATABASES (known: default)" in unknown.stderr
+    assert "no database 'other' in DATABASES (known: default). Fix: name one" in unknown.stderr
 
 
 def test_mistakes_end_with_one_message(project: Path) -> None:

@@ -132,7 +132,7 @@ def test_names_and_empty_migrations(shop: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
-        (["migrate", "shp"], 2, "no installed app has the label 'shp' (known: shop)"),
+        (["migrate", "shp"], 2, "no installed app has the label 'shp' (known: shop). Fix: name"),
         (["migrate", "shop", "0009"], 1, "Cannot find migration '0009' in app 'shop'"),
         (["sqlmigrate", "shop", "0009"], 1, "Cannot find migration '0009' in app 'shop'"),
         (["showmigrations", "shp"], 2, "no installed app has the label 'shp'"),

@@ -60,7 +60,8 @@ def run_checks(aliases: tuple[str, ...] = (), *, deploy: bool = False) -> list[C
     unknown = [alias for alias in chosen if alias not in settings.databases]
     if unknown:
         raise click.BadParameter(
-            f"no database {unknown[0]!r} in DATABASES (known: {', '.join(settings.databases)})",
+            f"no database {unknown[0]!r} in DATABASES (known: {', '.join(settings.databases)}). "
+            "Fix: name one of them, or add it to DATABASES",
             param_hint="--database",
         )
     messages = list(check_settings(settings))

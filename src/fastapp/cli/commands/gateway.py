@@ -38,9 +38,8 @@ def gateway(
     """Serve all apps at one address, each by its service."""
     from fastapp.apps import apps
     from fastapp.conf import settings
-    from fastapp.exceptions import CommandError
     from fastapp.gateway.config import check_url, gateway_config, parse_upstream
-    from fastapp.packages import installed
+    from fastapp.packages import require
 
     apps.populate()
     config = gateway_config(
@@ -55,12 +54,7 @@ def gateway(
 
         click.echo(render(print_config, config, *address, hosts=settings.ALLOWED_HOSTS), nl=False)
         return 0
-    for package in ("aiohttp", "uvloop", "httptools", "websockets"):
-        if not installed(package):
-            raise CommandError(
-                f"gateway needs the package {package!r}, which is not installed. "
-                "Fix: add it to the requirements."
-            )
+    require("gateway", "aiohttp", "uvloop", "httptools", "websockets")
     from fastapp.cli.commands.runserver_aio import serve
     from fastapp.conf.unknown import warn_of_unread_settings
     from fastapp.gateway.application import create_gateway

@@ -47,7 +47,8 @@ def runserver(
     require_secret_key(settings)
     require_token(settings)
     # Fails here, once, when a package of the server is missing.
-    address = str(server_options(settings.HOST if host is None else host, 0)["host"])
+    options = server_options(settings.HOST if host is None else host, 0, "runserver")
+    address = str(options["host"])
     apps.populate()
     chosen = choose(apps.get_app_configs(), labels, exclude)
     check_ports(chosen)
@@ -70,7 +71,10 @@ def choose(
     for label in (*labels, *exclude):
         if label not in known:
             names = ", ".join(known) or "none"
-            raise click.UsageError(f"no installed app has the label {label!r} (known: {names})")
+            raise click.UsageError(
+                f"no installed app has the label {label!r} (known: {names}). "
+                "Fix: name one of them, or add the app to INSTALLED_APPS"
+            )
     chosen = [
         config
         for config in configs
@@ -78,8 +82,8 @@ def choose(
     ]
     if not chosen:
         raise click.UsageError(
-            "no app to serve: put packages into apps/ or set QK_INSTALLED_APPS"
+            "no app to serve. Fix: put packages into apps/ or set QK_INSTALLED_APPS"
             if not known
-            else "no app to serve: --exclude leaves none"
+            else "no app to serve: --exclude leaves none. Fix: exclude fewer apps"
         )
     return chosen

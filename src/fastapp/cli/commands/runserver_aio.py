@@ -9,8 +9,7 @@ import click
 
 from fastapp.conf import settings
 from fastapp.conf.unknown import warn_of_unread_settings
-from fastapp.exceptions import CommandError
-from fastapp.packages import installed
+from fastapp.packages import require
 
 if TYPE_CHECKING:
     import uvicorn
@@ -81,23 +80,23 @@ def serve(server: uvicorn.Server) -> int:
     return 0 if server.started or server.should_exit else EXIT_NOT_STARTED
 
 
-def server_options(host: str, port: int | None) -> dict[str, Any]:
+def server_options(host: str, port: int | None, command: str = "runserver-aio") -> dict[str, Any]:
     """Options of ``uvicorn.run`` that all modes share.
 
+    Args:
+        host: address to listen at.
+        port: None for that of the settings.
+        command: what the error of a missing package names.
+
     Raises:
-        CommandError: the event loop or the parser of the server is not installed.
+        CommandError: a package of the server is not installed.
         ImproperlyConfigured: LOGGING is wrong.
     """
     from fastapp.logs import configure_logging, logging_config
 
     configure_logging(settings)
     warn_of_unread_settings(settings)
-    for package in ("uvloop", "httptools"):
-        if not installed(package):
-            raise CommandError(
-                f"runserver-aio needs the package {package!r}, which is not installed. "
-                "Fix: add it to the requirements."
-            )
+    require(command, "uvloop", "httptools", "websockets")
     from fastapp.draining import DrainingWebSocket
     from fastapp.limits import limited
 

@@ -43,7 +43,7 @@ def serve_static(
     from fastapp.draining import DrainingServer
     from fastapp.static.files import create_static_application
 
-    options = server_options(settings.HOST if host is None else host, port)
+    options = server_options(settings.HOST if host is None else host, port, "serve-static")
     application: Any = create_static_application(directory, spa=spa)
     if upstreams:
         from fastapp.gateway.config import parse_upstream

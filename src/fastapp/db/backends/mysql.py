@@ -22,7 +22,8 @@ except ModuleNotFoundError as exc:
     if exc.name != "asyncmy":
         raise
     raise ImproperlyConfigured(
-        "DATABASES: the engine 'mysql' needs the package 'asyncmy', which is not installed"
+        "DATABASES: the engine 'mysql' needs the package 'asyncmy', which is not installed. "
+        "Fix: add it to the requirements."
     ) from exc
 
 from asyncmy.charset import charset_by_name

@@ -14,7 +14,8 @@ try:
     from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 except ModuleNotFoundError as exc:
     raise ImproperlyConfigured(
-        "DATABASES: the engine 'postgresql' needs the package 'asyncpg', which is not installed"
+        "DATABASES: the engine 'postgresql' needs the package 'asyncpg', which is not installed. "
+        "Fix: add it to the requirements."
     ) from exc
 
 from tortoise.backends.base.client import TransactionContext
