@@ -14,7 +14,8 @@ from docker.models.images import Image
 from e2e.stack import Service, assert_uniform, query, settings
 from image.engine import Engine, Finished, finish, logs, unique, wait_until
 from image.serving import HARDENED, open_client
-from integration.mariadb import PASSWORD, MariaDB, free_port
+from integration.mariadb import PASSWORD, MariaDB
+from integration.ports import free_port
 
 pytestmark = pytest.mark.timeout(180)
 

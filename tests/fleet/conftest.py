@@ -14,7 +14,7 @@ from fleet.descriptions import copied
 from fleet.programs import program
 from fleet.stack import Fleet, system_environment
 from image.engine import FRAMEWORK, Engine, unique
-from integration.mariadb import free_port
+from integration.ports import free_port
 
 
 @pytest.fixture(scope="session")

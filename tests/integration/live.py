@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
+from integration.ports import free_port
 from integration.serving import server
 
 SECONDS = 40.0
@@ -60,9 +60,7 @@ def running(
     app.mkdir()
     (app / "__init__.py").touch()
     (app / "asgi.py").write_text(APP, encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (app / "apps.py").write_text(CONFIG.format(port=port), encoding="utf-8")
     paths = [str(folder), *(os.path.abspath(entry) for entry in sys.path if entry)]
     options = {

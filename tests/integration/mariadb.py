@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from integration.ports import free_port
+
 _EXTRA_PATH = ("/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/usr/local/bin", "/usr/bin")
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -40,14 +42,6 @@ def find_binary(*names: str) -> str:
         f"none of {', '.join(names)} is installed; these tests need a MariaDB server: "
         f"apt-get install mariadb-server"
     )
-
-
-def free_port() -> int:
-    """A TCP port of the loopback address that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

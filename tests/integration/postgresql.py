@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from integration.mariadb import free_port
+from integration.ports import free_port
 
 #: Distributions keep the programs of a server out of PATH, each release in a folder of its own.
 _FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/bin", "/usr/bin")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
+from integration.ports import free_port
 
 import manage
 
@@ -32,9 +32,7 @@ def server(
         environment: variables of the process.
     """
     if not port:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = str(probe.getsockname()[1])
+        port = str(free_port())
         arguments = ("--port", port, *arguments)
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("QK_")}
     process = subprocess.Popen(

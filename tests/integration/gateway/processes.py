@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 from integration.gateway.services import Service
-from integration.gateway.support import free_port
+from integration.ports import free_port
 from integration.programs import START_SECONDS, ended
 
 import manage

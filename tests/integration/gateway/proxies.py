@@ -12,8 +12,9 @@ from typing import Any
 
 import httpx
 from integration.gateway.processes import command, wait_until_up
-from integration.gateway.support import free_port, wait_for
+from integration.gateway.support import wait_for
 from integration.mariadb import find_binary
+from integration.ports import free_port
 from integration.programs import START_SECONDS, ended
 
 #: Around what is printed, which is for inclusion in the http block.

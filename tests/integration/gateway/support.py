@@ -21,14 +21,6 @@ SECONDS = 30.0
 QUIET: dict[str, Any] = {"log_config": None, "access_log": False}
 
 
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def serving(app: Any, port: int = 0, **options: Any) -> Iterator[int]:
     """Serve an ASGI application in a thread; gives the port."""

@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 from integration.first_project import APPS, missing_apps, try_every_app
 from integration.gateway.processes import module_path, wait_until_up
-from integration.gateway.support import free_port, wait_for
+from integration.gateway.support import wait_for
+from integration.ports import free_port
 from integration.programs import START_SECONDS, ended
 
 

@@ -11,13 +11,13 @@ from integration.gateway.processes import command, service_process, wait_until_u
 from integration.gateway.support import (
     SECONDS,
     canned,
-    free_port,
     json_of,
     raw,
     request,
     running_gateway,
     wait_for,
 )
+from integration.ports import free_port
 from integration.programs import ended
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"

@@ -13,7 +13,8 @@ import httpx
 import pytest
 from integration.gateway.conftest import Stack
 from integration.gateway.services import Service
-from integration.gateway.support import SECONDS, free_port, running_gateway, serving, wait_for
+from integration.gateway.support import SECONDS, running_gateway, serving, wait_for
+from integration.ports import free_port
 
 
 def error_of(answer: httpx.Response) -> tuple[int, str]:

@@ -14,13 +14,13 @@ from integration.gateway.conftest import Stack
 from integration.gateway.services import Service
 from integration.gateway.support import (
     canned,
-    free_port,
     raw,
     request,
     running_gateway,
     serving,
     wait_for,
 )
+from integration.ports import free_port
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+
+from integration.ports import free_port
 
 SECRET = "a secret of the tests, long enough 0123456789"
 #: Bounds of waiting for a condition. Imports take far longer where other tests keep the
@@ -49,13 +50,6 @@ async def slow(seconds: float, marker: str = ""):
 
 urlpatterns = [path("info", info), path("slow", slow)]
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def write_project(folder: Path, **urls: str) -> dict[str, int]:
