@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fleet.database_image import database_image
-from fleet.descriptions import copied
+from fleet.descriptions import OVERLAYS, Document, built, copied
 from fleet.programs import program
 from fleet.stack import Fleet, system_environment
 from image.engine import FRAMEWORK, Engine, unique
@@ -45,6 +45,25 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def deploy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of deploy/compose and deploy/kubernetes, with secrets."""
     return copied(tmp_path_factory.mktemp("descriptions"))
+
+
+@pytest.fixture(scope="session")
+def overlays(deploy: Path) -> dict[str, list[Document]]:
+    """The resources of each overlay."""
+    return {name: built(deploy, name) for name in OVERLAYS}
+
+
+@pytest.fixture(scope="session", params=OVERLAYS)
+def overlay(request: pytest.FixtureRequest) -> str:
+    """The name of each overlay."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def resources(overlay: str, overlays: dict[str, list[Document]]) -> list[Document]:
+    """The resources of one overlay."""
+    return overlays[overlay]
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 from fleet.descriptions import (
-    OVERLAYS,
     Document,
-    built,
     compose_services,
     environment_of,
     named,
@@ -46,12 +44,6 @@ def image() -> dict[str, Any]:
 def services(deploy: Path) -> dict[str, Document]:
     """The services of compose.yaml."""
     return compose_services(deploy)
-
-
-@pytest.fixture(scope="module", params=OVERLAYS)
-def resources(request: pytest.FixtureRequest, deploy: Path) -> list[Document]:
-    """The resources of each overlay."""
-    return built(deploy, request.param)
 
 
 def test_the_same_user(

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from fleet.descriptions import OVERLAYS, Document, built, named, pod_specs
+from fleet.descriptions import Document, named, pod_specs
 from fleet.page import PAGE, commands, sections
 from fleet.programs import program, run
 from fleet.stack import system_environment
@@ -43,18 +43,6 @@ def test_the_page_builds_an_overlay(deploy: Path, tmp_path: Path) -> None:
     assert "\nkind: Deployment\n" in said
 
 
-@pytest.fixture(scope="module", params=OVERLAYS)
-def overlay(request: pytest.FixtureRequest, deploy: Path) -> tuple[str, list[Document]]:
-    """Each overlay with its resources."""
-    return request.param, built(deploy, request.param)
-
-
-@pytest.fixture
-def resources(overlay: tuple[str, list[Document]]) -> list[Document]:
-    """The resources of each overlay."""
-    return overlay[1]
-
-
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_resource_is_valid(resources: list[Document], version: str) -> None:
     assert {found["kind"] for found in resources} == KINDS
@@ -78,13 +66,12 @@ def test_the_validator_refuses_what_is_wrong(resources: list[Document]) -> None:
             validate(wrong, VERSIONS[-1], strict=True)
 
 
-def test_all_is_in_the_namespace_of_the_overlay(overlay: tuple[str, list[Document]]) -> None:
-    name, resources = overlay
+def test_all_is_in_the_namespace_of_the_overlay(overlay: str, resources: list[Document]) -> None:
     (namespace,) = named(resources, "Namespace").values()
-    assert namespace["metadata"]["name"] == f"shop-{name}"
+    assert namespace["metadata"]["name"] == f"shop-{overlay}"
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     inside = [found for found in resources if found["kind"] != "Namespace"]
-    assert {found["metadata"]["namespace"] for found in inside} == {f"shop-{name}"}
+    assert {found["metadata"]["namespace"] for found in inside} == {f"shop-{overlay}"}
 
 
 def test_every_pod_is_locked_down(resources: list[Document]) -> None:

@@ -29,28 +29,29 @@ settings = Settings()
 
 
 def manage(
-    project: Path, *arguments: str, code: str = "", **environment: str
+    project: Path, *arguments: str, code: str = "", fork: bool = True, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, as ``manage.py`` of a project would.
 
-    The process is forked from this one, which has imported the framework, unless ``code`` is given:
-    what was imported may be what the code looks at.
+    The process is forked from this one, which has imported the framework.
 
     Args:
         project: folder of the project; gets a settings module when it has none.
         *arguments: of the command line.
-        code: Python to run after the command, even when it exits.
+        code: Python to run after the command, even when it exits; not in a fork, as what was
+            imported may be what it looks at.
+        fork: False starts a new interpreter.
         **environment: further variables; nothing else with QK_ is passed on.
     """
     module = project / "own_settings.py"
     if not module.exists():
         module.write_text(SETTINGS, encoding="utf-8")
-    if not code:
+    if fork and not code:
         done = Started(project, arguments, environment, None).done()
         return subprocess.CompletedProcess(list(arguments), done.code, done.out, done.err)
     script = project / "manage.py"
     lines = ["import sys", "from fastapp.cli import main", "try:", "    main()", "finally:"]
-    script.write_text("\n".join([*lines, f"    {code}", ""]), encoding="utf-8")
+    script.write_text("\n".join([*lines, f"    {code or 'pass'}", ""]), encoding="utf-8")
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("QK_")}
     # Absolute, for the process starts in another folder.
     path = [str(project), *(os.path.abspath(entry) for entry in sys.path if entry)]

@@ -201,8 +201,8 @@ threading.Thread(target=ask, daemon=True).start()
         module.write_text(SETTINGS + code.replace("PORT", str(port)), encoding="utf-8")
         upstream = f"shop=http://127.0.0.1:{service.server_address[1]}"
         options = ("--port", str(port), "--api", upstream)
-        # With code, so that it is not forked from this process, which has threads.
-        done = manage(project, "serve-static", str(folder), *options, code="pass")
+        # This process has threads.
+        done = manage(project, "serve-static", str(folder), *options, fork=False)
         service.shutdown()
     assert done.stdout.splitlines() == [
         "/ <app>",
