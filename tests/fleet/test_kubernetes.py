@@ -125,11 +125,11 @@ def test_the_job_can_be_applied_alone(resources: list[Document]) -> None:
     page = PAGE.read_text(encoding="utf-8")
     (key, left_out) = re.findall(r"`--selector '([\w./]+) notin \(([\w,-]+)\)'`", page)[0]
     selected = [
-        found
-        for found in resources
-        if found["metadata"].get("labels", {}).get(key) not in left_out.split(",")
+        resource
+        for resource in resources
+        if resource["metadata"].get("labels", {}).get(key) not in left_out.split(",")
     ]
-    assert {"Job", "Namespace"} <= {found["kind"] for found in selected}
+    assert {"Job", "Namespace"} <= {resource["kind"] for resource in selected}
     assert not named(selected, "Deployment")
     (pod,) = pod_specs(selected).values()
     (container,) = pod["containers"]

@@ -52,10 +52,10 @@ def used_of_self(cls: type) -> set[str]:
 @pytest.mark.parametrize("dotted", uvicorn_names())
 def test_every_name_of_uvicorn_exists(dotted: str) -> None:
     module, _, name = dotted.rpartition(".")
-    found: Any = getattr(importlib.import_module(module), name)
+    value: Any = getattr(importlib.import_module(module), name)
     names = uvicorn_names()[dotted]
     if names:
-        assert names - names_of(found) == set()
+        assert names - names_of(value) == set()
 
 
 def test_every_name_of_uvicorn_that_is_used_is_listed() -> None:
