@@ -67,7 +67,7 @@ class Clients:
         wait_until(lambda: self.succeeded >= before + count, what, PATIENCE_SECONDS)
 
     def _loop(self, method: str) -> None:
-        with httpx.Client(base_url=self.url, trust_env=False, timeout=60) as client:
+        with httpx.Client(base_url=self.url, trust_env=False, timeout=PATIENCE_SECONDS) as client:
             for _ in range(MOST_REQUESTS):
                 if self._ending.wait(PAUSE_SECONDS):
                     return

@@ -29,29 +29,34 @@ settings = Settings()
 
 
 def manage(
-    project: Path, *arguments: str, code: str = "", fork: bool = True, **environment: str
+    project: Path, *arguments: str, code: str = "", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, as ``manage.py`` of a project would.
 
-    The process is forked from this one, which has imported the framework.
+    The process is forked from this one, which has imported the framework, unless ``code`` is given:
+    what was imported may be what the code looks at.
 
     Args:
         project: folder of the project; gets a settings module when it has none.
         *arguments: of the command line.
-        code: Python to run after the command, even when it exits; not in a fork, as what was
-            imported may be what it looks at.
-        fork: False starts a new interpreter.
+        code: Python to run after the command, even when it exits.
         **environment: further variables; nothing else with QK_ is passed on.
     """
-    module = project / "own_settings.py"
-    if not module.exists():
-        module.write_text(SETTINGS, encoding="utf-8")
-    if fork and not code:
-        done = Started(project, arguments, environment, None).done()
-        return subprocess.CompletedProcess(list(arguments), done.code, done.out, done.err)
+    if code:
+        return interpret(project, *arguments, code=code, **environment)
+    _write_settings(project)
+    done = Started(project, arguments, environment, None).done()
+    return subprocess.CompletedProcess(list(arguments), done.code, done.out, done.err)
+
+
+def interpret(
+    project: Path, *arguments: str, code: str = "pass", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """As `manage`, by an interpreter of its own."""
+    _write_settings(project)
     script = project / "manage.py"
     lines = ["import sys", "from fastapp.cli import main", "try:", "    main()", "finally:"]
-    script.write_text("\n".join([*lines, f"    {code or 'pass'}", ""]), encoding="utf-8")
+    script.write_text("\n".join([*lines, f"    {code}", ""]), encoding="utf-8")
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("QK_")}
     # Absolute, for the process starts in another folder.
     path = [str(project), *(os.path.abspath(entry) for entry in sys.path if entry)]
@@ -69,3 +74,9 @@ def manage(
         timeout=180,
         check=False,
     )
+
+
+def _write_settings(project: Path) -> None:
+    module = project / "own_settings.py"
+    if not module.exists():
+        module.write_text(SETTINGS, encoding="utf-8")

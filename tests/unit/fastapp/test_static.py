@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 import pytest_asyncio
 from httpx import ASGITransport, AsyncClient
-from unit.fastapp.support import SETTINGS, manage
+from unit.fastapp.support import SETTINGS, interpret, manage
 
 from fastapp.static.files import IMMUTABLE, REVALIDATE, create_static_application
 
@@ -201,8 +201,8 @@ threading.Thread(target=ask, daemon=True).start()
         module.write_text(SETTINGS + code.replace("PORT", str(port)), encoding="utf-8")
         upstream = f"shop=http://127.0.0.1:{service.server_address[1]}"
         options = ("--port", str(port), "--api", upstream)
-        # This process has threads.
-        done = manage(project, "serve-static", str(folder), *options, fork=False)
+        # This process has threads, and is not forked.
+        done = interpret(project, "serve-static", str(folder), *options)
         service.shutdown()
     assert done.stdout.splitlines() == [
         "/ <app>",
