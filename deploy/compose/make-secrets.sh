@@ -30,13 +30,13 @@ write_once() {
 mkdir -p "$folder"
 chmod 0700 "$folder"
 # A new password would not be the one of the file, nor the one of the database.
-if [[ -e $folder/shop.env && ! -e $folder/database-password ]]; then
-  echo "make-secrets.sh: $folder/database-password: is missing beside shop.env, which has the" \
-    "password. Fix: write the value of QK_DATABASES__default__PASSWORD in shop.env to it" >&2
+if [[ -e $folder/service.env && ! -e $folder/database-password ]]; then
+  echo "make-secrets.sh: $folder/database-password: is missing beside service.env, which has the" \
+    "password. Fix: write the value of QK_DATABASES__default__PASSWORD in service.env to it" >&2
   exit 1
 fi
 write_once database-password "$(random)"
-write_once shop.env \
+write_once service.env \
   "QK_SECRET_KEY=$(random)" \
   "QK_DATABASES__default__PASSWORD=$(<"$folder/database-password")"
 write_once gateway.env "QK_SECRET_KEY=$(random)"

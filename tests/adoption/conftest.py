@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from adoption.page import Section, read_section
 from adoption.repository import Pants, find_python
+from pages import Section, read_sections
 
+PAGE = Path("docs/adopt.md")
 FOUNDATION = ("Set up", "Requirements", "A native wheel")
 
 
@@ -24,7 +25,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def foundation() -> list[Section]:
-    return [read_section(title) for title in FOUNDATION]
+    return [read_sections(PAGE)[title] for title in FOUNDATION]
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adoption.base import write_base
-from adoption.page import Section
+from pages import Section
 
 WHEEL = Path("qingkong_build-0.1.0-py3-none-any.whl")
 # Of one command. A busy machine is several times slower than a quiet one.

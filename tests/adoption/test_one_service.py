@@ -12,18 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from adoption.conftest import PAGE
 from adoption.layouts import attested, layer, read_image
-from adoption.page import Section, read_section
 from adoption.repository import Pants, Repository, find_python
 from image.engine import Engine, unique, wait_until
+from pages import Section, read_sections
 
 ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/a&b').read().decode())"
 #: No other image has it.
 NAME = f"{unique('adopted')}:latest"
 
+SECTIONS = read_sections(PAGE)
 #: The engine that the machine is set to; an empty one is none.
 HOST = os.environ.get("DOCKER_HOST", "")
-(IN_ENGINE,) = read_section("An image").commands[1]
+(IN_ENGINE,) = SECTIONS["An image"].commands[1]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def shop(scratch: Path, pants: Pants, foundation: list[Section]) -> Iterator[Rep
     """One service on CPython 3.12, with everything built that needs no engine."""
     python = find_python("3.12", headers=True)
     assert python is not None, "install CPython 3.12 with headers, or set PANTS_PYTHON312"
-    section = read_section("An image")
+    section = SECTIONS["An image"]
     named = {path: text.replace("shop:latest", NAME) for path, text in section.files.items()}
     repository = Repository.make(
         scratch, "shop", pants, python, *foundation, replace(section, files=named)
@@ -76,7 +78,7 @@ def test_the_documents(shop: Repository, scratch: Path) -> None:
 
 def test_signatures(shop: Repository) -> None:
     """By the installed plugin, with programs of the machine's."""
-    (commands,) = read_section("Signatures").commands
+    (commands,) = SECTIONS["Signatures"].commands
     *_, signed, verified = [shop.run(command) for command in commands]
     digest = signed.removeprefix("signed ").split()[0]
     assert verified.startswith(f"verified {digest}")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from adoption.conftest import PAGE
 from adoption.layouts import attested, layer, read_image
-from adoption.page import Section, read_section
 from adoption.repository import Pants, Repository, find_python
+from pages import Section, read_sections
 
 
 def test_several_services(scratch: Path, pants: Pants, foundation: list[Section]) -> None:
     """With a shared library; on CPython 3.11 where the machine has it."""
     python = find_python("3.11", headers=True) or find_python("3.12", headers=True)
     assert python is not None
-    section = read_section("Several services")
+    section = read_sections(PAGE)["Several services"]
     repository = Repository.make(scratch, "services", pants, python, *foundation, section)
     with repository.used():
         for commands in section.commands:

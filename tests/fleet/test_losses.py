@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from fleet.clients import clients
-from fleet.stack import SHOPS, Fleet
+from fleet.stack import REPLICAS, Fleet
 from image.engine import unique, wait_until
 
 pytestmark = pytest.mark.timeout(600)
@@ -17,7 +17,7 @@ SOME_REQUESTS = 30
 #: Seconds that a server may take to start on a busy machine.
 LONG_SECONDS = 120.0
 #: They differ in their names only, and starting one again takes long.
-ONE_SHOP = SHOPS[:1]
+ONE_SHOP = REPLICAS[:1]
 
 
 def serves(fleet: Fleet, service: str) -> bool:
@@ -35,14 +35,14 @@ def wait_until_it_serves(fleet: Fleet, service: str) -> None:
 @pytest.fixture(autouse=True)
 def whole(fleet: Fleet) -> None:
     """Each test begins with all that there is."""
-    for service in SHOPS:
+    for service in REPLICAS:
         wait_until_it_serves(fleet, service)
 
 
 @pytest.mark.parametrize("service", ONE_SHOP)
 def test_a_shop_is_killed(fleet: Fleet, service: str) -> None:
-    (other,) = set(SHOPS) - {service}
-    before = {name: fleet.identity(name) for name in SHOPS}
+    (other,) = set(REPLICAS) - {service}
+    before = {name: fleet.identity(name) for name in REPLICAS}
     with clients(fleet.url, "GET", "GET", "POST") as asking:
         asking.wait_for_more(SOME_REQUESTS)
         fleet.kill(service)
@@ -66,7 +66,7 @@ def test_a_shop_is_stopped(fleet: Fleet, service: str) -> None:
     assert asking.failures == []
 
 
-@pytest.mark.parametrize("service", SHOPS)
+@pytest.mark.parametrize("service", REPLICAS)
 def test_a_shop_is_paused(fleet: Fleet, service: str) -> None:
     before = fleet.identity(service)
     # A request that it was sent waits; all others are served by the one with fewer in flight.
@@ -77,40 +77,48 @@ def test_a_shop_is_paused(fleet: Fleet, service: str) -> None:
 
 
 def test_the_database_is_killed(fleet: Fleet) -> None:
-    before = {name: fleet.identity(name) for name in ("database", *SHOPS)}
+    before = {name: fleet.identity(name) for name in ("database", *REPLICAS)}
     with clients(fleet.url, "GET", "GET", "POST") as asking:
         asking.wait_for_more(SOME_REQUESTS)
         fleet.kill("database")
         wait_until(lambda: fleet.identity("database") != before["database"], "another process")
         asking.wait_for_more(SOME_REQUESTS)
     assert asking.statuses <= {200, 201, 503}, asking.failures
-    assert {name: fleet.identity(name) for name in SHOPS} == {name: before[name] for name in SHOPS}
+    assert {name: fleet.identity(name) for name in REPLICAS} == {
+        name: before[name] for name in REPLICAS
+    }
 
 
 def test_the_database_is_stopped(fleet: Fleet) -> None:
-    before = {name: fleet.identity(name) for name in SHOPS}
+    before = {name: fleet.identity(name) for name in REPLICAS}
     fleet.stop("database")
     try:
         assert fleet.status() == 503
-        assert [fleet.inside(name, "/healthz/ready") for name in SHOPS] == [503, 503]
+        assert [fleet.inside(name, "/healthz/ready") for name in REPLICAS] == [503, 503]
         # To start them again would not bring the database back.
-        assert [fleet.inside(name, "/healthz/live") for name in SHOPS] == [200, 200]
+        assert [fleet.inside(name, "/healthz/live") for name in REPLICAS] == [200, 200]
     finally:
         fleet.container("database").start()
     wait_until(lambda: fleet.status() == 200, "it serves again", LONG_SECONDS)
-    assert {name: fleet.identity(name) for name in SHOPS} == before
+    assert {name: fleet.identity(name) for name in REPLICAS} == before
 
 
 def test_the_database_is_paused(fleet: Fleet) -> None:
-    before = {name: fleet.identity(name) for name in SHOPS}
+    before = {name: fleet.identity(name) for name in REPLICAS}
     with clients(fleet.url, "GET") as asking:
         with fleet.paused("database"):
-            assert [fleet.inside(name, "/healthz/ready") for name in SHOPS] == [503, 503]
-            assert [fleet.inside(name, "/healthz/live") for name in SHOPS] == [200, 200]
+            assert [fleet.inside(name, "/healthz/ready") for name in REPLICAS] == [
+                503,
+                503,
+            ]
+            assert [fleet.inside(name, "/healthz/live") for name in REPLICAS] == [
+                200,
+                200,
+            ]
             wait_until(lambda: asking.statuses & {503, 504}, "a request fails", LONG_SECONDS)
         asking.wait_for_more(SOME_REQUESTS)
     assert asking.statuses <= {200, 503, 504}, asking.failures
-    assert {name: fleet.identity(name) for name in SHOPS} == before
+    assert {name: fleet.identity(name) for name in REPLICAS} == before
 
 
 def test_the_gateway_is_killed(fleet: Fleet) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from fleet.stack import system_environment
 
 SCRIPT = "deploy/compose/make-secrets.sh"
-FILES = {"database-password", "shop.env", "gateway.env"}
+FILES = {"database-password", "service.env", "gateway.env"}
 
 
 def make(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -36,7 +36,7 @@ def test_secrets_are_random_and_kept(tmp_path: Path) -> None:
         assert re.search(r"^(?:\w+=)?[0-9a-f]{96}$", text, re.M), name
         assert text != texts(two)[name]
     password = before["database-password"].strip()
-    assert f"QK_DATABASES__default__PASSWORD={password}\n" in before["shop.env"]
+    assert f"QK_DATABASES__default__PASSWORD={password}\n" in before["service.env"]
     assert make(one).returncode == 0
     assert texts(one) == before
 
@@ -57,5 +57,5 @@ def test_a_password_that_is_gone_is_not_replaced_by_another(tmp_path: Path) -> N
     said = make(tmp_path)
     assert said.returncode == 1
     assert f"{lost}: is missing" in said.stderr
-    assert "Fix: write the value of QK_DATABASES__default__PASSWORD in shop.env" in said.stderr
+    assert "Fix: write the value of QK_DATABASES__default__PASSWORD in service.env" in said.stderr
     assert not lost.exists()

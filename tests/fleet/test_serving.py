@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from fleet.stack import SERVERS, SHOPS, Fleet
+from fleet.stack import REPLICAS, SERVERS, Fleet
 from image.engine import logs, unique
 
 pytestmark = pytest.mark.timeout(600)
 
-FRAMEWORK_SERVICES = (*SHOPS, "gateway", "migrate")
+FRAMEWORK_SERVICES = (*REPLICAS, "gateway", "migrate")
 #: The smallest process that a service of the framework has is refused these.
 DENIED = """
 import pathlib, sys
@@ -40,7 +40,7 @@ def test_the_shop_is_served_through_the_gateway(fleet: Fleet) -> None:
     for _ in range(4):
         answer = fleet.http.get(f"/shop/products/{made.json()['id']}")
         assert (answer.status_code, answer.json()["name"]) == (200, product["name"])
-    served = [fleet.container(service).logs().count(b"/shop/products") for service in SHOPS]
+    served = [fleet.container(service).logs().count(b"/shop/products") for service in REPLICAS]
     assert all(served), served
     assert fleet.http.get("/healthz/ready").json() == {"status": "ok", "services": {"shop": "ok"}}
     assert "/shop/products" in fleet.http.get("/openapi.json").json()["paths"]
@@ -59,7 +59,7 @@ def test_clients_are_known_by_their_own_address(fleet: Fleet) -> None:
     fleet.http.get(path, headers={"X-Forwarded-For": "192.0.2.7"})
     (line,) = [
         line
-        for service in SHOPS
+        for service in REPLICAS
         for line in logs(fleet.container(service)).splitlines()
         if path in line and "fastapp.access" in line
     ]
@@ -76,7 +76,7 @@ def test_it_started_in_order_of_health(fleet: Fleet) -> None:
     migration = fleet.started["migrate"]
     assert (migration["ExitCode"], migration["Running"]) == (0, False)
     assert fleet.started["database"]["StartedAt"] < migration["StartedAt"]
-    for service in SHOPS:
+    for service in REPLICAS:
         begun = fleet.started[service]["StartedAt"]
         assert migration["FinishedAt"] < begun < fleet.started["gateway"]["StartedAt"]
         assert fleet.started[service]["Health"]["Status"] == "healthy"
@@ -103,7 +103,7 @@ def test_it_is_locked_down(fleet: Fleet, service: str) -> None:
 
 
 def test_only_what_has_to_be_can_be_written(fleet: Fleet) -> None:
-    for service in (*SHOPS, "gateway"):
+    for service in (*REPLICAS, "gateway"):
         done = fleet.container(service).exec_run(["python", "-c", DENIED])
         assert done.exit_code == 0, done.output
 
