@@ -137,8 +137,9 @@ def no_tables(shop: Shop, _: MariaDB) -> str:
     with shop.serving() as (container, client):
         answer = client.get("/shop/products")
         wait_until(lambda: answer.headers["x-request-id"] in logs(container), "it logs")
-        said = container.exec_run(list(CHECK)).output.decode()
-        return f"{answer.text}\n{logs(container)}\n{said}"
+        said = container.exec_run(list(CHECK)).output
+        assert isinstance(said, bytes)
+        return f"{answer.text}\n{logs(container)}\n{said.decode()}"
 
 
 def upstream(port: int) -> dict[str, str]:
