@@ -22,7 +22,7 @@ from fastapp.conf import BaseSettings
 pytestmark = pytest.mark.timeout(300)
 
 #: Each by the name of the pod and of the services.
-SERVICES = {"shop": ("service-1", "service-2"), "gateway": ("gateway",), "migrate": ("migrate",)}
+SERVICES = {"service": ("service-1", "service-2"), "gateway": ("gateway",), "migrate": ("migrate",)}
 #: What differs from one place to the next.
 LOCAL = {
     "QK_ALLOWED_HOSTS",
@@ -62,21 +62,21 @@ def test_the_same_port(
     (port,) = (int(text) for text in image["exposed_ports"])
     assert [str(found["target"]) for found in services["gateway"]["ports"]] == [str(port)]
     upstreams = json.loads(services["gateway"]["environment"]["QK_UPSTREAMS"])
-    assert upstreams == {"shop": [f"http://{name}:{port}" for name in SERVICES["shop"]]}
-    for name in ("shop", "gateway"):
+    assert upstreams == {"shop": [f"http://{name}:{port}" for name in SERVICES["service"]]}
+    for name in ("service", "gateway"):
         (container,) = pod_specs(resources)[name]["containers"]
         assert container["ports"] == [{"name": "http", "containerPort": port}]
         (found,) = named(resources, "Service")[name]["spec"]["ports"]
         assert (found["port"], found["targetPort"]) == (port, "http")
     gateway = environment_of(resources, pod_specs(resources)["gateway"])
-    assert json.loads(gateway["QK_UPSTREAMS"]) == {"shop": [f"http://shop:{port}"]}
+    assert json.loads(gateway["QK_UPSTREAMS"]) == {"shop": [f"http://service:{port}"]}
 
 
 def test_the_same_health(
     image: dict[str, Any], services: dict[str, Document], resources: list[Document]
 ) -> None:
     (path,) = set(re.findall(r"/healthz/\w+", " ".join(image["healthcheck"]["test"])))
-    for name in ("shop", "gateway"):
+    for name in ("service", "gateway"):
         for service in SERVICES[name]:
             assert "test" not in services[service]["healthcheck"], "the image's own is"
         (container,) = pod_specs(resources)[name]["containers"]
@@ -92,7 +92,7 @@ def test_the_same_end(
     """The image's signal, and as long as a server takes at the most."""
     assert image["stop_signal"] == "SIGTERM"
     longest = BaseSettings.from_values({}).SHUTDOWN_TIMEOUT + KILLING_SECONDS
-    for name in ("shop", "gateway"):
+    for name in ("service", "gateway"):
         for service in SERVICES[name]:
             assert "stop_signal" not in services[service]
             assert int(services[service]["stop_grace_period"].removesuffix("s")) >= longest

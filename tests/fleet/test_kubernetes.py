@@ -22,7 +22,7 @@ KINDS = {
 }
 LABEL = "app.kubernetes.io/name"
 #: In the sources of these tests.
-_SECTION_THAT_IS_RUN = re.compile(r"(?:\bfollow\(|\bSECTIONS\[)\"([^\"]+)\"[)\]]")
+_SECTION_THAT_IS_RUN = re.compile(r"(?:\b(?:self|fleet)\.follow\(|\bSECTIONS\[)\"([^\"]+)\"[)\]]")
 
 
 def test_the_page_has_no_command_that_is_not_run() -> None:
@@ -51,13 +51,13 @@ def test_every_resource_is_valid(resources: list[Document], version: str) -> Non
 
 
 def test_the_validator_refuses_what_is_wrong(resources: list[Document]) -> None:
-    shop = named(resources, "Deployment")["shop"]
+    service = named(resources, "Deployment")["service"]
     for place, name, value in (
         (("spec",), "replicaz", 2),
         (("spec", "template", "spec"), "terminationGracePeriodSeconds", "45s"),
         (("spec", "template", "spec"), "containers", {}),
     ):
-        wrong = copy.deepcopy(shop)
+        wrong = copy.deepcopy(service)
         inner = wrong
         for key in place:
             inner = inner[key]
@@ -76,7 +76,7 @@ def test_all_is_in_the_namespace_of_the_overlay(overlay: str, resources: list[Do
 
 def test_every_pod_is_locked_down(resources: list[Document]) -> None:
     pods = pod_specs(resources)
-    assert set(pods) == {"shop", "gateway", "migrate"}
+    assert set(pods) == {"service", "gateway", "migrate"}
     for name, pod in pods.items():
         context = pod["securityContext"]
         assert context["runAsNonRoot"] is True
@@ -169,8 +169,8 @@ def test_who_may_talk_to_whom(resources: list[Document]) -> None:
     assert peers == {
         ("dns", "egress", "namespaceSelector", selected(space, "kube-system")),
         ("gateway", "ingress", "namespaceSelector", selected(space, "ingress-nginx")),
-        ("gateway", "egress", "podSelector", selected(LABEL, "shop")),
-        ("shop", "ingress", "podSelector", selected(LABEL, "gateway")),
+        ("gateway", "egress", "podSelector", selected(LABEL, "service")),
+        ("service", "ingress", "podSelector", selected(LABEL, "gateway")),
     }
     (rule,) = policies["database"]["spec"]["egress"]
     assert [port["port"] for port in rule["ports"]] == [3306]

