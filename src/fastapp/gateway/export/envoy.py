@@ -20,6 +20,51 @@ _DOTS: Final = r"(?i).*(/|\\|%2f|%5c)(\.|%2e){1,2}((/|\\|%2f|%5c).*)?"
 
 def envoy(config: GatewayConfig, host: str, port: int, hosts: Sequence[str] = ()) -> dict[str, Any]:
     """A bootstrap of Envoy 1.30 and later."""
+    manager = {
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": _manager(config, hosts),
+    }
+    listener = {
+        "address": {"socket_address": {"address": host, "port_value": port}},
+        "filter_chains": [{"filters": [manager]}],
+    }
+    clusters = [_cluster(config, prefix, urls) for prefix, urls in routes_of(config)]
+    # Each letter of a hidden path has three spellings, and expressions are short by default.
+    runtime = {"re2.max_program_size.error_level": 20000, "re2.max_program_size.warn_level": 20000}
+    return {
+        "layered_runtime": {"layers": [{"name": "expressions", "static_layer": runtime}]},
+        "static_resources": {"listeners": [listener], "clusters": clusters},
+    }
+
+
+def _manager(config: GatewayConfig, hosts: Sequence[str]) -> dict[str, Any]:
+    """What is done with requests."""
+    router = {
+        "name": "envoy.filters.http.router",
+        "typed_config": {
+            "@type": f"{_TYPE}filters.http.router.v3.Router",
+            "suppress_envoy_headers": True,
+        },
+    }
+    return {
+        "@type": f"{_TYPE}filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "gateway",
+        "use_remote_address": True,
+        "normalize_path": False,
+        "preserve_external_request_id": True,
+        "server_header_transformation": "PASS_THROUGH",
+        "max_request_headers_kb": min(8192, max(1, config.max_header_bytes // 1024)),
+        "request_headers_timeout": _seconds(config.client_timeout),
+        "route_config": {
+            "ignore_port_in_host_matching": True,
+            "virtual_hosts": _virtual_hosts(config, hosts),
+        },
+        "http_filters": [router],
+    }
+
+
+def _virtual_hosts(config: GatewayConfig, hosts: Sequence[str]) -> list[dict[str, Any]]:
+    """The routes, for these host names; none of them, or "*", is any."""
     health = {
         "match": {"safe_regex": {"regex": "/healthz(/live|/ready)?"}},
         "direct_response": {"status": 200, "body": {"inline_string": '{"status":"ok"}'}},
@@ -31,58 +76,13 @@ def envoy(config: GatewayConfig, host: str, port: int, hosts: Sequence[str] = ()
         *(_route(config, prefix, urls) for prefix, urls in routes_of(config)),
     ]
     named = [item for item in hosts if item != "*"]
-    if named and "*" not in hosts:
-        domains = [domain for item in named for domain in _domains(item)]
-        others = [health, _answer(".*", 400)]
-        virtual_hosts = [
-            {"name": "allowed", "domains": domains, "routes": routes},
-            {"name": "others", "domains": ["*"], "routes": others},
-        ]
-    else:
-        virtual_hosts = [{"name": "all", "domains": ["*"], "routes": routes}]
-    manager = {
-        "@type": f"{_TYPE}filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "gateway",
-        "use_remote_address": True,
-        "normalize_path": False,
-        "preserve_external_request_id": True,
-        "server_header_transformation": "PASS_THROUGH",
-        "max_request_headers_kb": min(8192, max(1, config.max_header_bytes // 1024)),
-        "request_headers_timeout": _seconds(config.client_timeout),
-        "route_config": {
-            "ignore_port_in_host_matching": True,
-            "virtual_hosts": virtual_hosts,
-        },
-        "http_filters": [
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {
-                    "@type": f"{_TYPE}filters.http.router.v3.Router",
-                    "suppress_envoy_headers": True,
-                },
-            }
-        ],
-    }
-    listener = {
-        "address": {"socket_address": {"address": host, "port_value": port}},
-        "filter_chains": [
-            {
-                "filters": [
-                    {
-                        "name": "envoy.filters.network.http_connection_manager",
-                        "typed_config": manager,
-                    }
-                ]
-            }
-        ],
-    }
-    clusters = [_cluster(config, prefix, urls) for prefix, urls in routes_of(config)]
-    # Each letter of a hidden path has three spellings, and expressions are short by default.
-    runtime = {"re2.max_program_size.error_level": 20000, "re2.max_program_size.warn_level": 20000}
-    return {
-        "layered_runtime": {"layers": [{"name": "expressions", "static_layer": runtime}]},
-        "static_resources": {"listeners": [listener], "clusters": clusters},
-    }
+    if not named or "*" in hosts:
+        return [{"name": "all", "domains": ["*"], "routes": routes}]
+    domains = [domain for item in named for domain in _domains(item)]
+    return [
+        {"name": "allowed", "domains": domains, "routes": routes},
+        {"name": "others", "domains": ["*"], "routes": [health, _answer(".*", 400)]},
+    ]
 
 
 def _seconds(value: float) -> str:
