@@ -1,9 +1,12 @@
 # A thin doorway: everything is done by Pants and by build-support/setup.
 #   MIRROR=cn              fetch from the mirrors in pants.cn.toml
 #   BASE_IMAGE=<reference> build on another base image (a digest pin is best)
+#   CACHE_SERVER_ADDRESS, CACHE_SERVER_FOLDER, CACHE_SERVER_QUOTA, CACHE_SERVER_KEEP_HOURS,
+#   CACHE_SERVER_STATSD    of `make cache-server` (docs/shared-cache.md)
 
 SETUP := build-support/setup/setup.sh
 export MIRROR BASE_IMAGE
+export CACHE_SERVER_ADDRESS CACHE_SERVER_FOLDER CACHE_SERVER_QUOTA CACHE_SERVER_KEEP_HOURS CACHE_SERVER_STATSD
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p; s/^#   /  /p' Makefile
@@ -26,8 +29,12 @@ check: ## check types
 lock: ## regenerate the lockfiles
 	$(SETUP) code ./pants generate-lockfiles
 
+cache-server: ## run a shared cache for a team (docs/shared-cache.md)
+	$(SETUP) cache-server ./pants package build-support/cache_server:cache-server
+	exec "$$(build-support/setup/python.sh 3.12)" dist/build-support.cache_server/cache-server.pex
+
 bench-server: ## measure the servers, and write docs/benchmarks/server.md
 	$(SETUP) bench ./pants package benchmarks/server:product
 	./pants run benchmarks/server:bench -- --product dist/benchmarks.server/product.pex
 
-.PHONY: help image test lint fmt check lock bench-server
+.PHONY: help image test lint fmt check lock cache-server bench-server

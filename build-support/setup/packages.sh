@@ -26,6 +26,8 @@ packages_for() {
       fi
       ;;
     apt-get:nginx) echo nginx-light ;;
+    # The service that it has is not started: the cache server starts its own.
+    apt-get:redis) echo redis-server ;;
     apt-get:podman) echo podman crun uidmap iproute2 ;;
     apt-get:ssh-server) echo openssh-server openssh-client ;;
     dnf:podman | zypper:podman | pacman:podman | apk:podman) echo podman ;;
@@ -57,7 +59,7 @@ packages_for() {
     zypper:mariadb-headers) echo libmariadb-devel ;;
     apk:mariadb-headers) echo mariadb-connector-c-dev ;;
     brew:mariadb-headers) echo mariadb-connector-c ;;
-    *:nginx | *:chromium) [[ $1 == none ]] || echo "$2" ;;
+    *:nginx | *:chromium | *:redis) [[ $1 == none ]] || echo "$2" ;;
     zypper:mariadb | pacman:mariadb | apk:mariadb | brew:mariadb) echo mariadb ;;
   esac
 }

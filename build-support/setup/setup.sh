@@ -11,6 +11,7 @@
 #   test          the same, and what the tests start: databases, a registry, other programs
 #   hostile       Pythons, a C compiler and openssl: build-support/ci/hostile.sh
 #   bench         what benchmarks/server needs: Pythons, a C compiler, nginx, load generators
+#   cache-server  Pythons, a C compiler and Redis: make cache-server
 #   debootstrap   what the stand-in for the base image is made with
 #
 # Installing is for root on Debian and Ubuntu only; elsewhere it says what to install and stops.
@@ -32,12 +33,16 @@ needs() {
     image) echo engine compiler python3.9 python3.12 ;;
     test)
       echo engine compiler python3.9 python3.12 mariadb mariadb-headers postgresql registry \
-        openssl nginx chromium load cross-compiler faketime diffoscope strace podman ssh-server \
+        openssl nginx redis chromium load cross-compiler faketime diffoscope strace podman ssh-server \
         debootstrap
       ;;
     bench) echo compiler python3.9 python3.12 nginx load ;;
+    cache-server) echo compiler python3.9 python3.12 redis ;;
     debootstrap) echo debootstrap ;;
-    *) fail "no such task: $1. There are: code, hostile, engine, image, test, bench, debootstrap." ;;
+    *)
+      fail "no such task: $1. There are: code, hostile, engine, image, test, bench, cache-server," \
+        "debootstrap."
+      ;;
   esac
 }
 
@@ -67,6 +72,8 @@ is_here() {
     # For the driver that benchmarks/driver compares with and that is built here.
     mariadb-headers) [[ -e /usr/include/mariadb/mysql.h || -e /usr/include/mysql/mysql.h ]] ;;
     nginx) has_daemon nginx ;;
+    # Where the cache server keeps results.
+    redis) has redis-server ;;
     # Engines that images are brought into, and a way to one. An ordinary user's maps IDs.
     podman) has podman && has newuidmap ;;
     ssh-server) has_daemon sshd && has ssh-keygen ;;
@@ -85,7 +92,7 @@ main() {
     only_install=yes
     shift
   fi
-  local task=${1:?"give a task: code, hostile, engine, image, test, bench or debootstrap"} thing needed missing=()
+  local task=${1:?"give a task: code, hostile, engine, image, test, bench, cache-server or debootstrap"} thing needed missing=()
   use_mirror
   needed=$(needs "$task")
   for thing in $needed; do

@@ -65,7 +65,7 @@ def test_tests_need_servers_and_a_browser_too(bare: Machine) -> None:
     assert result.returncode == 1
     assert " mariadb-server-core mariadb-client-core " in result.stderr
     assert " docker-registry skopeo openssl " in result.stderr
-    assert " chromium wrk hey gcc-" in result.stderr
+    assert " nginx-light redis-server chromium wrk hey gcc-" in result.stderr
     assert " podman crun uidmap iproute2 openssh-server openssh-client" in result.stderr
     # A release that has it without windows.
     bare.program("apt-cache", '[ "$2" = chromium-headless-shell ] && echo "  Candidate: 1"')

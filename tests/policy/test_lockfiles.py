@@ -18,6 +18,7 @@ LOCKS = (
     "native-build",
     "image-layer",
     "image-tools",
+    "cache-server",
 )
 FILES = "https:${PYPI_FILES}/"
 

@@ -1,0 +1,160 @@
+"""What the cache server is started with, checked before anything is started."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_UNITS = {"M": 1000**2, "G": 1000**3, "T": 1000**4}
+# Less holds no build.
+_SMALLEST_QUOTA = 10 * _UNITS["M"]
+_LAST_PORT = 65535
+
+
+class CacheServerError(Exception):
+    """The server cannot run; the text says what failed, where, with which value, and the fix."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`quota` is in bytes; `statsd` is `host:port`, or empty."""
+
+    host: str
+    port: int
+    folder: Path
+    quota: int
+    keep_hours: int
+    statsd: str
+    redis: Path
+
+    @property
+    def address(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def read_settings(arguments: Sequence[str], variables: Mapping[str, str]) -> Settings:
+    """The settings of the command line and, where it has none, of the environment.
+
+    Raises:
+        CacheServerError: one of them cannot be used.
+    """
+    parser = argparse.ArgumentParser(
+        prog="cache-server", description="A shared cache for Pants (docs/shared-cache.md)."
+    )
+    for name, default, meaning in (
+        ("address", "127.0.0.1:8980", "HOST:PORT to listen on"),
+        ("folder", str(_default_folder(variables)), "where everything is kept"),
+        ("quota", "20G", "bytes of blobs, with M, G or T"),
+        ("keep-hours", "24", "what was used within so many hours is never evicted"),
+        ("statsd", "", "HOST:PORT to send metrics to, in StatsD's format, by UDP"),
+    ):
+        variable = f"CACHE_SERVER_{name.upper().replace('-', '_')}"
+        parser.add_argument(
+            f"--{name}",
+            # `make` exports variables that are not set as empty ones.
+            default=variables.get(variable) or default,
+            help=f"{meaning} ({variable}; default: {default or 'none'})",
+        )
+    given = parser.parse_args(arguments)
+    host, port = _address(given.address, "address")
+    if given.statsd:
+        _address(given.statsd, "statsd")
+    settings = Settings(
+        host=host,
+        port=port,
+        folder=Path(os.path.abspath(Path(given.folder).expanduser())),
+        quota=_quota(given.quota),
+        keep_hours=_hours(given.keep_hours),
+        statsd=given.statsd,
+        redis=_redis(variables),
+    )
+    _make_folder(settings.folder)
+    return settings
+
+
+def _default_folder(variables: Mapping[str, str]) -> Path:
+    """Beside what the launcher sets up (build-support/bootstrap/lib.sh)."""
+    if cache := variables.get("QINGKONG_BUILD_CACHE"):
+        return Path(cache) / "cache-server"
+    cache = variables.get("XDG_CACHE_HOME", "")
+    home = Path(cache) if cache.startswith("/") else Path("~/.cache")
+    return home / "qingkong-build" / "cache-server"
+
+
+def _address(value: str, option: str) -> tuple[str, int]:
+    host, separator, port = value.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (host and separator and port.isdecimal() and 0 < int(port) <= _LAST_PORT):
+        raise CacheServerError(
+            f"not an address: --{option}={value!r}. Fix: give HOST:PORT, such as 127.0.0.1:8980."
+        )
+    return host, int(port)
+
+
+def _quota(value: str) -> int:
+    found = re.fullmatch(r"(\d+)([MGT])", value.upper())
+    size = int(found[1]) * _UNITS[found[2]] if found else 0
+    if size < _SMALLEST_QUOTA:
+        raise CacheServerError(
+            f"not a size of 10M or more: --quota={value!r}. Fix: give a number with M, G or T, "
+            "such as 20G."
+        )
+    return size
+
+
+def _hours(value: str) -> int:
+    if not value.isdecimal():
+        raise CacheServerError(
+            f"not a number of hours: --keep-hours={value!r}. Fix: give a whole number, such as 24; "
+            "0 lets the quota decide alone."
+        )
+    return int(value)
+
+
+def _redis(variables: Mapping[str, str]) -> Path:
+    found = shutil.which("redis-server", path=variables.get("PATH"))
+    if found is None:
+        raise CacheServerError(
+            "redis-server, which keeps the results, was not found: "
+            f"PATH={variables.get('PATH', '')!r}. Fix: apt-get install redis-server."
+        )
+    return Path(found)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise CacheServerError(
+            f"the folder cannot be written to: --folder={folder}: {error.strerror}. "
+            "Fix: name one that this user may write, on a disk that has room for the quota."
+        ) from None
+
+
+def assert_port_is_free(settings: Settings) -> None:
+    """Fail while there is a reason to give; BuildGrid would say less.
+
+    Raises:
+        CacheServerError: the address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((settings.host, settings.port))
+            probe.listen()
+    except OSError as error:
+        raise CacheServerError(
+            f"the address cannot be listened on: --address={settings.address}: "
+            f"{error.strerror or error}. Fix: stop what listens there "
+            f"(`ss -ltnp 'sport = :{settings.port}'` shows it), or give another address."
+        ) from None
