@@ -192,6 +192,18 @@ def test_quota(tmp_path: Path) -> None:
         assert stored_bytes(server) > 0
 
 
+def test_deleted_blob_is_uploaded_again(server: CacheServer, tmp_path: Path) -> None:
+    digest = uploaded(direct(server), b"a blob", tmp_path)
+    hashed = digest.partition("/")[0]
+    file = server.folder / "blobs" / "cas" / "objects" / hashed[:2] / hashed[2:]
+    file.unlink()
+    copy = tmp_path / "copy"
+    bgd("cas", *direct(server), "download-file", digest, copy)
+    assert not copy.exists() or copy.read_bytes() == b""
+    uploaded(direct(server), b"a blob", tmp_path)
+    assert file.read_bytes() == b"a blob"
+
+
 def test_what_was_used_lately_is_kept(tmp_path: Path) -> None:
     with cache_server(tmp_path / "server", "--quota=10M") as server:
         for number in range(4):
