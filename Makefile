@@ -30,8 +30,7 @@ lock: ## regenerate the lockfiles
 	$(SETUP) code ./pants generate-lockfiles
 
 cache-server: ## run a shared cache for a team (docs/shared-cache.md)
-	$(SETUP) cache-server ./pants package build-support/cache_server:cache-server
-	exec "$$(build-support/setup/python.sh 3.12)" dist/build-support.cache_server/cache-server.pex
+	$(SETUP) cache-server build-support/cache_server/run.sh
 
 bench-server: ## measure the servers, and write docs/benchmarks/server.md
 	$(SETUP) bench ./pants package benchmarks/server:product

@@ -140,8 +140,10 @@ def test_make_starts_it(tmp_path: Path) -> None:
     program = root / "dist" / "build-support.cache_server" / "cache-server.pex"
     program.parent.mkdir(parents=True)
     program.symlink_to(command()[-1])
-    # What the program needs is installed, and it is packaged.
-    words = ["make", "SETUP=:", "cache-server"]
+    # The program was packaged for this test.
+    (root / "pants").write_text("#!/bin/sh\n", encoding="utf-8")
+    (root / "pants").chmod(0o755)
+    words = ["make", "cache-server"]
     words += [f"CACHE_SERVER_ADDRESS=127.0.0.1:{port}", f"CACHE_SERVER_FOLDER={folder}"]
     log = tmp_path / "log"
     with log.open("wb") as output:
