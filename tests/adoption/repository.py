@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from pathlib import Path
 from adoption.base import write_base
 from pages import Section
 
-WHEEL = Path("qingkong_build-0.1.0-py3-none-any.whl")
+#: An archive with the wheel of the plugins.
+PLUGINS = Path("plugins.tar")
 # Of one command. A busy machine is several times slower than a quiet one.
 PATIENCE_SECONDS = 800
 _VERSION = "import sys, sysconfig; print(*sys.version_info[:2], sysconfig.get_path('include'))"
@@ -116,7 +118,8 @@ class Repository:
         base, root = scratch / f"base of {name}", scratch / name
         write_base(base, python.path)
         (root / "3rdparty/wheels").mkdir(parents=True)
-        shutil.copy2(WHEEL, root / "3rdparty/wheels")
+        with tarfile.open(PLUGINS) as archive:
+            archive.extractall(root / "3rdparty/wheels", filter="data")
         repository = cls(root, pants, python, base)
         for section in sections:
             repository._write(section)
