@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import keyword
 import os
@@ -25,6 +26,8 @@ DOT = "dot-"
 BUILD = "BUILD-file"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+#: Of those, what registries take for an image's name.
+_IMAGE_NAME = re.compile(r"[a-z0-9]+(?:__?[a-z0-9]+)*\Z")
 
 
 def check_name(kind: str, name: str) -> None:
@@ -104,6 +107,41 @@ def write(target: Path, made: Mapping[str, str]) -> None:
         raise CommandError(f"cannot write {target}: {exc.strerror or exc}") from exc
 
 
+def write_all(folders: Mapping[Path, Mapping[str, str]]) -> None:
+    """Make new folders with these files, and what is missing above each: all of it, or nothing.
+
+    Raises:
+        CommandError: something is in the way, or cannot be written.
+    """
+    made: list[Path] = []
+    above: list[Path] = []
+    try:
+        for target, files_of_target in folders.items():
+            if not target.parent.is_dir():
+                _make_folder(target.parent)
+                above.append(target.parent)
+            write(target, files_of_target)
+            made.append(target)
+    except BaseException:
+        for folder in made:
+            shutil.rmtree(folder, ignore_errors=True)
+        for folder in above:
+            # Someone else may have put something there meanwhile.
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir()
+    except OSError as exc:
+        raise CommandError(
+            f"cannot make the folder {folder}: {exc.strerror or exc}; nothing was written. Fix: "
+            "make it a folder that you may write to"
+        ) from exc
+
+
 def pants_fields(project: Path, *parts: str) -> str:
     """The fields of the test targets in a BUILD file, as lines of Python.
 
@@ -134,10 +172,19 @@ def service_folder(project: Path, name: str) -> Path | None:
 
     None unless the project is the one beside the framework's sources: targets of services are for
     its apps alone.
+
+    Raises:
+        CommandError: no image can have the name.
     """
     root = _pants_root(project.resolve())
     if root is None or project.resolve() != root / "src" or not (root / "src/fastapp").is_dir():
         return None
+    if not _IMAGE_NAME.match(name):
+        better = re.sub("_+", "_", name).strip("_")
+        raise CommandError(
+            f"app name {name!r}: its image would have this name, which has '_' at its end, or more "
+            f"than two together. Fix: choose another, such as {better!r}"
+        )
     return root / "services" / name
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from unit.fastapp.support import manage
 
-from fastapp.cli.scaffold import check_name, pants_fields, render, write
+from fastapp.cli.scaffold import check_name, pants_fields, render, write, write_all
 from fastapp.exceptions import CommandError
 
 
@@ -129,6 +129,56 @@ def test_an_app_and_its_service_are_made_together_or_not(repository: Path) -> No
     made = run(repository / "src", "manage.py", "startapp", "blog")
     assert made.returncode == 1
     for part in (f"{repository}/services/blog", "nothing was written"):
+        assert part in made.stderr
+    assert files_of(repository) == before
+
+
+@pytest.mark.parametrize("is_dangling", [False, True])
+def test_no_folder_for_services(repository: Path, is_dangling: bool) -> None:
+    services = repository / "services"
+    if is_dangling:
+        services.symlink_to("nowhere")
+    else:
+        services.write_text("a file", encoding="utf-8")
+    before = files_of(repository)
+    made = run(repository / "src", "manage.py", "startapp", "blog")
+    assert made.returncode == 1
+    assert "Traceback" not in made.stderr
+    for part in (f"{services}", "nothing was written", "Fix: "):
+        assert part in made.stderr
+    assert files_of(repository) == before
+    assert not (repository / "src/apps/blog").exists()
+
+
+@pytest.mark.parametrize("has_services", [False, True])
+def test_a_service_that_cannot_be_written_leaves_no_app(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_services: bool
+) -> None:
+    app, service = tmp_path / "apps/blog", tmp_path / "services/blog"
+    app.parent.mkdir()
+    if has_services:
+        service.parent.mkdir()
+    real = Path.rename
+
+    def fail_for_the_service(self: Path, to: Path) -> Path:
+        if to == service:
+            raise OSError(28, "No space left on device")
+        return real(self, to)
+
+    monkeypatch.setattr(Path, "rename", fail_for_the_service)
+    with pytest.raises(CommandError, match="cannot write .*services/blog: No space left"):
+        write_all({app: {"a.py": ""}, service: {"BUILD": ""}})
+    assert os.listdir(app.parent) == []
+    assert service.parent.exists() == has_services
+    assert not has_services or os.listdir(service.parent) == []
+
+
+@pytest.mark.parametrize("name", ["blog_", "my___blog"])
+def test_a_name_that_no_image_can_have(repository: Path, name: str) -> None:
+    before = files_of(repository)
+    made = run(repository / "src", "manage.py", "startapp", name)
+    assert made.returncode == 1
+    for part in (repr(name), "image", "Fix: "):
         assert part in made.stderr
     assert files_of(repository) == before
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import click
 
 
@@ -20,7 +18,7 @@ def startapp(name: str) -> None:
     from fastapp.apps.discovery import APPS_FOLDER, discover_apps
     from fastapp.apps.ports import stable_port
     from fastapp.apps.registry import RESERVED_PREFIXES
-    from fastapp.cli.scaffold import check_name, pants_fields, render, service_folder, write
+    from fastapp.cli.scaffold import check_name, pants_fields, render, service_folder, write_all
     from fastapp.conf import settings
     from fastapp.exceptions import CommandError
 
@@ -41,17 +39,11 @@ def startapp(name: str) -> None:
         "class_name": "".join(part.capitalize() for part in name.split("_")),
         "test_fields": pants_fields(settings.BASE_DIR, f"{APPS_FOLDER}/{name}"),
     }
-    made = render("app", values)
+    made = {target: render("app", values)}
     if service is not None:
-        service.parent.mkdir(exist_ok=True)
-        write(service, render("service", values))
-    try:
-        write(target, made)
-    except CommandError:
-        # Wholly or not at all: the app and its service are one.
-        if service is not None:
-            shutil.rmtree(service)
-        raise
+        made[service] = render("service", values)
+    # The app and its service are one.
+    write_all(made)
     click.echo(f"Made the app {name!r} in {target}, served at /{name}.")
     if service is not None:
         click.echo(f"Made its service in {service}: pants package services/{name}:image")
