@@ -22,7 +22,11 @@ from qingkong_build.oci.layers.base_field import BaseField
 from qingkong_build.oci.layers.pex_fields import PEX_FIELDS
 from qingkong_build.oci.layout.field_error import invalid
 
-_NAME = re.compile(r"[a-z0-9][a-zA-Z0-9._/:-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+# As engines and registries read a name: the host alone may have capital letters.
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?"
+_PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_NAME = re.compile(f"(?:{_HOST}/)?{_PART}(?:/{_PART})*:{_TAG}")
 
 
 class LayersField(AsyncFieldMixin, StringSequenceField):
@@ -66,7 +70,7 @@ class RepoTagsField(StringSequenceField):
             if not _NAME.fullmatch(name):
                 raise invalid(
                     *(cls.alias, address, name, "it is no name with a tag"),
-                    "write repository:tag, e.g. app:1.0",
+                    "write repository:tag in lower case, e.g. my-app:1.0",
                 )
         return value
 
