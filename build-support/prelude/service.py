@@ -15,6 +15,16 @@ def framework_waivers() -> "dict[str, str]":
     }
 
 
+def service_strings(field: str, value: "str | list[str] | tuple[str, ...]") -> "list[str]":
+    """A field of a service that has several strings, and not one: one is several letters."""
+    if isinstance(value, str):
+        raise TypeError(
+            f"fastapp_service in {build_file_dir()}: {field}={value!r}: it is one string, where a "
+            f"list of strings is expected. Fix: write {field}={value.split()}."
+        )
+    return list(value)
+
+
 def fastapp_service(
     name: str,
     apps: "list[str]",
@@ -48,17 +58,29 @@ def fastapp_service(
         pex_layers: layers for requirements, as `oci_image` has them.
         repositories: where `pants publish` pushes the image.
         waivers: of rules of the policy, with a reason for each.
+
+    Raises:
+        TypeError: one string in place of a list.
+        ValueError: no app.
     """
+    folders = service_strings("apps", apps)
+    if not folders:
+        raise ValueError(
+            f"fastapp_service in {build_file_dir()}: apps=[]: the image would be the framework's. "
+            'Fix: name the folder of an app, e.g. apps=["src/apps/shop"].'
+        )
     pex_binary(
         name="runtime",
         resolve="prod",
         entry_point="manage",
         dependencies=[
             "src:manage@resolve=prod",
-            *[f"{app}@resolve=prod" for app in apps],
-            *dependencies,
+            *[f"{app}@resolve=prod" for app in folders],
+            *service_strings("dependencies", dependencies),
         ],
     )
+    # What is None is left to `__defaults__`.
+    optional = {"env": env, "pex_layers": pex_layers, "repositories": repositories}
     facts = {
         "title": name,
         "description": description or f"The service {name}",
@@ -69,16 +91,14 @@ def fastapp_service(
         name="oci",
         base="//deploy:oci",
         pex=":runtime",
-        pex_layers=pex_layers,
         repo_tags=[f"{name}:{version}", f"{name}:latest"],
         entrypoint=[],
-        cmd=list(cmd),
-        env=env,
+        cmd=service_strings("cmd", cmd),
         labels={
             **{f"org.opencontainers.image.{key}": value for key, value in facts.items() if value},
             **(labels or {}),
         },
-        repositories=repositories,
+        **{field: value for field, value in optional.items() if value is not None},
     )
     docker_image(name="image", image=":oci")
     image_policy(
