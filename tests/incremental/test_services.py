@@ -45,6 +45,8 @@ FILES = {
     "src/libs/shared/__init__.py": 'VALUE = "one"\n',
     "src/libs/unused/BUILD": "python_sources()\n",
     "src/libs/unused/__init__.py": "",
+    # A requirement of services, in no lockfile: who may import it is asked before that is read.
+    "3rdparty/prod/services.txt": "humanize>=4\n",
 }
 
 
@@ -71,8 +73,11 @@ class Built:
 @pytest.fixture(scope="module")
 def teams(tree: Clone, built: Layout) -> Iterator[Clone]:
     """The clone with two apps, a library that both use, and a service for each."""
+    requirements = tree.root / "3rdparty/prod/services.txt"
+    kept = requirements.read_text(encoding="utf-8")
     write(tree, FILES)
     yield tree
+    requirements.write_text(kept, encoding="utf-8")
     for path in ("services", "src/apps/first", "src/apps/second", "src/libs/shared"):
         shutil.rmtree(tree.root / path)
     shutil.rmtree(tree.root / "src/libs/unused")
@@ -131,8 +136,9 @@ def test_an_edit_of_a_library_moves_those_that_use_it(teams: Clone, before: Buil
         ("src/apps/first/urls.py", "import apps.second.urls\n", "src/apps/second/urls.py"),
         ("src/libs/shared/__init__.py", "import apps.first.urls\n", "src/apps/first/urls.py"),
         ("src/fastapp/views.py", "import libs.shared\n", "src/libs/shared/__init__.py"),
+        ("src/fastapp/views.py", "import humanize\n", "3rdparty/prod:services#humanize"),
     ],
-    ids=["app", "library", "framework"],
+    ids=["app", "library", "framework", "requirement"],
 )
 def test_who_may_use_whom(teams: Clone, path: str, text: str, owner: str) -> None:
     file = teams.root / path
@@ -145,3 +151,49 @@ def test_who_may_use_whom(teams: Clone, path: str, text: str, owner: str) -> Non
         write(teams, {path: kept})
     for part in (path, owner, "dependency violation"):
         assert part in str(error.value)
+
+
+@pytest.mark.parametrize("path", ["src/apps/first/urls.py", "src/libs/shared/__init__.py"])
+def test_a_requirement_of_services(teams: Clone, path: str) -> None:
+    write(teams, {path: FILES[path] + "import humanize\n"})
+    try:
+        used = teams.pants("dependencies", f"{path}@resolve=prod").output
+    finally:
+        write(teams, {path: FILES[path]})
+    assert "3rdparty/prod:services#humanize@resolve=prod" in used
+
+
+_APPS = 'apps=["src/apps/first"]'
+
+
+@pytest.mark.parametrize(
+    ("fields", "parts"),
+    [
+        (f'{_APPS}, cmd="python -V"', ("cmd='python -V'", "Fix: write cmd=['python', '-V']")),
+        ('apps="src/apps/first"', ("apps='src/apps/first'", "Fix: write apps=['src/apps/first']")),
+        (f'{_APPS}, dependencies="src/x"', ("dependencies='src/x'", "Fix: ")),
+        ("apps=[]", ("apps=[]", "Fix: ")),
+        (f'{_APPS}, version="1+2"', ("'repo_tags'", "'first:1+2'", "Fix: ")),
+    ],
+    ids=["command", "apps", "dependencies", "no app", "version"],
+)
+def test_a_wrong_field_of_a_service(teams: Clone, fields: str, parts: tuple[str, ...]) -> None:
+    path = "services/first/BUILD"
+    write(teams, {path: f'fastapp_service(name="first", {fields})\n'})
+    try:
+        with pytest.raises(CommandError) as error:
+            teams.pants("peek", "services/first:oci")
+    finally:
+        write(teams, {path: FILES[path]})
+    for part in ("services/first", *parts):
+        assert part in str(error.value)
+
+
+def test_defaults_for_all_services(teams: Clone) -> None:
+    where = "registry.example/services:1"
+    write(teams, {"services/BUILD": f"__defaults__({{oci_image: dict(repositories=['{where}'])}})"})
+    try:
+        fields = teams.pants("peek", "services/first:oci").output
+    finally:
+        (teams.root / "services/BUILD").unlink()
+    assert where in fields
