@@ -70,11 +70,11 @@ class Parent:
     image: Target | None
 
 
-@rule
-async def find_parent(request: ParentRequest) -> Parent:
-    address, base = request.image.address, request.image[BaseField].value
+# Before the rule that calls it: Pants reads the `Get`s of helpers that it has already seen.
+async def _base_of(image: Target) -> Target | None:
+    address, base = image.address, image[BaseField].value
     if not is_address(base):
-        return Parent(None)
+        return None
     found = await Get(
         Targets, UnparsedAddressInputs, addresses_in(address, BaseField.alias, (base,))
     )
@@ -84,6 +84,24 @@ async def find_parent(request: ParentRequest) -> Parent:
             *(BaseField.alias, address, base, f"{parent.address} is no `oci_image`"),
             "name one, or an image from elsewhere",
         )
+    return parent
+
+
+@rule
+async def find_parent(request: ParentRequest) -> Parent:
+    address, base = request.image.address, request.image[BaseField].value
+    parent = await _base_of(request.image)
+    # Here, as Pants waits forever for a rule that asks for itself.
+    below, lineage = parent, [address]
+    while below is not None:
+        if below.address in lineage:
+            way = " -> ".join(str(each) for each in (*lineage, below.address))
+            raise invalid(
+                *(BaseField.alias, address, base, f"an image is on top of itself ({way})"),
+                "name an image that is not on top of this one",
+            )
+        lineage.append(below.address)
+        below = await _base_of(below)
     return Parent(parent)
 
 
