@@ -33,6 +33,7 @@ def fastapp_service(
     owner: "str | None" = None,
     cmd: "tuple[str, ...]" = ("python", "manage.py", "runserver-aio"),
     dependencies: "tuple[str, ...]" = (),
+    wheels: "tuple[str, ...]" = (),
     env: "dict[str, str] | None" = None,
     labels: "dict[str, str] | None" = None,
     pex_layers: "dict[str, list[str]] | None" = None,
@@ -53,6 +54,7 @@ def fastapp_service(
         owner: who to ask, in its labels.
         cmd: what a container does that is given no command.
         dependencies: what else is loaded by name and not imported.
+        wheels: `native_wheel` and `python_distribution` targets that are installed.
         env: more variables.
         labels: more labels.
         pex_layers: layers for requirements, as `oci_image` has them.
@@ -69,6 +71,7 @@ def fastapp_service(
             f"fastapp_service in {build_file_dir()}: apps=[]: the image would be the framework's. "
             'Fix: name the folder of an app, e.g. apps=["src/apps/shop"].'
         )
+    built = service_strings("wheels", wheels)
     pex_binary(
         name="runtime",
         resolve="prod",
@@ -77,6 +80,7 @@ def fastapp_service(
             "src:manage@resolve=prod",
             *[f"{app}@resolve=prod" for app in folders],
             *service_strings("dependencies", dependencies),
+            *built,
         ],
     )
     # What is None is left to `__defaults__`.
@@ -106,5 +110,5 @@ def fastapp_service(
         image=":oci",
         waivers={**framework_waivers(), **(waivers or {})},
     )
-    image_attestations(name="attestations", image=":oci", wheels=["3rdparty/asyncmy:wheel"])
+    image_attestations(name="attestations", image=":oci", wheels=["3rdparty/asyncmy:wheel", *built])
     image_explanation(name="explain", dependencies=[":image"])
