@@ -24,8 +24,8 @@ _PANTS_SIZE = 120_000_000
 # What the environment runs beside what the lists install.
 _SERVER_PROGRAM = "pants_server.py"
 _PATCHES = (
-    *("pants_daemon_start.py", "pants_disk.py", "pants_dist.py", "pants_memory.py"),
-    *("pants_patches.py", "pants_rules.py"),
+    *("pants_cache.py", "pants_daemon_start.py", "pants_disk.py", "pants_dist.py"),
+    *("pants_memory.py", "pants_patches.py", "pants_rules.py"),
 )
 
 

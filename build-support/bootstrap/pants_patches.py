@@ -14,6 +14,7 @@ def apply() -> None:
     from pants import version
 
     if version.VERSION == VERSION and os.environ.get("QINGKONG_PANTS_PATCHES") != "off":
+        from pants_cache import ask_cache_first
         from pants_daemon_start import wait_longer_for_daemon
         from pants_disk import explain_full_disks
         from pants_dist import write_whole_files
@@ -24,6 +25,7 @@ def apply() -> None:
         start_without_plugins()
         keep_build_configuration()
         keep_options()
+        ask_cache_first()
         wait_longer_for_daemon()
         write_whole_files()
         explain_full_disks()
