@@ -25,7 +25,12 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**inherited, "PYTHONPATH": os.pathsep.join([str(folder), *framework])},
+        env={
+            **inherited,
+            "PYTHONPATH": os.pathsep.join([str(folder), *framework]),
+            # What a command makes is compared: bytecode is none of it.
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
         capture_output=True,
         text=True,
         timeout=180,
