@@ -16,5 +16,6 @@ def ask_cache_first() -> None:
     from pants.engine.process import Process
 
     defaults = Process.__init__.__kwdefaults__
-    assert defaults is not None and "remote_cache_speculation_delay_millis" in defaults
+    assert defaults is not None
+    assert "remote_cache_speculation_delay_millis" in defaults
     defaults["remote_cache_speculation_delay_millis"] = WAIT_MILLISECONDS
