@@ -31,7 +31,9 @@ def find_program(name: str) -> str:
     """
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_EXTRA_PATH}")
     if found is None:
-        raise MeasurementError(f"{name} is not installed; make bench-server installs it")
+        raise MeasurementError(
+            f"the program {name} is not installed. Fix: install it, as make bench-server does"
+        )
     return found
 
 
@@ -121,7 +123,7 @@ def serving(
                 raise MeasurementError(f"{' '.join(command)} does not serve:\n{end}")
             time.sleep(0.002)
         ready = time.perf_counter() - began
-        pids = _children(process.pid) if workers_below else (process.pid,)
+        pids = children_of(process.pid) if workers_below else (process.pid,)
         yield Server(port, pids, ready)
     finally:
         process.terminate()
@@ -143,6 +145,7 @@ def _answers(port: int) -> bool:
         connection.close()
 
 
-def _children(pid: int) -> tuple[int, ...]:
+def children_of(pid: int) -> tuple[int, ...]:
+    """The processes that a process has started."""
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
     return tuple(int(child) for child in listed.split())

@@ -16,7 +16,7 @@ import string
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -25,7 +25,7 @@ from types import FrameType
 from cache_server.settings import (
     CacheServerError,
     Settings,
-    assert_port_is_free,
+    check_address_is_free,
     read_settings,
 )
 
@@ -41,7 +41,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class _StoppedError(Exception):
-    """A signal asked for the end."""
+    """A signal stopped the server."""
 
 
 class _Process:
@@ -97,9 +97,14 @@ def _locked(folder: Path) -> Iterator[int]:
     """Hold the folder; the descriptor of its lock.
 
     Raises:
-        CacheServerError: another server has it.
+        CacheServerError: another server has it, or it cannot be written to.
     """
-    with (folder / "lock").open("w", encoding="utf-8") as lock:
+    path = folder / "lock"
+    try:
+        opened = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    with opened as lock:
         deadline = time.monotonic() + _LOCK_SECONDS
         while True:
             try:
@@ -122,14 +127,30 @@ def _free_port() -> int:
 
 
 def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
+    """Replace a file as a whole; only this user can read it."""
+    new = path.with_name(f"{path.name}.new")
+    try:
+        new.unlink(missing_ok=True)
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+        new.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> CacheServerError:
+    return CacheServerError(
+        f"writing to the folder: {path}: {error.strerror}. "
+        "Fix: free space on its disk, or give this user the files of --folder."
+    )
 
 
 def _write_configuration(settings: Settings, redis_port: int, secret: str) -> None:
     folder = settings.folder
-    (folder / "redis").mkdir(exist_ok=True)
+    try:
+        (folder / "redis").mkdir(exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder / "redis", error) from None
     password = folder / "redis-password"
     _write_private(password, secret)
     values = {
@@ -182,7 +203,7 @@ def _serve(settings: Settings, lock: int, processes: list[_Process]) -> None:
 
     Raises:
         CacheServerError: a program does not start, or ends.
-        _StoppedError: a signal asked for the end.
+        _StoppedError: a signal stopped the server.
     """
     port, secret = _free_port(), secrets.token_hex(32)
     _write_configuration(settings, port, secret)
@@ -220,24 +241,28 @@ def _wait(process: _Process, deadline: float) -> None:
     time.sleep(_PAUSE)
 
 
+def _on_signals(handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
 def _stop(number: int, _frame: FrameType | None) -> None:
-    # Once is enough: the programs are being stopped.
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
+    _on_signals(signal.SIG_IGN)
     raise _StoppedError(signal.Signals(number).name)
 
 
 def main() -> None:
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, _stop)
+    _on_signals(_stop)
     processes: list[_Process] = []
     try:
         settings = read_settings(sys.argv[1:], os.environ)
         with _locked(settings.folder) as lock:
-            assert_port_is_free(settings)
+            check_address_is_free(settings)
             try:
                 _serve(settings, lock, processes)
             finally:
+                # The programs are being stopped, whatever comes now.
+                _on_signals(signal.SIG_IGN)
                 for process in reversed(processes):
                     process.stop()
     except CacheServerError as error:

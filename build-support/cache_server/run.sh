@@ -6,4 +6,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 ./pants package build-support/cache_server:cache-server
 python=$(build-support/setup/python.sh 3.12)
+if [[ -z ${CACHE_SERVER_FOLDER-} ]]; then
+  # Beside what the launcher sets up.
+  # shellcheck disable=SC2034 # lib.sh reads it
+  launcher_root=$PWD
+  # shellcheck source=build-support/bootstrap/lib.sh disable=SC1091
+  source build-support/bootstrap/lib.sh
+  launcher_find_state
+  export CACHE_SERVER_FOLDER=${launcher_state:?}/cache-server
+fi
 exec "$python" dist/build-support.cache_server/cache-server.pex

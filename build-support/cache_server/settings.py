@@ -49,7 +49,7 @@ def read_settings(arguments: Sequence[str], variables: Mapping[str, str]) -> Set
     )
     for name, default, meaning in (
         ("address", "127.0.0.1:8980", "HOST:PORT to listen on"),
-        ("folder", str(_default_folder(variables)), "where everything is kept"),
+        ("folder", "~/.cache/qingkong-build/cache-server", "where everything is kept"),
         ("quota", "20G", "bytes of blobs, with M, G or T"),
         ("keep-hours", "24", "what was used within so many hours is never evicted"),
         ("statsd", "", "HOST:PORT to send metrics to, in StatsD's format, by UDP"),
@@ -64,11 +64,11 @@ def read_settings(arguments: Sequence[str], variables: Mapping[str, str]) -> Set
     given = parser.parse_args(arguments)
     host, port = _address(given.address, "address")
     if given.statsd:
-        _address(given.statsd, "statsd")
+        _check_statsd(given.statsd)
     settings = Settings(
         host=host,
         port=port,
-        folder=Path(os.path.abspath(Path(given.folder).expanduser())),
+        folder=_folder(given.folder),
         quota=_quota(given.quota),
         keep_hours=_hours(given.keep_hours),
         statsd=given.statsd,
@@ -78,13 +78,22 @@ def read_settings(arguments: Sequence[str], variables: Mapping[str, str]) -> Set
     return settings
 
 
-def _default_folder(variables: Mapping[str, str]) -> Path:
-    """Beside what the launcher sets up (build-support/bootstrap/lib.sh)."""
-    if cache := variables.get("QINGKONG_BUILD_CACHE"):
-        return Path(cache) / "cache-server"
-    cache = variables.get("XDG_CACHE_HOME", "")
-    home = Path(cache) if cache.startswith("/") else Path("~/.cache")
-    return home / "qingkong-build" / "cache-server"
+def _folder(value: str) -> Path:
+    try:
+        return Path(os.path.abspath(Path(value).expanduser()))
+    except RuntimeError:
+        raise CacheServerError(
+            f"there is no such home directory: --folder={value!r}. Fix: give an absolute path."
+        ) from None
+
+
+def _check_statsd(value: str) -> None:
+    host, _ = _address(value, "statsd")
+    if ":" in host:
+        raise CacheServerError(
+            f"BuildGrid sends metrics to no IPv6 address: --statsd={value!r}. "
+            "Fix: give an IPv4 address, or a name."
+        )
 
 
 def _address(value: str, option: str) -> tuple[str, int]:
@@ -98,8 +107,8 @@ def _address(value: str, option: str) -> tuple[str, int]:
 
 
 def _quota(value: str) -> int:
-    found = re.fullmatch(r"(\d+)([MGT])", value.upper())
-    size = int(found[1]) * _UNITS[found[2]] if found else 0
+    match = re.fullmatch(r"(\d+)([MGT])", value.upper())
+    size = int(match[1]) * _UNITS[match[2]] if match else 0
     if size < _SMALLEST_QUOTA:
         raise CacheServerError(
             f"not a size of 10M or more: --quota={value!r}. Fix: give a number with M, G or T, "
@@ -118,13 +127,13 @@ def _hours(value: str) -> int:
 
 
 def _redis(variables: Mapping[str, str]) -> Path:
-    found = shutil.which("redis-server", path=variables.get("PATH"))
-    if found is None:
+    program = shutil.which("redis-server", path=variables.get("PATH"))
+    if program is None:
         raise CacheServerError(
             "redis-server, which keeps the results, was not found: "
             f"PATH={variables.get('PATH', '')!r}. Fix: apt-get install redis-server."
         )
-    return Path(found)
+    return Path(program)
 
 
 def _make_folder(folder: Path) -> None:
@@ -140,7 +149,7 @@ def _make_folder(folder: Path) -> None:
         ) from None
 
 
-def assert_port_is_free(settings: Settings) -> None:
+def check_address_is_free(settings: Settings) -> None:
     """Fail while there is a reason to give; BuildGrid would say less.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,8 @@ from pathlib import Path
 
 from image.commands import environment, run
 
+from server.processes import children_of, find_program, free_port
+
 _SECONDS = 240.0
 _PAUSE = 0.05
 _PROGRAM = "build-support.cache_server/cache-server.pex"
@@ -24,9 +25,9 @@ _PAGE = Path("docs/shared-cache.md")
 
 def command() -> list[str]:
     """The program, as Pants packages it for this test, or as it was packaged by hand."""
-    found = [path for path in (Path(_PROGRAM), Path("dist", _PROGRAM)) if path.exists()]
-    assert found, f"./pants package build-support/cache_server:cache-server makes {_PROGRAM}"
-    return [sys.executable, str(found[0].resolve())]
+    programs = [path for path in (Path(_PROGRAM), Path("dist", _PROGRAM)) if path.exists()]
+    assert programs, f"./pants package build-support/cache_server:cache-server makes {_PROGRAM}"
+    return [sys.executable, str(programs[0].resolve())]
 
 
 def bgd(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -39,12 +40,6 @@ def bgd(*words: str | Path) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=_SECONDS,
     )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def listens(port: int) -> bool:
@@ -62,12 +57,6 @@ def wait_for(text: str, log: Path, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, log.read_text(encoding="utf-8")
         assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
         time.sleep(_PAUSE)
-
-
-def children(process: int) -> list[int]:
-    """The programs that a process has started."""
-    text = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
-    return [int(each) for each in text.split()]
 
 
 @dataclass
@@ -97,12 +86,12 @@ class CacheServer:
     def send(self, number: signal.Signals) -> int:
         """Send it a signal; its exit status, when all of its programs have ended."""
         assert self.process is not None
-        programs = children(self.process.pid)
+        programs = children_of(self.process.pid)
         self.process.send_signal(number)
         status = self.process.wait(_SECONDS)
         self.process = None
         deadline = time.monotonic() + _SECONDS
-        while any(os.path.exists(f"/proc/{each}") for each in programs):
+        while any(os.path.exists(f"/proc/{pid}") for pid in programs):
             assert time.monotonic() < deadline, programs
             time.sleep(_PAUSE)
         return status
@@ -112,8 +101,8 @@ class CacheServer:
 def cache_server(folder: Path, *options: str) -> Iterator[CacheServer]:
     """A server that runs."""
     server = CacheServer(folder, options)
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         if server.process is not None:
@@ -133,8 +122,6 @@ class Proxy:
 @contextmanager
 def proxy(folder: Path, server: CacheServer) -> Iterator[Proxy]:
     """nginx with the configuration of docs/shared-cache.md in front of a server."""
-    nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    assert nginx is not None, "install nginx: apt-get install nginx-light"
     folder.mkdir()
     port = free_port()
     _make_certificate(folder)
@@ -153,7 +140,7 @@ def proxy(folder: Path, server: CacheServer) -> Iterator[Proxy]:
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [nginx, "-e", "stderr", "-c", str(main)], stdout=output, stderr=output
+            [find_program("nginx"), "-e", "stderr", "-c", str(main)], stdout=output, stderr=output
         )
     try:
         deadline = time.monotonic() + _SECONDS

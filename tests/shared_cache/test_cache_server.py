@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -21,10 +22,11 @@ from shared_cache.servers import (
     bgd,
     cache_server,
     command,
-    free_port,
     proxy,
     wait_for,
 )
+
+from server.processes import free_port
 
 _SECONDS = 240.0
 # An action is known by its digest; nothing asks for its content.
@@ -35,12 +37,12 @@ RESULT = b"\x2a\x05right"
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[CacheServer]:
-    with cache_server(tmp_path / "server") as made:
-        yield made
+    with cache_server(tmp_path / "server") as running:
+        yield running
 
 
 def fails(*options: str, **variables: str | None) -> str:
-    """What the program says when it cannot start, in one line."""
+    """The error that it prints when it cannot start, in one line."""
     done = subprocess.run(
         [*command(), *options],
         env=environment(**variables),
@@ -78,9 +80,12 @@ def uploaded(options: list[str], content: bytes, folder: Path) -> str:
 
 
 def stored_bytes(server: CacheServer) -> int:
-    return sum(
-        path.stat().st_size for path in (server.folder / "blobs").rglob("*") if path.is_file()
-    )
+    total = 0
+    for path in (server.folder / "blobs").rglob("*"):
+        # The cleanup deletes meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def test_port_in_use(tmp_path: Path) -> None:
@@ -110,10 +115,32 @@ def test_folder_of_another_server(server: CacheServer) -> None:
         ("quota", "1M"),
         ("keep-hours", "a day"),
         ("statsd", "here"),
+        ("statsd", "[::1]:8125"),
+        ("folder", "~no-such-user/cache"),
     ],
 )
 def test_value_that_cannot_be_used(tmp_path: Path, option: str, value: str) -> None:
     assert f"--{option}={value!r}" in fails(f"--folder={tmp_path}", f"--{option}={value}")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="mounting a small disk takes root")
+def test_start_on_a_full_disk(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "64k") as disk:
+        with contextlib.suppress(OSError):
+            (disk / "full").write_bytes(bytes(1 << 20))
+        line = fails(f"--folder={disk}")
+        assert str(disk) in line
+        assert "No space left on device" in line
+
+
+@contextlib.contextmanager
+def small_disk(place: Path, size: str) -> Iterator[Path]:
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def test_no_redis(tmp_path: Path) -> None:
@@ -132,8 +159,11 @@ def test_results_outlive_a_kill(server: CacheServer, tmp_path: Path) -> None:
     assert found.stdout.startswith("Hit: "), found
 
 
-def test_make_starts_it(tmp_path: Path) -> None:
-    root, folder, port = tmp_path / "root", tmp_path / "folder", free_port()
+@pytest.mark.parametrize("variable", ["CACHE_SERVER_FOLDER", "QINGKONG_BUILD_CACHE"])
+def test_make_starts_it(tmp_path: Path, variable: str) -> None:
+    """In the folder that it is given, or beside what the launcher sets up."""
+    root, given, port = tmp_path / "root", tmp_path / "folder", free_port()
+    folder = given if variable == "CACHE_SERVER_FOLDER" else given / "cache-server"
     root.mkdir()
     shutil.copy("Makefile", root)
     shutil.copytree("build-support", root / "build-support")
@@ -144,10 +174,16 @@ def test_make_starts_it(tmp_path: Path) -> None:
     (root / "pants").write_text("#!/bin/sh\n", encoding="utf-8")
     (root / "pants").chmod(0o755)
     words = ["make", "cache-server"]
-    words += [f"CACHE_SERVER_ADDRESS=127.0.0.1:{port}", f"CACHE_SERVER_FOLDER={folder}"]
+    words += [f"CACHE_SERVER_ADDRESS=127.0.0.1:{port}"]
     log = tmp_path / "log"
     with log.open("wb") as output:
-        process = subprocess.Popen(words, cwd=root, env=environment(), stdout=output, stderr=output)
+        process = subprocess.Popen(
+            words,
+            cwd=root,
+            env=environment(**{variable: str(given)}),
+            stdout=output,
+            stderr=output,
+        )
     try:
         ready = f"cache-server: ready at grpc://127.0.0.1:{port}, in {folder}\n"
         wait_for(ready, log, process)
@@ -218,23 +254,17 @@ def test_what_was_used_lately_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="mounting a small disk takes root")
 def test_full_disk(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk], check=True)
-    try:
-        with cache_server(disk / "server") as server:
-            digest = uploaded(direct(server), RESULT, tmp_path)
-            assert bgd("actioncache", *direct(server), "update", ACTION, digest).returncode == 0
-            large = tmp_path / "large"
-            large.write_bytes(bytes(13_000_000))
-            refused = bgd("cas", *direct(server), "upload-file", large)
-            assert refused.returncode != 0
-            assert "Disk Error" in refused.stderr, refused
-            assert "StorageFullError" in server.log.read_text(encoding="utf-8")
-            found = bgd("actioncache", *direct(server), "get", ACTION)
-            assert found.stdout.startswith("Hit: "), found
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
+    with small_disk(tmp_path / "disk", "12m") as disk, cache_server(disk / "server") as server:
+        digest = uploaded(direct(server), RESULT, tmp_path)
+        assert bgd("actioncache", *direct(server), "update", ACTION, digest).returncode == 0
+        large = tmp_path / "large"
+        large.write_bytes(bytes(13_000_000))
+        refused = bgd("cas", *direct(server), "upload-file", large)
+        assert refused.returncode != 0
+        assert "Disk Error" in refused.stderr, refused
+        assert "StorageFullError" in server.log.read_text(encoding="utf-8")
+        found = bgd("actioncache", *direct(server), "get", ACTION)
+        assert found.stdout.startswith("Hit: "), found
 
 
 def test_health(server: CacheServer) -> None:
