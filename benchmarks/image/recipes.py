@@ -79,7 +79,7 @@ class PantsRecipe:
         return done, processes(done)
 
     def edits_while_watching(self, mark: str, rounds: int, log: Path) -> list[float]:
-        """Seconds from each edit to its image, which Pants says with `mark`, but for the first."""
+        """Seconds from each edit until Pants prints `mark`, without the first."""
         taken = []
         with watching(self.clone, self.target, mark, log) as watch:
             for number in range(rounds + 1):
@@ -91,7 +91,7 @@ class PantsRecipe:
         return taken[1:]
 
     def _remember(self) -> None:
-        """The image that there is now, for `stop`."""
+        """Note the current image, which `stop` removes."""
         if self.engine and self.names:
             self._made.add(self.engine.inspect(self.names[0])["Id"])
 

@@ -62,4 +62,4 @@ def watching(tree: Clone, target: str, mark: str, log: Path) -> Iterator[Watch]:
             process.wait(_PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-            raise
+            process.wait()

@@ -6,13 +6,13 @@ With a warm cache such starts are for nothing, and take the processor from what 
 
 from __future__ import annotations
 
-#: Milliseconds that a process waits: several round trips. A cache that lacks the result says so at
-#: once, and one that does not answer costs no more than this.
+#: Milliseconds that a process waits: several round trips. A cache that lacks the result answers at
+#: once. One that does not answer delays each process by this much.
 WAIT_MILLISECONDS = 1000
 
 
 def ask_cache_first() -> None:
-    """Has no effect, in Pants itself, where no shared cache is read."""
+    """Make each process wait for the shared cache; Pants ignores the delay where none is read."""
     from pants.engine.process import Process
 
     defaults = Process.__init__.__kwdefaults__

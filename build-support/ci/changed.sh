@@ -9,12 +9,16 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-branch=${1:?name the branch that the change goes to, e.g. origin/main}
+branch=${1-}
+if [[ -z $branch ]]; then
+  echo "changed.sh: BRANCH='': no branch to compare with. Fix: changed.sh origin/main test" >&2
+  exit 1
+fi
 shift
 if ! git merge-base "$branch" HEAD >/dev/null 2>&1; then
   deepen=
   [[ $(git rev-parse --is-shallow-repository) != true ]] || deepen=' --unshallow'
-  echo "changed.sh: BRANCH=$branch: this clone does not have where HEAD and it part. Fix:" \
+  echo "changed.sh: BRANCH=$branch: this clone lacks the branch, or the commit where it and HEAD diverged. Fix:" \
     "git fetch$deepen origin '+refs/heads/*:refs/remotes/origin/*'" >&2
   exit 1
 fi

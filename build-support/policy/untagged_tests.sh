@@ -13,7 +13,8 @@ if [[ -n $untagged ]]; then
 fi
 
 # What starts servers, engines or Pants is called so, and `--tag=unit` promises none of them.
-mistagged=$(./pants --filter-target-type=python_test --tag=unit list :: | grep '_integration_test\.py' || true)
+unit=$(./pants --filter-target-type=python_test --tag=unit list ::)
+mistagged=$(grep '_integration_test\.py' <<<"$unit" || true)
 if [[ -n $mistagged ]]; then
   printf '%s\n' "$mistagged"
   echo 'These tests have the tag unit, which is for tests without a service or a container engine.' \

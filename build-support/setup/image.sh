@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The image, and `about` run from it. Where no container engine is to be had, the same image as an
+# The image, and `about` run from it. Where no container engine is available, the same image as an
 # archive, assembled without one: it can be loaded and run elsewhere.
 #
 # Without an engine the base comes from a registry that its name says, or from a file:

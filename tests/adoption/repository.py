@@ -35,7 +35,9 @@ class Python:
 
 
 def find_python(version: str, *, headers: bool = False) -> Python | None:
-    """The one that a variable names, of pyenv, or on PATH: the first, with `headers` that has them.
+    """The first interpreter of `version`: named by a variable, installed by pyenv, or on PATH.
+
+    With `headers`, the first that has `Python.h`.
 
     The launcher's own search (build-support/bootstrap/lib.sh) does not go on to one with headers.
     """

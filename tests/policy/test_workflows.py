@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import subprocess
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_every_program_of_the_repository_exists(file: Path) -> None:
 
 @dataclass(frozen=True)
 class Clone:
-    """A repository with the script and a Pants that says what it was asked."""
+    """A repository with the script and a Pants that prints its arguments."""
 
     root: Path
 
@@ -74,7 +75,7 @@ class Clone:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Clone:
-    made = Clone(tmp_path)
+    new = Clone(tmp_path)
     script = tmp_path / "build-support" / "ci" / "changed.sh"
     script.parent.mkdir(parents=True)
     script.write_bytes(CHANGED.read_bytes())
@@ -82,9 +83,9 @@ def clone(tmp_path: Path) -> Clone:
     lines = ("#!/bin/sh", 'printf "%s\\n" "$@"', 'echo "${PANTS_REMOTE_CACHE_READ-unset}"')
     pants.write_text("\n".join(lines), encoding="utf-8")
     pants.chmod(0o755)
-    made.git("init", "--quiet", "--initial-branch", "main")
-    made.commit("first")
-    return made
+    new.git("init", "--quiet", "--initial-branch", "main")
+    new.commit("first")
+    return new
 
 
 def test_a_branch_that_the_clone_lacks_is_one_error(clone: Clone) -> None:
@@ -95,7 +96,7 @@ def test_a_branch_that_the_clone_lacks_is_one_error(clone: Clone) -> None:
 
 
 def test_a_shallow_clone_is_told_to_fetch_the_history(clone: Clone, tmp_path: Path) -> None:
-    """It has both tips, but not where they part."""
+    """It has both tips, but not the commit where they diverged."""
     clone.git("checkout", "--quiet", "-b", "change")
     clone.commit("the change")
     clone.git("checkout", "--quiet", "main")
@@ -127,7 +128,16 @@ def test_pants_is_asked_for_what_changed(
     ]
 
 
+def test_the_aliases_choose_the_same_as_the_script(clone: Clone) -> None:
+    """`./pants changed-test` and its like, which are for a branch of the main one."""
+    aliases = tomllib.loads(Path("pants.toml").read_text(encoding="utf-8"))["cli"]["alias"]
+    clone.git("branch", "origin/main")
+    done = clone.changed("origin/main")
+    assert set(aliases["on-branch"].split()) == set(done.stdout.splitlines()[:-1])
+
+
 def test_without_a_branch_it_says_what_to_give(clone: Clone) -> None:
     done = clone.changed()
     assert done.returncode == 1
-    assert "name the branch" in done.stderr
+    for part in ("changed.sh: BRANCH=''", "Fix: changed.sh origin/main"):
+        assert part in done.stderr

@@ -292,8 +292,9 @@ def read_commands(log: Path) -> list[Command]:
     """What the compiler was started with, in an order that is that of no two builds."""
     files = sorted(log.iterdir()) if log.exists() else []
     text = "".join(file.read_text(errors="surrogateescape") for file in files)
-    written = (command.split("\037")[:-1] for command in text.split("\036") if command)
-    return [Command(directory, words) for directory, *words in written]
+    records = (record.split("\037")[:-1] for record in text.split("\036"))
+    # A compiler that was killed while it wrote leaves one without an end.
+    return [Command(fields[0], fields[1:]) for fields in records if fields]
 
 
 def verify_flags(spec: dict[str, Any], commands: list[list[str]]) -> None:

@@ -23,8 +23,8 @@ class Command(NamedTuple):
     words: list[str]
 
     def path(self, word: str) -> str:
-        """The file that `word` names."""
-        return os.path.normpath(os.path.join(self.directory, word))
+        """The file that `word` names, by its one path without links."""
+        return os.path.realpath(os.path.join(self.directory, word))
 
 
 def modules_of(wheel: Path) -> frozenset[str]:

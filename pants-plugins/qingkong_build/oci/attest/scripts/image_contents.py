@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 _STATUS = "var/lib/dpkg/status"
 _DPKG_INFO = "var/lib/dpkg/info"
 # A license's whole text is no name of one.
-_LONGEST_LICENCE = 80
+_LONGEST_LICENSE = 80
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _headers(content: bytes) -> Message:
 def _license(metadata: Message) -> str:
     expression = metadata.get("License-Expression", "").strip()
     text = metadata.get("License", "").strip()
-    if expression or (text and "\n" not in text and len(text) <= _LONGEST_LICENCE):
+    if expression or (text and "\n" not in text and len(text) <= _LONGEST_LICENSE):
         return str(expression or text)
     classifiers = [
         classifier.rpartition(" :: ")[2]

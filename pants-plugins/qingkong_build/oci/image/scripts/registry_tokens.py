@@ -53,7 +53,7 @@ class RegistryAuthorizer:
         if to.scheme == "http" and self._origin.scheme == "https" and not is_loopback(to.host):
             why = f"its token server {realm!r} would get the login without TLS"
             raise HttpError(url, why, "ask who runs the registry to use https")
-        asked = [(name, fields[name]) for name in ("service", "scope") if name in fields]
+        parameters = [(name, fields[name]) for name in ("service", "scope") if name in fields]
         if login is not None and login.identity_token:
             answer = self._client(None).call(
                 "POST",
@@ -64,7 +64,7 @@ class RegistryAuthorizer:
                         ("grant_type", "refresh_token"),
                         ("client_id", _CLIENT_ID),
                         ("refresh_token", login.identity_token),
-                        *asked,
+                        *parameters,
                     ]
                 ).encode(),
                 max_bytes=_TOKEN_BYTES,
@@ -72,9 +72,9 @@ class RegistryAuthorizer:
         else:
             separator = "&" if "?" in realm else "?"
             # A GET repeats `scope`; the POST above has all of them in one.
-            asked = [(name, word) for name, value in asked for word in _words(name, value)]
+            query = [(name, word) for name, value in parameters for word in _words(name, value)]
             answer = self._client(login).call(
-                "GET", f"{realm}{separator}{urllib.parse.urlencode(asked)}", max_bytes=_TOKEN_BYTES
+                "GET", f"{realm}{separator}{urllib.parse.urlencode(query)}", max_bytes=_TOKEN_BYTES
             )
         try:
             raw = json.loads(answer.content)

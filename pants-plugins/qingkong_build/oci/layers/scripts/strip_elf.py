@@ -5,8 +5,8 @@ no segment covers. They are cut off together with the table of sections, and a t
 that stay is written instead. Every byte that is loaded keeps its value and its place.
 
 `strip` of binutils does more (and less: it reads the processors only that it was built for), and
-its output depends on its version. This one does the same to libraries of all processors with 64
-bits and little end, everywhere.
+its output depends on its version. This one does the same to 64-bit, little-endian libraries of
+every processor, everywhere.
 """
 
 from __future__ import annotations
