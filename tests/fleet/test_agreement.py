@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fleet.descriptions import (
     Document,
+    compose_project,
     compose_services,
     environment_of,
     named,
@@ -44,6 +45,28 @@ def image() -> dict[str, Any]:
 def services(deploy: Path) -> dict[str, Document]:
     """The services of compose.yaml."""
     return compose_services(deploy)
+
+
+@pytest.mark.parametrize(
+    ("variables", "name", "prefix"),
+    [
+        ({}, "shop", "shop"),
+        ({"SERVICE": "orders"}, "orders", "orders"),
+        ({"SERVICE": "orders", "PREFIX": "o"}, "orders", "o"),
+    ],
+)
+def test_a_service_has_a_project_and_a_database_of_its_own(
+    deploy: Path, variables: dict[str, str], name: str, prefix: str
+) -> None:
+    project = compose_project(deploy, **variables)
+    assert project["name"] == name
+    assert project["volumes"]["database"]["name"] == f"{name}_database"
+    services = project["services"]
+    for key in ("MARIADB_DATABASE", "MARIADB_USER"):
+        assert services["database"]["environment"][key] == name
+    for key in ("QK_DATABASES__default__NAME", "QK_DATABASES__default__USER"):
+        assert services["service-1"]["environment"][key] == name
+    assert set(json.loads(services["gateway"]["environment"]["QK_UPSTREAMS"])) == {prefix}
 
 
 def test_the_same_user(

@@ -22,7 +22,9 @@ KINDS = {
 }
 LABEL = "app.kubernetes.io/name"
 #: In the sources of these tests.
-_SECTION_THAT_IS_RUN = re.compile(r"(?:\b(?:self|fleet)\.follow\(|\bSECTIONS\[)\"([^\"]+)\"[)\]]")
+_SECTION_THAT_IS_RUN = re.compile(
+    r"\b(?:(?:self|fleet)\.follow\(|SECTIONS\[)\"([^\"]+)\"(?:\)|\]\.script)"
+)
 
 
 def test_the_page_has_no_command_that_is_not_run() -> None:
@@ -82,7 +84,7 @@ def test_every_pod_is_locked_down(resources: list[Document]) -> None:
         assert context["runAsNonRoot"] is True
         assert context["seccompProfile"] == {"type": "RuntimeDefault"}
         assert pod["automountServiceAccountToken"] is False
-        # The variables of services would be settings that no code knows.
+        # Nothing reads the variables that Kubernetes would add for each Service.
         assert pod["enableServiceLinks"] is False
         (container,) = pod["containers"]
         assert container["securityContext"] == {

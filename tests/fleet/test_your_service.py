@@ -22,6 +22,8 @@ from pages import read_sections
 pytestmark = pytest.mark.timeout(800)
 
 SECTIONS = read_sections(Path("docs/your-service.md"))
+#: What Kubernetes takes for the name of a namespace or a host.
+_HOST_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 # What the Pants that runs this test was told: the one of the copy finds it out itself.
 _OF_THE_OUTER_PANTS = re.compile(r"_?PANTS_(?!PYTHON\d)|PEX_|CHROOT$|VIRTUAL_ENV$|PYTHON|PYTEST")
 
@@ -76,7 +78,8 @@ def newcomer(
         "DATABASE_IMAGE": database,
         "PORT": str(port),
     }
-    name = unique("orders").replace("-", "_")
+    # A name of an app, of an image, and of a namespace.
+    name = unique("orders").replace("-", "")
     made = Newcomer(root, environment, name, f"http://127.0.0.1:{port}")
     try:
         yield made
@@ -111,9 +114,19 @@ def test_a_service_from_nothing_to_the_fleet(engine: Engine, newcomer: Newcomer)
         assert made.status_code == 201, made.text
         assert [each["name"] for each in client.get(items).json()["results"]] == ["first"]
         assert items in client.get("/openapi.json").json()["paths"]
+    overlays = newcomer.root / "deploy/kubernetes/overlays"
+    newcomer.shell("deploy/compose/make-secrets.sh deploy/kubernetes/overlays/production/secrets")
     described = newcomer.follow("On Kubernetes")
     assert f"image: registry.example.com/{newcomer.name}:1\n" in described
     assert "shop" not in described
+    names = re.findall(r"^ *(?:- )?(?:name|namespace|host): ([^\s\"]+)$", described, re.MULTILINE)
+    assert f"{newcomer.name}-production" in names
+    assert [name for name in names if not _HOST_NAME.fullmatch(name)] == []
+    example, own = (
+        (overlays / overlay / "secrets/service.env").read_text(encoding="utf-8")
+        for overlay in ("production", newcomer.name)
+    )
+    assert example != own
     views = newcomer.root / "src/apps" / newcomer.name / "views.py"
     views.write_text(views.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
     newcomer.follow("Change it")
