@@ -63,7 +63,7 @@ class Shop:
         ):
             yield container, client
 
-    def asked(self, path: str, *command: str, **changes: str) -> str:
+    def answer_and_log(self, path: str, *command: str, **changes: str) -> str:
         """What a server answers to one request, and what it logs."""
         with self.serving(*command, **changes) as (container, client):
             answer = client.get(path)
@@ -83,36 +83,36 @@ def listener() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-def ended(done: Finished, code: int = 1) -> str:
+def output(done: Finished, code: int = 1) -> str:
     assert done.code == code, done
     return done.output + done.errors
 
 
 def no_secret(shop: Shop, _: MariaDB) -> str:
-    return ended(shop.run(*SERVE, QK_SECRET_KEY=""))
+    return output(shop.run(*SERVE, QK_SECRET_KEY=""))
 
 
 def port_in_use(shop: Shop, _: MariaDB) -> str:
     with listener() as port:
         changes = {**SERVER_SETTINGS, "QK_HOST": "127.0.0.1", "QK_PORT": str(port)}
         done = shop.engine.run(shop.image, *SERVE, environment=changes, network_mode="host")
-    return ended(done)
+    return output(done)
 
 
 def unwritable(shop: Shop, _: MariaDB) -> str:
     done = shop.engine.run(
         shop.image, "python", "manage.py", "migrate", environment=SERVER_SETTINGS, user="12345"
     )
-    return ended(done)
+    return output(done)
 
 
 def wrong_host(shop: Shop, _: MariaDB) -> str:
-    return shop.asked("/shop/products", QK_ALLOWED_HOSTS="shop.example.com")
+    return shop.answer_and_log("/shop/products", QK_ALLOWED_HOSTS="shop.example.com")
 
 
 def unknown_setting(shop: Shop, _: MariaDB) -> str:
-    told = ended(shop.run("python", "manage.py", "check", QK_ALOWED_HOSTS="x"), 0)
-    logged = shop.asked("/healthz/live", QK_ALOWED_HOSTS="x")
+    told = output(shop.run("python", "manage.py", "check", QK_ALOWED_HOSTS="x"), 0)
+    logged = shop.answer_and_log("/healthz/live", QK_ALOWED_HOSTS="x")
     (line,) = quoted("A setting has no effect")
     assert line in told
     return logged
@@ -125,7 +125,9 @@ def nowhere() -> dict[str, str]:
 
 
 def no_database(shop: Shop, _: MariaDB) -> str:
-    return shop.asked("/healthz/ready", **nowhere()) + shop.asked("/shop/products", **nowhere())
+    return shop.answer_and_log("/healthz/ready", **nowhere()) + shop.answer_and_log(
+        "/shop/products", **nowhere()
+    )
 
 
 def wrong_password(shop: Shop, mariadb: MariaDB) -> str:
@@ -134,7 +136,7 @@ def wrong_password(shop: Shop, mariadb: MariaDB) -> str:
     databases["default"]["PASSWORD"] = "wrong"
     environment["QK_DATABASES"] = json.dumps(databases)
     done = shop.engine.run(shop.image, *CHECK, environment=environment, network_mode="host")
-    return ended(done)
+    return output(done)
 
 
 def no_tables(shop: Shop, _: MariaDB) -> str:
@@ -151,13 +153,13 @@ def upstream(port: int) -> dict[str, str]:
 
 
 def bad_gateway(shop: Shop, _: MariaDB) -> str:
-    return shop.asked("/shop/products", "python", "manage.py", "gateway", **upstream(1))
+    return shop.answer_and_log("/shop/products", "python", "manage.py", "gateway", **upstream(1))
 
 
 def gateway_timeout(shop: Shop, _: MariaDB) -> str:
     with listener() as port:
         changes = {**upstream(port), "QK_GATEWAY_READ_TIMEOUT": "1"}
-        return shop.asked("/shop/products", "python", "manage.py", "gateway", **changes)
+        return shop.answer_and_log("/shop/products", "python", "manage.py", "gateway", **changes)
 
 
 def out_of_memory(shop: Shop, _: MariaDB) -> str:

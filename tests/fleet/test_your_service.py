@@ -80,13 +80,13 @@ def newcomer(
     }
     # A name of an app, of an image, and of a namespace.
     name = unique("orders").replace("-", "")
-    made = Newcomer(root, environment, name, f"http://127.0.0.1:{port}")
+    newcomer = Newcomer(root, environment, name, f"http://127.0.0.1:{port}")
     try:
-        yield made
+        yield newcomer
     finally:
-        made.stop()
+        newcomer.stop()
         down = "docker compose down --volumes --remove-orphans --timeout 1"
-        made.shell(f"cd deploy/compose; if [ -e .env ]; then {down}; fi")
+        newcomer.shell(f"cd deploy/compose; if [ -e .env ]; then {down}; fi")
         for tag in ("0.1.0", "latest"):
             engine.remove_image(f"{name}:{tag}")
 
@@ -110,9 +110,9 @@ def test_a_service_from_nothing_to_the_fleet(engine: Engine, newcomer: Newcomer)
     newcomer.follow("Run it")
     with httpx.Client(base_url=newcomer.url, trust_env=False, timeout=60) as client:
         items = f"/{newcomer.name}/items"
-        made = client.post(items, json={"name": "first"})
-        assert made.status_code == 201, made.text
-        assert [each["name"] for each in client.get(items).json()["results"]] == ["first"]
+        created = client.post(items, json={"name": "first"})
+        assert created.status_code == 201, created.text
+        assert [item["name"] for item in client.get(items).json()["results"]] == ["first"]
         assert items in client.get("/openapi.json").json()["paths"]
     overlays = newcomer.root / "deploy/kubernetes/overlays"
     newcomer.shell("deploy/compose/make-secrets.sh deploy/kubernetes/overlays/production/secrets")

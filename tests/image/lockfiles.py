@@ -55,8 +55,11 @@ def framework_lock() -> Lock:
     more in it."""
     lock = read_lock("3rdparty/prod.lock")
     lines = Path("3rdparty/prod/requirements.txt").read_text(encoding="utf-8").splitlines()
-    asked = {Requirement(line) for line in lines if line.strip() and not line.startswith("#")}
-    names = {canonicalize_name(each.name) for each in asked}
+    names = {
+        canonicalize_name(Requirement(line).name)
+        for line in lines
+        if line.strip() and not line.startswith("#")
+    }
     return replace(lock, roots=tuple(x for x in lock.roots if canonicalize_name(x.name) in names))
 
 
