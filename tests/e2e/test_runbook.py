@@ -125,9 +125,8 @@ def nowhere() -> dict[str, str]:
 
 
 def no_database(shop: Shop, _: MariaDB) -> str:
-    return shop.answer_and_log("/healthz/ready", **nowhere()) + shop.answer_and_log(
-        "/shop/products", **nowhere()
-    )
+    paths = ("/healthz/ready", "/shop/products")
+    return "".join(shop.answer_and_log(path, **nowhere()) for path in paths)
 
 
 def wrong_password(shop: Shop, mariadb: MariaDB) -> str:
