@@ -40,6 +40,8 @@ class _Phase(IntEnum):
     IDLE = 0
     HEAD = 1
     BODY = 2
+    #: Of a body whose request has its answer already, so that no one reads it.
+    REST = 3
 
 
 class _RefusedError(Exception):
@@ -52,7 +54,8 @@ class LimitedProtocol(CoalescingProtocol):
     Attributes:
         max_header_bytes: most bytes of the request line with headers, and of what else is no body:
             extensions of chunks, and trailers.
-        header_timeout: seconds for all of the head, also for the first one of a connection.
+        header_timeout: seconds for all of the head, also for the first one of a connection; and for
+            what is left of a body when the request has its answer.
         body_timeout: seconds that a client may pause in a body while the application reads it; None
             leaves that to the application.
     """
@@ -87,7 +90,8 @@ class LimitedProtocol(CoalescingProtocol):
         """Parse, and count what does not become a request."""
         if self._refused or not self._feed_slices(memoryview(data)):
             return
-        if self._phase is _Phase.IDLE or self._refused:
+        # The time for the rest of a body is one for all of it.
+        if self._phase in (_Phase.IDLE, _Phase.REST) or self._refused:
             return
         if self._phase is _Phase.BODY:
             if self.body_timeout is None:
@@ -222,17 +226,31 @@ class LimitedProtocol(CoalescingProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The end of the body."""
+        """The end of the body: behind the answer, it begins the time that a connection may idle."""
+        if self._phase is _Phase.REST:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
         self._phase = _Phase.IDLE
         self._pending = 0
         if self._plain_head is None:
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """The connection is idle now, unless the next request has begun to arrive."""
+        """The connection is idle now, unless the next request or the body still arrives."""
         super().on_response_complete()
-        if self._phase is _Phase.HEAD:
+        if self._phase is not _Phase.IDLE:
             self._unset_keepalive_if_required()
+        # The body can be that of the request behind this one.
+        if (
+            self._phase is _Phase.BODY
+            and self.cycle.response_complete
+            and not self.transport.is_closing()
+        ):
+            self._phase = _Phase.REST
+            self._deadline = self.loop.time() + self.header_timeout
+            self._disarm()
+            self._arm()
 
     def _refuse(self, status: int) -> None:
         """Answer with an error, read no more, and close."""
@@ -240,6 +258,10 @@ class LimitedProtocol(CoalescingProtocol):
             return
         self._refused = True
         self._disarm()
+        if self._phase is _Phase.REST:
+            # The request has its answer; another one would be taken for that of the next.
+            self.transport.close()
+            return
         # None until the first request; uvicorn's annotation does not say so.
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cycle is not None and not cycle.response_complete:

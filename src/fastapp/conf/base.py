@@ -93,7 +93,8 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     PORT: int = Field(default=8000, ge=0, le=65535)
     #: Largest request line with headers, in bytes; the gateway has its own limit.
     MAX_HEADER_BYTES: int = Field(default=65536, ge=1024)
-    #: Seconds that a client may take for its headers, and may pause while its body is read.
+    #: Seconds that a client may take for its headers, may pause while its body is read, and may
+    #: take for the rest of a body behind its answer.
     CLIENT_TIMEOUT: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     #: IP addresses or networks of proxies whose X-Forwarded-* headers count, or "*".
     TRUSTED_PROXIES: StringList = []
@@ -126,7 +127,8 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     GATEWAY_CONNECT_TIMEOUT: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     #: Seconds that a service may be silent.
     GATEWAY_READ_TIMEOUT: float = Field(default=60.0, gt=0, allow_inf_nan=False)
-    #: Seconds that a client may take for its headers, and may pause in its body.
+    #: Seconds that a client may take for its headers, may pause in its body, and may take for the
+    #: rest of a body behind its answer.
     GATEWAY_CLIENT_TIMEOUT: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     #: Seconds that an idle connection to a service is kept; less than the services' own.
     GATEWAY_KEEPALIVE_TIMEOUT: float = Field(default=4.0, gt=0, allow_inf_nan=False)

@@ -39,7 +39,8 @@ class GatewayConfig:
         max_header_bytes: largest request line with headers, of clients.
         connect_timeout: seconds until a service must have taken the connection.
         read_timeout: seconds that a service may be silent.
-        client_timeout: seconds that a client may take for its headers, and pause in its body.
+        client_timeout: seconds that a client may take for its headers, pause in its body, and take
+            for the rest of a body behind its answer.
         keepalive_timeout: seconds that an idle connection to a service is kept. Less than the
             services' own (uvicorn: 5), or requests would meet connections that are just closing.
         retries: further upstreams that a request without effects is tried on.

@@ -201,7 +201,7 @@ def test_bytes_of_no_request_do_not_keep_a_connection(
     request_head: bytes, last: bytes, later: bytes
 ) -> None:
     # As in the gateway, which has clocks of its own for bodies.
-    protocol = limited(HEAD_BYTES, SECONDS, None)
+    protocol = limited(HEAD_BYTES, PATIENCE, None)
     with serving(App(), http=protocol, timeout_keep_alive=1) as port:
         with socket.create_connection(("127.0.0.1", port), SECONDS) as client:
             client.sendall(request_head)
