@@ -105,12 +105,17 @@ class LimitedProtocol(CoalescingProtocol):
         """Parse, and refuse what holds memory without an end; whether this is still HTTP.
 
         The parser does not say where in its input a request begins, so the slice in which it does
-        is not counted: slices are small against the limit. A head without an end is refused once it
-        is an eighth and `_SLACK` longer than the limit, at the latest.
+        is not counted: slices are small against the limit, but those of a body, which are most of
+        what arrives. A head without an end is refused at the latest once it is an eighth and
+        `_SLACK` longer than the limit, or twice as long as that limit where it begins with the end
+        of a body.
         """
-        size = max(1, self.max_header_bytes // 8)
-        for start in range(0, len(data), size):
+        start = 0
+        while start < len(data):
+            is_body = self._phase in (_Phase.BODY, _Phase.REST)
+            size = max(1, self.max_header_bytes // (1 if is_body else 8))
             piece = data[start : start + size]
+            start += size
             self._pending += len(piece)
             if not self._feed(piece):
                 return False

@@ -147,6 +147,21 @@ def test_a_head_without_end_behind_a_request_is_refused_at_once(before: bytes, h
     assert answers.count(b"HTTP/1.1 ") == 1, answers
 
 
+def test_bodies_are_parsed_in_larger_slices_than_heads() -> None:
+    parts: list[int] = []
+
+    class Watched(limits()):  # type: ignore[misc]
+        def on_body(self, body: bytes) -> None:
+            parts.append(len(body))
+            super().on_body(body)
+
+    with serving(App(), http=Watched) as port:
+        head = b"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+        answer = raw(port, head + b"Content-Length: %d\r\n\r\n" % MEBIBYTE + b"x" * MEBIBYTE)
+    assert b"done %d" % MEBIBYTE in answer
+    assert max(parts) == HEAD_BYTES
+
+
 def test_a_head_that_has_begun_is_not_an_idle_connection() -> None:
     with serving(App(), http=limits(PATIENCE), timeout_keep_alive=1) as port:
         before = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
