@@ -34,14 +34,14 @@ async def check_reachable(aliases: Sequence[str]) -> list[CheckMessage]:
     """
     from fastapp.db.lifecycle import connection, databases
 
-    found = []
+    messages = []
     async with databases():
         for alias in aliases:
             try:
                 await connection(alias).execute_query("SELECT 1")
             except Exception as exc:  # noqa: BLE001 - each driver has errors of its own
                 address = settings.databases[alias].address
-                found.append(
+                messages.append(
                     error(
                         61,
                         f"database {alias!r} ({address}) is not reachable: {exc}",
@@ -49,23 +49,36 @@ async def check_reachable(aliases: Sequence[str]) -> list[CheckMessage]:
                     )
                 )
             else:
-                found += await _check_migrated(alias)
-    return found
+                messages += await _check_migrated(alias)
+    return messages
 
 
 async def _check_migrated(alias: str) -> list[CheckMessage]:
-    from fastapp.db.migrations.runner import unapplied
+    from fastapp.db.migrations.runner import unfinished
 
+    where = f"database {alias!r}"
     try:
-        missing = await unapplied(alias)
+        migrations = await unfinished(alias)
     except FastAppError as exc:
-        return [error(64, f"database {alias!r}: {exc}")]
-    if not missing:
-        return []
-    return [
-        warning(
-            63,
-            f"database {alias!r} has yet to get {len(missing)} migration(s): {', '.join(missing)}",
-            "Run migrate before this version takes requests.",
+        text = str(exc) if where in str(exc) else f"{where}: {exc}"
+        return [error(64, text, "Correct the migration that is named, then run check again.")]
+    messages = [
+        error(
+            65,
+            f"{where}: {migration.name} stopped half-way ({migration.half_done})",
+            f"Run '{migration.command}' first.",
         )
+        for migration in migrations
+        if migration.half_done
     ]
+    missing = [migration.name for migration in migrations if not migration.half_done]
+    if missing:
+        count = f"{len(missing)} migration{'s' if len(missing) > 1 else ''}"
+        messages.append(
+            warning(
+                63,
+                f"{where} lacks {count}: {', '.join(missing)}",
+                "Run migrate before this version takes requests.",
+            )
+        )
+    return messages

@@ -27,6 +27,11 @@ def test_what_failed_is_told_and_resumed(shop: Project) -> None:
     assert other.code == 1
     for part in ("shop.0002_long", "9 of 15", "Fix: run 'migrate shop 0002_long' first"):
         assert part in other.err
+    checked = shop.run("check", "--database", "default")
+    assert checked.code == 1
+    for part in ("(fastapp.E065)", "(9 of 15 operations done)", "Run 'migrate shop 0002_long'"):
+        assert part in checked.err
+    assert "W063" not in checked.err
     shop.store.query("DELETE FROM item WHERE id = 3")
     done = shop.ok("migrate", "--yes")
     assert "Resuming shop.0002_long (9 of 15 operations done)" in done
@@ -62,6 +67,13 @@ def test_unapplying_is_resumed(shop: Project) -> None:
     assert "operation 2 of 6" in failed.err
     assert "[~] 0002_long (1 of 6 operations unapplied)" in shop.ok("showmigrations")
     assert "Fix: run 'migrate shop 0001_first' first" in shop.run("migrate").err
+    checked = shop.run("check", "--database", "default")
+    assert checked.code == 1
+    for part in (
+        "(fastapp.E065) database 'default': shop.0002_long stopped half-way (1 of 6 operations ",
+        "Run 'migrate shop 0001_first' first.",
+    ):
+        assert part in checked.err
     shop.store.query("CREATE TABLE in_the_way (i INT)")
     shop.ok("migrate", "shop", "0001", "--yes")
     assert shop.store.tables() == {"item", "kind", "old", "t"}

@@ -20,11 +20,12 @@ async def showmigrations(labels: tuple[str, ...]) -> int:
         require_app(label)
     for label, migrations in (await status(labels)).items():
         click.echo(label)
-        for name, applied, half_done in migrations:
-            if half_done:
-                click.echo(f" [~] {name} ({half_done})")
+        for migration in migrations:
+            name = migration.name.removeprefix(f"{label}.")
+            if migration.half_done:
+                click.echo(f" [~] {name} ({migration.half_done})")
             else:
-                click.echo(f" [{'X' if applied else ' '}] {name}")
+                click.echo(f" [{'X' if migration.is_applied else ' '}] {name}")
         if not migrations:
             click.echo(" (none)")
     return 0

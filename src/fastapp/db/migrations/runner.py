@@ -155,46 +155,72 @@ def _half_way(current: str, alias: str, exc: OperationFailed) -> str:
     return " ".join(lines)
 
 
-async def status(labels: Sequence[str] = ()) -> dict[str, list[tuple[str, bool, str]]]:
-    """Name of every migration, whether it is applied, and what is half done; by app, in order.
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far a migration is.
+
+    Attributes:
+        name: with the label of its app, e.g. "shop.0002_price".
+        is_applied: whether it is recorded as applied.
+        half_done: how far it is when it stopped half-way, e.g. "1 of 2 operations done"; or "".
+        command: what goes on with it then, e.g. "migrate shop 0001_initial"; or "".
+    """
+
+    name: str
+    is_applied: bool
+    half_done: str = ""
+    command: str = ""
+
+
+async def status(labels: Sequence[str] = ()) -> dict[str, list[Status]]:
+    """Every migration by app, in order.
 
     Args:
         labels: apps to look at; none means all.
     """
-    found: dict[str, list[tuple[str, bool, str]]] = {}
+    migrations: dict[str, list[Status]] = {}
     for alias, configs in by_connection(migrated_apps()).items():
-        if labels and not set(labels) & set(configs):
-            continue
-        executor = await _executor(alias, configs)
-        await executor.loader.build_graph()
-        applied = await _applied(executor)
-        half_done = {
-            (item.app, item.name): _how_far(executor, item) for item in await executor.under_way()
-        }
-        for label in configs:
-            if not labels or label in labels:
-                keys = sorted(key for key in executor.loader.graph.nodes if key.app_label == label)
-                found[label] = [
-                    (key.name, key in applied, half_done.get((key.app_label, key.name), ""))
-                    for key in keys
-                ]
-    return found
+        chosen = [label for label in configs if not labels or label in labels]
+        if chosen:
+            migrations |= await _status_of(alias, configs, chosen)
+    return migrations
 
 
-async def unapplied(alias: str) -> list[str]:
-    """The migrations that a database has yet to get, e.g. "shop.0002_price", by app, in order.
+async def unfinished(alias: str) -> list[Status]:
+    """The migrations that a database has yet to get, or of which it has a part; by app, in order.
 
     Args:
         alias: a key of DATABASES.
     """
-    labels = by_connection(migrated_apps()).get(alias, {})
-    found = await status(tuple(labels)) if labels else {}
+    configs = by_connection(migrated_apps()).get(alias, {})
+    migrations = await _status_of(alias, configs, list(configs)) if configs else {}
     return [
-        f"{label}.{name}"
-        for label, migrations in found.items()
-        for name, applied, _ in migrations
-        if not applied
+        migration
+        for of_app in migrations.values()
+        for migration in of_app
+        if not migration.is_applied or migration.half_done
     ]
+
+
+async def _status_of(
+    alias: str, configs: AppsConfig, labels: Sequence[str]
+) -> dict[str, list[Status]]:
+    executor = await _executor(alias, configs)
+    await executor.loader.build_graph()
+    applied = await _applied(executor)
+    under_way = {(item.app, item.name): item for item in await executor.under_way()}
+    migrations: dict[str, list[Status]] = {label: [] for label in labels}
+    for key in sorted(executor.loader.graph.nodes):
+        if key.app_label not in migrations:
+            continue
+        name = f"{key.app_label}.{key.name}"
+        item = under_way.get((key.app_label, key.name))
+        migrations[key.app_label].append(
+            Status(name, key in applied)
+            if item is None
+            else Status(name, key in applied, _how_far(executor, item), _command(executor, item))
+        )
+    return migrations
 
 
 async def sql(label: str, name: str, *, backward: bool = False) -> list[str]:
@@ -275,13 +301,17 @@ def _resumed_first(
             None,
         )
         if step is None:
-            target = _before(executor, item) if item.backward else item.name
             raise CommandError(
                 f"cannot migrate: {item.app}.{item.name} stopped half-way "
-                f"({_how_far(executor, item)}). Fix: run 'migrate {item.app} {target}' first."
+                f"({_how_far(executor, item)}). Fix: run '{_command(executor, item)}' first."
             )
         first.append(step)
     return first + [step for step in steps if step not in first]
+
+
+def _command(executor: Executor, item: Progress) -> str:
+    """What goes on with a migration that stopped half-way."""
+    return f"migrate {item.app} {_before(executor, item) if item.backward else item.name}"
 
 
 def _before(executor: Executor, item: Progress) -> str:
