@@ -15,14 +15,27 @@ LEAVES = f"leave_within(0.2, {CODE})\n"
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
     """A process that runs this and would last ten minutes."""
+    with open_process(code, subprocess.PIPE, subprocess.PIPE) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def open_process(
+    code: str, stdout: int | None = None, stderr: int | None = None
+) -> subprocess.Popen[str]:
+    """The same, still running."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return subprocess.run(
+    # Streams are to have buffers.
+    environment.pop("PYTHONUNBUFFERED", None)
+    return subprocess.Popen(
         [sys.executable, "-c", HOLDS + code + LEAVES],
         env=environment,
-        check=False,
-        capture_output=True,
+        stdout=stdout,
+        stderr=stderr,
         text=True,
-        timeout=60,
     )
 
 
@@ -44,3 +57,58 @@ def test_a_stream_that_is_gone_does_not_hold_the_process(stream: str) -> None:
     said = run(f"atexit.register(time.sleep, 600)\n{stream}\n")
     assert said.returncode == CODE
     assert "Traceback" not in said.stderr
+
+
+#: Fills a pipe, so that whatever writes to it waits.
+FILL = """
+import os
+os.set_blocking({number}, False)
+for size in (4096, 1):
+    try:
+        while os.write({number}, b"x" * size):
+            pass
+    except BlockingIOError:
+        pass
+os.set_blocking({number}, True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("stream", "number", "code"),
+    [
+        ("stderr", 2, "import logging\natexit.register(logging.error, 'x')\n"),
+        ("stdout", 1, "atexit.register(time.sleep, 600)\nsys.stdout.write('x')\n"),
+        # An exit without a flush of what runs the code.
+        ("stdout", 1, "sys.stdout.write('x')\n" + LEAVES + "sys.exit()\n"),
+    ],
+    ids=["a log record", "the report's flush", "the last flush"],
+)
+def test_a_full_pipe_that_no_one_reads_does_not_hold_the_process(
+    stream: str, number: int, code: str
+) -> None:
+    reading, writing = os.pipe()
+    try:
+        with open_process(FILL.format(number=number) + code, **{stream: writing}) as process:
+            try:
+                assert process.wait(60) == CODE
+            finally:
+                process.kill()
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_a_broken_stream_does_not_keep_another_from_being_flushed() -> None:
+    # A handler that writes to stderr would flush it.
+    code = """
+import logging, os
+logging.getLogger().addHandler(logging.NullHandler())
+os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+sys.stderr.reconfigure(line_buffering=False)
+sys.stdout.write("lost")
+sys.stderr.write("kept")
+atexit.register(time.sleep, 600)
+"""
+    result = run(code)
+    assert result.returncode == CODE
+    assert result.stderr == "kept"
