@@ -216,7 +216,10 @@ class Proxy:
                     allow_redirects=False,
                 )
             except aiohttp.ClientError as exc:
-                error = self._failure(upstream, body, exc)
+                if body.error is not None:
+                    # Not the service's fault.
+                    raise body.error from exc
+                error = self.failed(upstream, exc)
                 sent = body.started or not isinstance(exc, UNCONNECTED)
             finally:
                 if response is None:
@@ -229,15 +232,10 @@ class Proxy:
                 break
         raise error or bad_gateway()
 
-    def _failure(
-        self, upstream: Upstream, body: RequestBody, exc: aiohttp.ClientError
-    ) -> GatewayError:
-        """What to tell the client about a request that got no answer."""
-        if body.error is not None:
-            # Not the service's fault.
-            raise body.error from exc
+    def failed(self, upstream: Upstream, exc: aiohttp.ClientError | TimeoutError) -> GatewayError:
+        """Log and count that an upstream gave no answer; returns what to tell the client."""
         logger.warning("upstream %s: %s: %s", upstream.url, type(exc).__name__, exc)
-        timeout = isinstance(exc, aiohttp.ServerTimeoutError)
+        timeout = isinstance(exc, TimeoutError)
         dead = isinstance(exc, UNCONNECTED)
         upstream.errors["connect" if dead else "timeout" if timeout else "broken"] += 1
         # A slow answer says nothing of the service as a whole.

@@ -10,7 +10,7 @@ import aiohttp
 from starlette.types import Receive, Scope, Send
 
 from fastapp.gateway.balancing import Pool, Upstream
-from fastapp.gateway.errors import GatewayError, bad_gateway, gateway_timeout
+from fastapp.gateway.errors import GatewayError, bad_gateway
 from fastapp.gateway.handshakes import HandshakeRefused
 from fastapp.gateway.headers import (
     Headers,
@@ -106,6 +106,7 @@ async def _connect(
         tried.append(upstream)
         scope[UPSTREAM] = upstream.url
         upstream.active += 1
+        socket: aiohttp.ClientWebSocketResponse | None = None
         try:
             async with asyncio.timeout(proxy.config.connect_timeout + proxy.config.read_timeout):
                 socket = await proxy.handshakes().ws_connect(
@@ -117,34 +118,21 @@ async def _connect(
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT),
                 )
         except HandshakeRefused as exc:
-            upstream.active -= 1
             proxy.directory.succeeded(upstream)
             raise WebSocketRefused(exc, upstream) from exc
         except aiohttp.WSServerHandshakeError as exc:
-            upstream.active -= 1
             proxy.directory.succeeded(upstream)
             logger.warning("upstream %s: no WebSocket: %s", upstream.url, exc.message)
             raise bad_gateway() from exc
-        except UNCONNECTED as exc:
-            upstream.active -= 1
-            upstream.errors["connect"] += 1
-            logger.warning("upstream %s: %s", upstream.url, exc)
-            proxy.directory.failed(upstream, dead=True)
-            error = gateway_timeout() if isinstance(exc, TimeoutError) else bad_gateway()
-        except TimeoutError as exc:
-            upstream.active -= 1
-            upstream.errors["timeout"] += 1
-            raise gateway_timeout() from exc
-        except aiohttp.ClientError as exc:
-            upstream.active -= 1
-            upstream.errors["broken"] += 1
-            logger.warning("upstream %s: %s", upstream.url, exc)
-            proxy.directory.failed(upstream, dead=False)
-            error = bad_gateway()
-        except BaseException:
-            upstream.active -= 1
-            raise
-        else:
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            error = proxy.failed(upstream, exc)
+            if isinstance(exc, TimeoutError) and not isinstance(exc, UNCONNECTED):
+                # A slow handshake would be as slow again.
+                break
+        finally:
+            if socket is None:
+                upstream.active -= 1
+        if socket is not None:
             proxy.directory.succeeded(upstream)
             return upstream, socket
     raise error or bad_gateway()

@@ -13,6 +13,7 @@ import pytest
 from integration.gateway.conftest import Stack
 from integration.gateway.services import Service
 from integration.gateway.support import (
+    QUIET,
     canned,
     raw,
     request,
@@ -26,6 +27,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response
 
 from fastapp.draining import refuse_new_connections
+from fastapp.gateway import Gateway, GatewayConfig
 
 
 def socket_to(port: int, path: str, **options: Any) -> connect:
@@ -192,6 +194,31 @@ def test_a_handshake_that_goes_wrong_is_502() -> None:
             with running_gateway({"shop": [f"http://127.0.0.1:{port_of_service}"]}) as port:
                 answer = refusal(port, "/shop/ws")
                 assert (answer.status_code, b"bad_gateway" in (answer.body or b"")) == (502, True)
+
+
+def test_a_handshake_without_an_answer_is_logged_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with canned(b"") as closing, socket.create_server(("127.0.0.1", 0)) as silent:
+        for port_of_service, cause, status in (
+            (free_port(), "connect", 502),
+            (closing, "broken", 502),
+            (silent.getsockname()[1], "timeout", 504),
+        ):
+            url = f"http://127.0.0.1:{port_of_service}"
+            gateway = Gateway(GatewayConfig(upstreams={"shop": [url]}, read_timeout=0.5))
+            caplog.clear()
+            with serving(gateway, **QUIET) as port:
+                assert refusal(port, "/shop/ws").status_code == status
+            (upstream,) = gateway.directory.upstreams
+            assert upstream.errors == {"connect": 0, "timeout": 0, "broken": 0, cause: 1}
+            assert upstream.active == 0
+            (message,) = (
+                record.getMessage()
+                for record in caplog.records
+                if record.getMessage().startswith(f"upstream {url}: ")
+            )
+            assert "Error: " in message
 
 
 def test_a_service_that_dies_closes_the_client(stack: Stack) -> None:
