@@ -39,25 +39,29 @@ def check_name(kind: str, name: str) -> None:
     where = f"{kind} name {name!r}"
     if not _NAME.match(name):
         raise CommandError(
-            f"{where}: expected lower-case letters, digits and '_', beginning with a letter, "
-            f"such as 'shop'"
+            f"{where}: expected lower-case letters, digits and '_', beginning with a letter. "
+            "Fix: choose another name, such as 'shop'"
         )
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        raise CommandError(f"{where} is a keyword of Python; choose another")
+        raise CommandError(f"{where}: it is a keyword of Python. Fix: choose another name")
     if name in sys.stdlib_module_names:
-        raise CommandError(f"{where} is a module of Python's standard library; choose another")
+        raise CommandError(
+            f"{where}: it is a module of Python's standard library. Fix: choose another name"
+        )
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):
         spec = None
     # A plain folder on the path is a namespace package, and hides nothing.
     if spec is not None and spec.origin is not None:
-        raise CommandError(f"{where} is an installed package ({spec.origin}); choose another")
+        raise CommandError(
+            f"{where}: it is an installed package ({spec.origin}). Fix: choose another name"
+        )
 
 
 def render(template: str, values: Mapping[str, str]) -> dict[str, str]:
     """Text of each file that a template makes, by its path."""
-    made = {}
+    text_by_path = {}
     for path, text in _templates(files("fastapp") / "templates" / template, ""):
         folder, _, name = path.rpartition("/")
         name = name.removesuffix(SUFFIX)
@@ -66,15 +70,32 @@ def render(template: str, values: Mapping[str, str]) -> dict[str, str]:
         if name.startswith(DOT):
             name = f".{name.removeprefix(DOT)}"
         try:
-            made[f"{folder}/{name}".lstrip("/")] = Template(text).substitute(values)
+            text_by_path[f"{folder}/{name}".lstrip("/")] = Template(text).substitute(values)
         except (KeyError, ValueError) as exc:
-            raise CommandError(f"template {template}/{path}: {exc!r}") from exc
-    if not made:
-        raise CommandError(f"the templates of {template!r} are missing from this installation")
-    return made
+            raise CommandError(
+                f"template {template}/{path}: {exc!r}. Fix: install fastapp again"
+            ) from exc
+    if not text_by_path:
+        raise CommandError(
+            f"the templates of {template!r} are missing from this installation. "
+            "Fix: install fastapp again"
+        )
+    return text_by_path
 
 
-def write(target: Path, made: Mapping[str, str]) -> None:
+def refuse_existing(path: Path) -> None:
+    """Refuse to write something that exists, even as a link that leads nowhere.
+
+    Raises:
+        CommandError: it exists.
+    """
+    if path.exists() or path.is_symlink():
+        raise CommandError(
+            f"{path} exists; nothing was written. Fix: choose another name, or remove it"
+        )
+
+
+def write(target: Path, text_by_path: Mapping[str, str]) -> None:
     """Make a folder with these files, wholly or not at all.
 
     A folder that exists is completed, when none of the files and folders to make is in it.
@@ -82,21 +103,25 @@ def write(target: Path, made: Mapping[str, str]) -> None:
     Raises:
         CommandError: something is in the way, or cannot be written.
     """
-    entries = sorted({path.split("/")[0] for path in made})
-    for path in (target / entry for entry in entries):
-        if path.exists() or path.is_symlink():
-            raise CommandError(f"{path} exists; nothing was written")
+    entries = sorted({path.split("/")[0] for path in text_by_path})
+    for entry in entries:
+        refuse_existing(target / entry)
     existed = target.is_dir()
-    if not existed and target.exists():
-        raise CommandError(f"{target} exists and is no folder; nothing was written")
+    if not existed and (target.exists() or target.is_symlink()):
+        raise CommandError(
+            f"{target} exists and is no folder; nothing was written. "
+            "Fix: choose another name, or remove it"
+        )
     base = target if existed else target.parent
     if not base.is_dir():
-        raise CommandError(f"there is no folder {base}; nothing was written")
+        raise CommandError(
+            f"there is no folder {base}; nothing was written. Fix: make it, or choose another"
+        )
     try:
         # Beside what it becomes, as only a rename inside one file system is done at once.
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=base))
         try:
-            _fill(temporary, made)
+            _fill(temporary, text_by_path)
             if existed:
                 _move_entries(temporary, target, entries)
             else:
@@ -104,31 +129,43 @@ def write(target: Path, made: Mapping[str, str]) -> None:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as exc:
-        raise CommandError(f"cannot write {target}: {exc.strerror or exc}") from exc
+        raise CommandError(
+            f"cannot write {target}: {exc.strerror or exc}; nothing was written. "
+            f"Fix: make {base} a folder that you may write to, with space left"
+        ) from exc
 
 
-def write_all(folders: Mapping[Path, Mapping[str, str]]) -> None:
-    """Make new folders with these files, and what is missing above each: all of it, or nothing.
+def write_all(files_by_folder: Mapping[Path, Mapping[str, str]]) -> None:
+    """Write all of these folders, or none of them.
+
+    A parent that is missing is made; its own parent must exist. When one folder cannot be written,
+    those that were are removed again, and so are the new parents that nothing else has been put in.
+
+    Args:
+        files_by_folder: text by path of each folder, as for :func:`write`; none of the folders
+            exists.
 
     Raises:
         CommandError: something is in the way, or cannot be written.
     """
-    made: list[Path] = []
-    above: list[Path] = []
+    written_folders: list[Path] = []
+    new_parents: list[Path] = []
+    for folder in files_by_folder:
+        refuse_existing(folder)
     try:
-        for target, files_of_target in folders.items():
-            if not target.parent.is_dir():
-                _make_folder(target.parent)
-                above.append(target.parent)
-            write(target, files_of_target)
-            made.append(target)
+        for folder, text_by_path in files_by_folder.items():
+            if not folder.parent.is_dir():
+                _make_folder(folder.parent)
+                new_parents.append(folder.parent)
+            write(folder, text_by_path)
+            written_folders.append(folder)
     except BaseException:
-        for folder in made:
+        for folder in written_folders:
             shutil.rmtree(folder, ignore_errors=True)
-        for folder in above:
+        for parent in new_parents:
             # Someone else may have put something there meanwhile.
             with contextlib.suppress(OSError):
-                folder.rmdir()
+                parent.rmdir()
         raise
 
 
@@ -183,15 +220,15 @@ def service_folder(project: Path, name: str) -> Path | None:
         better = re.sub("_+", "_", name).strip("_")
         raise CommandError(
             f"app name {name!r}: its image would have this name, which has '_' at its end, or more "
-            f"than two together. Fix: choose another, such as {better!r}"
+            f"than two together. Fix: choose another name, such as {better!r}"
         )
     return root / "services" / name
 
 
 def _pants_root(project: Path) -> Path | None:
     """The top of the Pants repository that a folder is in."""
-    above = (project, *project.parents)
-    return next((folder for folder in above if (folder / "pants.toml").is_file()), None)
+    folders = (project, *project.parents)
+    return next((folder for folder in folders if (folder / "pants.toml").is_file()), None)
 
 
 def _templates(folder: Traversable, path: str) -> Iterator[tuple[str, str]]:
@@ -202,12 +239,12 @@ def _templates(folder: Traversable, path: str) -> Iterator[tuple[str, str]]:
             yield f"{path}{entry.name}", entry.read_text(encoding="utf-8")
 
 
-def _fill(folder: Path, made: Mapping[str, str]) -> None:
+def _fill(folder: Path, text_by_path: Mapping[str, str]) -> None:
     # mkdtemp makes a folder that no one else may enter; the usual rules are those of the umask.
     mask = os.umask(0)
     os.umask(mask)
     folder.chmod(0o777 & ~mask)
-    for path, text in made.items():
+    for path, text in text_by_path.items():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")

@@ -19,6 +19,7 @@ Balancing = Literal["least-connections", "round-robin"]
 
 _PREFIX = re.compile(r"[A-Za-z0-9_~.-]+(/[A-Za-z0-9_~.-]+)*\Z")
 _HOST = re.compile(r"[A-Za-z0-9_.-]+\Z|[0-9a-fA-F:.]+\Z")
+_USER = re.compile(r"//.*@", re.DOTALL)
 _BASE = re.compile(r"[A-Za-z0-9_~.%/-]*\Z")
 
 
@@ -104,11 +105,12 @@ def check_prefix(prefix: str, where: str) -> str:
     bare = prefix.strip("/")
     if not _PREFIX.match(bare) or any(part in (".", "..") for part in bare.split("/")):
         raise ImproperlyConfigured(
-            f"{where}: expected URL path parts such as 'shop' for a prefix, got {prefix!r}"
+            f"{where}: prefix {prefix!r} is not made of URL path parts. "
+            "Fix: write it like 'shop' or 'v1/shop'"
         )
     if bare.split("/")[0] in RESERVED_PREFIXES:
         raise ImproperlyConfigured(
-            f"{where}: prefix {bare!r} is used by the framework. Fix: choose another"
+            f"{where}: prefix {bare!r} is used by the framework. Fix: choose another prefix"
         )
     return bare
 
@@ -119,12 +121,14 @@ def check_url(url: str, where: str) -> str:
     Raises:
         ImproperlyConfigured: it is none.
     """
-    expected = f"{where}: expected a URL such as 'http://127.0.0.1:20001', got {url!r}"
+    fix = "Fix: write it like 'http://127.0.0.1:20001'"
+    # A password is not for logs.
+    shown = _USER.sub("//***@", url)
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as exc:
-        raise ImproperlyConfigured(f"{expected} ({exc})") from None
+    except ValueError:
+        raise ImproperlyConfigured(f"{where}: {shown!r} is no URL of a service. {fix}") from None
     host = parts.hostname or ""
     # urlsplit() overlooks line ends.
     if (
@@ -133,12 +137,15 @@ def check_url(url: str, where: str) -> str:
         or not _HOST.match(host)
         or port == 0
     ):
-        raise ImproperlyConfigured(expected)
+        raise ImproperlyConfigured(f"{where}: {shown!r} is no URL of a service. {fix}")
     if parts.username is not None or parts.query or parts.fragment or not _BASE.match(parts.path):
-        raise ImproperlyConfigured(f"{expected} (no user, query or fragment)")
-    shown = f"[{host}]" if ":" in host else host
+        raise ImproperlyConfigured(
+            f"{where}: {shown!r} has a user, a query, a fragment or a path with odd characters. "
+            f"{fix}"
+        )
+    bracketed = f"[{host}]" if ":" in host else host
     number = f":{port}" if port is not None else ""
-    return f"{parts.scheme}://{shown}{number}{parts.path.rstrip('/')}"
+    return f"{parts.scheme}://{bracketed}{number}{parts.path.rstrip('/')}"
 
 
 def parse_upstream(text: str) -> tuple[str, str]:
@@ -149,7 +156,10 @@ def parse_upstream(text: str) -> tuple[str, str]:
     """
     prefix, equals, url = text.partition("=")
     if not equals:
-        raise ImproperlyConfigured(f"--upstream: expected PREFIX=URL, got {text!r}")
+        raise ImproperlyConfigured(
+            f"--upstream: {_USER.sub('//***@', text)!r} is not PREFIX=URL. "
+            "Fix: write it like 'shop=http://127.0.0.1:20001'"
+        )
     return check_prefix(prefix, "--upstream"), check_url(url.strip(), "--upstream")
 
 

@@ -95,10 +95,10 @@ def test_installed_apps_are_found_at_their_ports() -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("--upstream", "shop"), "expected PREFIX=URL"),
-        (("--upstream", "shop=ftp://x"), "expected a URL such as"),
+        (("--upstream", "shop"), "'shop' is not PREFIX=URL. Fix: "),
+        (("--upstream", "shop=ftp://x"), "'ftp://x' is no URL of a service. Fix: "),
         (("--upstream", "healthz=http://x"), "used by the framework"),
-        (("--default-upstream", "http://u:p@x"), "no user"),
+        (("--default-upstream", "http://u:p@x"), "'http://***@x' has a user"),
     ],
 )
 def test_mistakes_end_the_command(arguments: tuple[str, ...], text: str) -> None:

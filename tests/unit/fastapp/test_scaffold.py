@@ -82,8 +82,10 @@ def test_what_is_made_works(tmp_path: Path) -> None:
     ],
 )
 def test_names_that_are_refused(name: str, reason: str) -> None:
-    with pytest.raises(CommandError, match=reason):
+    with pytest.raises(CommandError) as failure:
         check_name("app", name)
+    for part in (f"app name {name!r}: ", reason, "Fix: choose another name"):
+        assert part in str(failure.value)
 
 
 def test_a_folder_on_the_path_hides_nothing(project: Path) -> None:
@@ -94,15 +96,18 @@ def test_a_folder_on_the_path_hides_nothing(project: Path) -> None:
 def test_startapp_refuses(project: Path) -> None:
     outside = manage(project, "startapp", "blog")
     assert outside.returncode == 1
-    assert f"there is no folder {project}/apps" in outside.stderr
+    for part in (f"there is no folder {project}/apps", "Fix: run this with the manage.py"):
+        assert part in outside.stderr
     (project / "apps" / "blog").mkdir(parents=True)
     for name, reason in (
-        ("blog", "exists; nothing was written"),
-        ("docs", "the framework serves /docs"),
-        ("asyncio", "standard library"),
+        ("blog", f"{project}/apps/blog exists; nothing was written"),
+        ("docs", "app name 'docs': the framework serves /docs"),
+        ("asyncio", "app name 'asyncio': it is a module of Python's standard library"),
     ):
         done = manage(project, "startapp", name)
-        assert (done.returncode, reason in done.stderr) == (1, True), done.stderr
+        assert done.returncode == 1
+        for part in (reason, "Fix: choose another name"):
+            assert part in done.stderr
         assert "Traceback" not in done.stderr
     assert os.listdir(project / "apps") == ["blog"]
 
@@ -133,7 +138,7 @@ def test_an_app_and_its_service_are_made_together_or_not(repository: Path) -> No
     before = files_of(repository)
     made = run(repository / "src", "manage.py", "startapp", "blog")
     assert made.returncode == 1
-    for part in (f"{repository}/services/blog", "nothing was written"):
+    for part in (f"{repository}/services/blog", "nothing was written", "Fix: "):
         assert part in made.stderr
     assert files_of(repository) == before
 
@@ -171,11 +176,22 @@ def test_a_service_that_cannot_be_written_leaves_no_app(
         return real(self, to)
 
     monkeypatch.setattr(Path, "rename", fail_for_the_service)
-    with pytest.raises(CommandError, match="cannot write .*services/blog: No space left"):
+    with pytest.raises(CommandError, match=r"cannot write .*services/blog: No space left.*Fix: "):
         write_all({app: {"a.py": ""}, service: {"BUILD": ""}})
     assert os.listdir(app.parent) == []
     assert service.parent.exists() == has_services
     assert not has_services or os.listdir(service.parent) == []
+
+
+def test_a_folder_that_existed_before_stays(tmp_path: Path) -> None:
+    app, service = tmp_path / "blog", tmp_path / "no/such/blog"
+    app.mkdir()
+    (app / "mine.py").write_text("mine", encoding="utf-8")
+    with pytest.raises(CommandError) as failure:
+        write_all({app: {"a.py": ""}, service: {"BUILD": ""}})
+    for part in (f"{app} exists; nothing was written", "Fix: choose another name, or remove it"):
+        assert part in str(failure.value)
+    assert files_of(tmp_path) == {"blog/mine.py"}
 
 
 @pytest.mark.parametrize("name", ["blog_", "my___blog"])
@@ -198,7 +214,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     target = tmp_path / "site"
     target.mkdir()
     (target / "manage.py").write_text("mine", encoding="utf-8")
-    with pytest.raises(CommandError, match="manage.py exists; nothing was written"):
+    with pytest.raises(CommandError, match=r"manage.py exists; nothing was written\. Fix: "):
         write(target, {"a.py": "", "manage.py": "theirs", "sub/b.py": ""})
     assert files_of(target) == {"manage.py"}
     assert (target / "manage.py").read_text(encoding="utf-8") == "mine"
@@ -206,9 +222,9 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     write(target, {"a.py": "1", "sub/b.py": "2"})
     assert files_of(target) == {"manage.py", "a.py", "sub/b.py"}
     (tmp_path / "file").touch()
-    with pytest.raises(CommandError, match="is no folder"):
+    with pytest.raises(CommandError, match=r"file exists and is no folder; .*Fix: "):
         write(tmp_path / "file", {"a.py": ""})
-    with pytest.raises(CommandError, match="there is no folder"):
+    with pytest.raises(CommandError, match=r"there is no folder .*/no; .*Fix: make it"):
         write(tmp_path / "no" / "such", {"a.py": ""})
 
 
@@ -229,7 +245,7 @@ def test_nothing_half_written(
         return real(self, to)
 
     monkeypatch.setattr(Path, "rename", fail_later)
-    with pytest.raises(CommandError, match="cannot write .*: No space left"):
+    with pytest.raises(CommandError, match=r"cannot write .*: No space left.*Fix: "):
         write(target, {"a.py": "", "b.py": "", "c/d.py": ""})
     assert os.listdir(tmp_path) == (["site"] if existed else [])
     assert not existed or os.listdir(target) == []
@@ -242,7 +258,7 @@ def test_templates_are_texts_with_names_and_never_run(tmp_path: Path) -> None:
             assert "$name" not in text
             if path.endswith(".py"):
                 compile(text, path, "exec")
-    with pytest.raises(CommandError, match="'class_name'"):
+    with pytest.raises(CommandError, match=r"template app/.*'class_name'.*Fix: "):
         render("app", {"name": "x"})
 
 

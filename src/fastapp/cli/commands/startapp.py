@@ -24,26 +24,26 @@ def startapp(name: str) -> None:
 
     check_name("app", name)
     if name in RESERVED_PREFIXES:
-        raise CommandError(f"app name {name!r}: the framework serves /{name}; choose another")
+        raise CommandError(
+            f"app name {name!r}: the framework serves /{name}. Fix: choose another name"
+        )
     folder = settings.BASE_DIR / APPS_FOLDER
     target = folder / name
     service = service_folder(settings.BASE_DIR, name)
-    for path in filter(None, (target, service)):
-        if path.exists():
-            raise CommandError(f"{path} exists; nothing was written")
     if not folder.is_dir():
-        raise CommandError(f"there is no folder {folder}; run this with the manage.py of a project")
+        raise CommandError(
+            f"there is no folder {folder}. Fix: run this with the manage.py of a project"
+        )
     others = [app.rpartition(".")[2] for app in discover_apps(settings.BASE_DIR)]
     values = {
         "name": name,
         "class_name": "".join(part.capitalize() for part in name.split("_")),
         "test_fields": pants_fields(settings.BASE_DIR, f"{APPS_FOLDER}/{name}"),
     }
-    made = {target: render("app", values)}
+    files_by_folder = {target: render("app", values)}
     if service is not None:
-        made[service] = render("service", values)
-    # The app and its service are one.
-    write_all(made)
+        files_by_folder[service] = render("service", values)
+    write_all(files_by_folder)
     click.echo(f"Made the app {name!r} in {target}, served at /{name}.")
     if service is not None:
         click.echo(f"Made its service in {service}: pants package services/{name}:image")

@@ -64,20 +64,43 @@ def test_the_command_line_wins() -> None:
     ],
 )
 def test_urls_that_are_none(url: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="expected a URL"):
+    with pytest.raises(ImproperlyConfigured) as failure:
         check_url(url, "X")
+    for part in (
+        f"X: {url.replace('u@', '***@')!r} ",
+        "Fix: write it like 'http://127.0.0.1:20001'",
+    ):
+        assert part in str(failure.value)
+
+
+@pytest.mark.parametrize("rest", ["a", "a:x", "", "/a"])
+def test_passwords_are_not_printed(rest: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as failure:
+        check_url(f"http://u:secret@{rest}", "X")
+    assert f"X: 'http://***@{rest}' " in str(failure.value)
+    assert "secret" not in str(failure.value)
 
 
 @pytest.mark.parametrize(
-    "text", ["shop", "=http://a", "../x=http://a", "docs=http://a", "a b=http://a"]
+    ("text", "value", "fix"),
+    [
+        ("shop", "'shop'", "Fix: write it like 'shop=http://127.0.0.1:20001'"),
+        ("=http://a", "prefix ''", "Fix: write it like 'shop'"),
+        ("../x=http://a", "prefix '../x'", "Fix: write it like 'shop'"),
+        ("docs=http://a", "prefix 'docs'", "Fix: choose another prefix"),
+        ("a b=http://a", "prefix 'a b'", "Fix: write it like 'shop'"),
+        ("shop=a", "'a'", "Fix: write it like 'http://127.0.0.1:20001'"),
+    ],
 )
-def test_upstreams_that_are_none(text: str) -> None:
-    with pytest.raises(ImproperlyConfigured):
+def test_upstreams_that_are_none(text: str, value: str, fix: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as failure:
         parse_upstream(text)
+    for part in (f"--upstream: {value} ", fix):
+        assert part in str(failure.value)
 
 
 def test_mistakes_name_the_setting() -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"UPSTREAMS\['shop'\]: expected a URL"):
+    with pytest.raises(ImproperlyConfigured, match=r"UPSTREAMS\['shop'\]: '10.0.0.1:80' .*Fix: "):
         config_of(UPSTREAMS={"shop": "10.0.0.1:80"})
     with pytest.raises(
         ImproperlyConfigured, match="GATEWAY_STRIP_PREFIXES: 'shop' .*Fix: remove it"
