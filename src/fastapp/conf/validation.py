@@ -85,7 +85,7 @@ def check_trusted_proxy(address: str) -> str:
     """Check one entry of TRUSTED_PROXIES: an address, a network, or "*".
 
     Raises:
-        ValueError: it is none, such as a host name, whose address whoever answers for it decides.
+        ValueError: it is none of these. A host name is not taken: what it resolves to can change.
     """
     if address != "*":
         try:

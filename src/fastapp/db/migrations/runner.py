@@ -187,7 +187,7 @@ async def status(labels: Sequence[str] = ()) -> dict[str, list[Status]]:
 
 
 async def unfinished(alias: str) -> list[Status]:
-    """The migrations that a database has yet to get, or of which it has a part; by app, in order.
+    """The migrations that a database lacks, or has in part; by app, in order.
 
     Args:
         alias: a key of DATABASES.
@@ -273,11 +273,11 @@ async def _losses(
             before = await executor._project_state(
                 set(applied), upto=MigrationKey(migration.app_label, migration.name)
             )
-            found = backward_losses(migration, before)
+            step_losses = backward_losses(migration, before)
         else:
-            found = forward_losses(migration, state)
+            step_losses = forward_losses(migration, state)
             created |= created_tables(migration)
-        losses += [loss.within(where) for loss in found]
+        losses += [loss.within(where) for loss in step_losses]
     return await certain_losses(losses, executor.connection, created)
 
 

@@ -13,7 +13,8 @@ from fastapp.gateway.export.routing import authority_of, mark_of, routes_of
 
 _TYPE: Final = "type.googleapis.com/envoy.extensions."
 _SLASH: Final = r"(?:/|%2f)"
-REMOVED_HEADERS: Final = ("x-real-ip", "forwarded", "x-forwarded-prefix")
+#: A client may not set these.
+_REMOVED_HEADERS: Final = ("x-real-ip", "forwarded", "x-forwarded-prefix")
 # What dots mean differs between servers, so that rules about paths could be stepped around.
 _DOTS: Final = r"(?i).*(/|\\|%2f|%5c)(\.|%2e){1,2}((/|\\|%2f|%5c).*)?"
 
@@ -143,7 +144,7 @@ def _route(config: GatewayConfig, prefix: str | None, urls: Sequence[str]) -> di
     return {
         "match": {"prefix": "/"} if prefix is None else {"path_separated_prefix": f"/{prefix}"},
         "route": action,
-        "request_headers_to_remove": list(REMOVED_HEADERS),
+        "request_headers_to_remove": list(_REMOVED_HEADERS),
         "request_headers_to_add": [
             {
                 "header": {"key": key, "value": value},
