@@ -148,8 +148,8 @@ def check_url(url: str, where: str) -> str:
     return f"{parts.scheme}://{bracketed}{number}{parts.path.rstrip('/')}"
 
 
-def parse_upstream(text: str) -> tuple[str, str]:
-    """Prefix and URL of the option ``--upstream prefix=url``.
+def parse_upstream(text: str, option: str = "--upstream") -> tuple[str, str]:
+    """Prefix and URL of an option such as ``--upstream prefix=url``.
 
     Raises:
         ImproperlyConfigured: it is not of that form.
@@ -157,10 +157,10 @@ def parse_upstream(text: str) -> tuple[str, str]:
     prefix, equals, url = text.partition("=")
     if not equals:
         raise ImproperlyConfigured(
-            f"--upstream: {_USER.sub('//***@', text)!r} is not PREFIX=URL. "
+            f"{option}: {_USER.sub('//***@', text)!r} is not PREFIX=URL. "
             "Fix: write it like 'shop=http://127.0.0.1:20001'"
         )
-    return check_prefix(prefix, "--upstream"), check_url(url.strip(), "--upstream")
+    return check_prefix(prefix, option), check_url(url.strip(), option)
 
 
 def gateway_config(

@@ -213,4 +213,5 @@ threading.Thread(target=ask, daemon=True).start()
     assert "Traceback" not in done.stderr
     wrong = manage(project, "serve-static", str(folder), "--api", "shop")
     assert wrong.returncode == 1
-    assert "expected PREFIX=URL, got 'shop'" in wrong.stderr
+    for part in ("--api: 'shop' is not PREFIX=URL", "Fix: write it like 'shop=http://"):
+        assert part in wrong.stderr

@@ -49,5 +49,7 @@ def serve_static(
         from fastapp.gateway.config import parse_upstream
         from fastapp.static.api import WithApi
 
-        application = WithApi(application, dict(map(parse_upstream, upstreams)))
+        application = WithApi(
+            application, dict(parse_upstream(text, "--api") for text in upstreams)
+        )
     return serve(DrainingServer(uvicorn.Config(application, **options), settings.SHUTDOWN_GRACE))
