@@ -88,6 +88,34 @@ def test_each_run_of_a_daemon_has_its_own_options(build: Build) -> None:
     assert build.daemon() == daemon
 
 
+def test_a_build_file_is_evaluated_again_only_where_it_changed(
+    build: Build, tmp_path: Path
+) -> None:
+    folder, count = build.machine.root / "counted", tmp_path / "count"
+    folder.mkdir()
+    file = folder / "BUILD"
+    evaluated = f"open({str(count)!r}, 'a').write('.')\n"
+    file.write_text(evaluated + 'target(name="first")\n')
+
+    def times(*words: str, **changes: str) -> tuple[list[str], int]:
+        found = listed(build, *words, "list", "counted:", **changes)
+        return found, len(count.read_text())
+
+    assert times() == (["counted:first"], 1)
+    daemon = build.daemon()
+    for words, changes in (((), {}), (("--no-list-documented",), {}), ((), {"OTHER": "value"})):
+        assert times(*words, **changes) == (["counted:first"], 1)
+    file.write_text(evaluated + 'target(name="second")\n')
+    assert times() == (["counted:second"], 2)
+    # The variables that it asks for are seen, from a prelude too.
+    file.write_text(evaluated + 'target(name=env("NAME", "none"))\n')
+    for name in ("third", "fourth"):
+        assert times(NAME=name)[0] == [f"counted:{name}"]
+    assert times()[0] == ["counted:none"]
+    assert build.daemon() == daemon
+    shutil.rmtree(folder)
+
+
 # As in the daemon: what each start of a run asks for, one after the other.
 _ASKED = """
 import json, os, sys

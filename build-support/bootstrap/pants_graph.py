@@ -1,0 +1,113 @@
+"""What a run of a daemon does not ask its graph again, and how much it asks at once.
+
+Pants evaluates all BUILD files in each run. The rule that does it takes the values of the run, for
+variables that a BUILD file may ask for by `env()`; and those are others each time. And it asks for
+the dependencies of all targets at once, each of which takes some 11 KB for each rule under way:
+gigabytes in a large repository, which end the daemon.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pants.backend.project_info import dependents
+from pants.engine.env_vars import CompleteEnvironmentVars
+from pants.engine.fs import DigestContents, PathGlobs
+from pants.engine.internals import build_files
+from pants.engine.internals.selectors import AwaitableConstraints, Get, MultiGet
+from pants.engine.internals.session import SessionValues
+from pants.engine.rules import TaskRule, collect_rules, rule
+
+#: How many targets are asked for their dependencies at once.
+PART = 200
+
+
+@dataclass(frozen=True)
+class RunEnvironment:
+    """The variables that the command was started with: equal for two runs with the same ones."""
+
+    variables: CompleteEnvironmentVars
+
+
+@rule
+async def run_environment(session: SessionValues) -> RunEnvironment:
+    return RunEnvironment(session[CompleteEnvironmentVars])
+
+
+def keep_build_files() -> None:
+    """Evaluate a BUILD file again only where it, one above it, a prelude or a variable changed."""
+    rules = build_files.rules
+    vars(build_files)["rules"] = lambda: (
+        *(_without_session(each) for each in rules()),
+        *collect_rules({"run_environment": run_environment}),
+    )
+
+
+def _without_session(each: Any) -> Any:
+    """The same rule; of the one that evaluates BUILD files, one that takes no values of the run."""
+    original = build_files.parse_address_family.rule.func  # type: ignore[attr-defined]
+    if not isinstance(each, TaskRule) or each.func is not original:
+        return each
+    selectors = list(each.input_selectors)
+    session = selectors.index(SessionValues)
+    options = selectors.index(build_files.BuildFileOptions)
+    directory = selectors.index(build_files.AddressFamilyDir)
+    prelude = selectors.index(build_files.BuildFilePreludeSymbols)
+
+    # What is asked for here is in the graph already, or will be: the rule asks for it again.
+    @functools.wraps(original)
+    async def parse_address_family(*inputs: Any) -> Any:
+        patterns, path = inputs[options], inputs[directory].path
+        files = await Get(
+            DigestContents,
+            PathGlobs(
+                (
+                    *(os.path.join(path, pattern) for pattern in patterns.patterns),
+                    *(f"!{pattern}" for pattern in patterns.ignores),
+                )
+            ),
+        )
+        variables = CompleteEnvironmentVars()
+        if inputs[prelude].referenced_env_vars or any(b"env" in file.content for file in files):
+            variables = (await Get(RunEnvironment)).variables
+        given = list(inputs)
+        given.insert(session, {CompleteEnvironmentVars: variables})
+        return await original(*given)
+
+    del selectors[session]
+    return dataclasses.replace(
+        each,
+        input_selectors=tuple(selectors),
+        input_gets=(*each.input_gets, AwaitableConstraints(RunEnvironment, (), is_effect=False)),
+        func=parse_address_family,
+    )
+
+
+async def in_parts(gets: Iterable[Any]) -> tuple[Any, ...]:
+    """As `MultiGet`, of any number at once."""
+    asked, results = tuple(gets), []
+    for start in range(0, len(asked), PART):
+        results.extend(await MultiGet(asked[start : start + PART]))
+    return tuple(results)
+
+
+def ask_dependencies_in_parts() -> None:
+    """Ask for the dependencies of all targets, of which dependents are made, part by part."""
+    rules = dependents.rules
+
+    def in_each_run() -> tuple[Any, ...]:
+        # Pants checks whether what a kept result was made of is as it was: of all of it at once.
+        original = dependents.map_addresses_to_dependents.rule.func  # type: ignore[attr-defined]
+        return tuple(
+            dataclasses.replace(each, cacheable=False)
+            if isinstance(each, TaskRule) and each.func is original
+            else each
+            for each in rules()
+        )
+
+    vars(dependents).update(MultiGet=in_parts, rules=in_each_run)
