@@ -60,6 +60,7 @@ class PexScriptRequest:
     pex: VenvPex
     files: tuple[FileContent, ...] = ()
     digest: Digest = EMPTY_DIGEST
+    caches: FrozenDict[str, str] = FrozenDict()
     output_files: tuple[str, ...] = ()
     output_directories: tuple[str, ...] = ()
     level: LogLevel = field(default=LogLevel.INFO, compare=False)
@@ -111,6 +112,7 @@ async def pex_script_process(request: PexScriptRequest) -> Process:
             level=request.level,
             timeout_seconds=request.timeout_seconds,
             cache_scope=request.cache_scope,
+            append_only_caches=request.caches,
         ),
     )
 
