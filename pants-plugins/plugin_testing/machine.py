@@ -32,19 +32,23 @@ def certificates() -> dict[str, str]:
     return {"PANTS_CA_CERTS_PATH": file} if file else {}
 
 
+def pex_options() -> list[str]:
+    """The pex that this repository uses."""
+    config = Config.load([FileContent("pants.toml", Path("pants.toml").read_bytes())])
+    (values,) = config.values
+    pex_cli = values.section_to_values["pex-cli"]
+    return [
+        f"--pex-cli-version={pex_cli['version']}",
+        f"--pex-cli-known-versions={pex_cli['known_versions']}",
+    ]
+
+
 def set_options(
     runner: RuleRunner, args: Iterable[str], env: Mapping[str, str] = FrozenDict()
 ) -> None:
     """`runner.set_options`, with the tools and interpreters of this repository and machine."""
-    config = Config.load([FileContent("pants.toml", Path("pants.toml").read_bytes())])
-    (values,) = config.values
-    pex_cli = values.section_to_values["pex-cli"]
     runner.set_options(
-        [
-            f"--pex-cli-version={pex_cli['version']}",
-            f"--pex-cli-known-versions={pex_cli['known_versions']}",
-            *args,
-        ],
+        [*pex_options(), *args],
         env={**certificates(), **env},
         env_inherit=set(MACHINE_ENV),
     )

@@ -73,8 +73,8 @@ async def review_lockfiles(
     worktree = maybe.git_worktree
     if worktree is None:
         raise ReviewLockfilesError(
-            "review-lockfiles: no repository of git here, so there is nothing to compare with. Fix: "
-            "run it in a clone, with git on PATH"
+            "review-lockfiles: this is no repository of git, so there is nothing to compare with. "
+            "Fix: run it in a clone, with git on PATH"
         )
     commit = base_commit(worktree, options.since)
     new = await Get(DigestContents, PathGlobs(sorted(python_setup.resolves.values())))

@@ -11,6 +11,10 @@ from qingkong_build.lock_review.review import Audit, LockReview, Shipped, Shippe
 _KINDS = ("upgraded", "downgraded", "changed", "added", "removed")
 # More of them than people read; their number says it, too.
 _SHOWN = 5
+_OTHER_DATABASE = (
+    "run it where the database of the public index answers, or name another: "
+    "--pip-audit-args='--vulnerability-service=osv'"
+)
 
 
 @dataclass(frozen=True)
@@ -119,33 +123,33 @@ def license_decisions(shipped: Shipped, allowed: Collection[str]) -> Iterator[st
 def replaced_decisions(lock: LockChanges) -> Iterator[str]:
     for file in lock.replaced:
         yield (
-            f"{lock.path}: {file} has another sha256 under the same name. Fix: find out who replaced "
-            "it before anything installs it; an index does not do that"
+            f"{lock.path}: {file} has another sha256 under the same name, which an index does not "
+            "do. Fix: find out who replaced it before anything installs it"
         )
 
 
 def vulnerability_decisions(audit: Audit) -> Iterator[str]:
     for one in audit.found:
-        fix = f"require {one.name}>={one.fixed_in[0]}" if one.fixed_in else "no release fixes it yet"
+        fix = (
+            f"require {one.name}>={one.fixed_in[0]}" if one.fixed_in else "no release fixes it yet"
+        )
         age = "" if one.is_new else ", as before"
-        yield f"known vulnerability of {one.name} {one.version}{age}: {', '.join(one.ids)}. Fix: {fix}"
+        what = f"{one.name} {one.version}{age}: {', '.join(one.ids)}"
+        yield f"known vulnerability of {what}. Fix: {fix}"
 
 
 def audit_line(audit: Audit) -> str:
     """How far the search for vulnerabilities came."""
-    if audit.error:
-        return (
-            f"Known vulnerabilities: not looked for: {audit.error}. Fix: run it where the database "
-            "answers, or name another: --pip-audit-args='--vulnerability-service=osv'"
-        )
     known = audit.pins - len(audit.unknown)
+    reason = audit.error
+    if not reason and audit.pins and not known:
+        # What a mirror answers, which has the files and not what is known of them.
+        reason = f"the database has nothing about any of {audit.pins} distributions"
+    if reason:
+        return f"Known vulnerabilities: not looked for: {reason}. Fix: {_OTHER_DATABASE}"
     line = f"Known vulnerabilities: {len(audit.found)} in {known} distributions"
     if audit.unknown:
-        line += (
-            f"; the database has nothing about {listed(audit.unknown)}. Fix: run it where the one of "
-            "the public index answers, or name another: "
-            "--pip-audit-args='--vulnerability-service=osv'"
-        )
+        line += f"; the database has nothing about {listed(audit.unknown)}. Fix: {_OTHER_DATABASE}"
     return line
 
 

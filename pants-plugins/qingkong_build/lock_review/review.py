@@ -69,7 +69,7 @@ class WheelFacts:
 
 @dataclass(frozen=True)
 class ShippedChange:
-    """A change of what images install. None for a side that has no such project, or no wheel of it."""
+    """A change of what images install. None for a side without the project, or without a wheel."""
 
     change: Change
     old: WheelFacts | None
@@ -287,9 +287,7 @@ async def review(
     python_setup: PythonSetup,
     closure: ProductionClosureSubsystem,
 ) -> LockReview:
-    locks = await MultiGet(
-        Get(ResolveLock, ResolveLockRequest(old.resolve)) for old in request.old
-    )
+    locks = await MultiGet(Get(ResolveLock, ResolveLockRequest(old.resolve)) for old in request.old)
     pairs = []
     for old, lock in zip(request.old, locks):
         path = f"{lock.graph.path} of {request.commit}"

@@ -35,7 +35,9 @@ class StaleResolves:
     names: tuple[str, ...]
 
 
-def together(stale: Collection[str], known: Iterable[str], group: Collection[str]) -> tuple[str, ...]:
+def together(
+    stale: Collection[str], known: Iterable[str], group: Collection[str]
+) -> tuple[str, ...]:
     """`stale`, and the whole group if it has one of them: their shared pins stay equal."""
     wanted = {*stale, *(group if set(stale) & set(group) else ())}
     return tuple(name for name in known if name in wanted)

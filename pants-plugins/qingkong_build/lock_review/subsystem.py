@@ -73,6 +73,7 @@ class ReviewLockfilesSubsystem(GoalSubsystem):
 
 class PipAudit(ScriptRequirements):
     options_scope = "pip-audit"
+    name = "pip-audit"
     help = "Looks for known vulnerabilities of what lockfiles have (https://github.com/pypa/pip-audit)."
 
     default_version = "pip-audit>=2.10,<3"

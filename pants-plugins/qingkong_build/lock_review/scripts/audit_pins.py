@@ -2,8 +2,8 @@
 
 python audit_pins.py FILE... [-- ARGUMENT OF PIP-AUDIT...]
 
-Prints `{"found": [...], "unknown": [...], "error": ""}`: vulnerabilities, the pins that the database
-did not know, and why there is no answer. No answer is no error of this program.
+Prints `{"found": [...], "unknown": [...], "error": ""}`: vulnerabilities, the projects that the
+database did not know, and why there is no answer. No answer is no error of this program.
 """
 
 from __future__ import annotations
