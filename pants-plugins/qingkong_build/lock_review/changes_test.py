@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import pytest
 
 from qingkong_build.lock_review.changes import Change, compare, is_allowed, pin_groups
-from qingkong_build.lock_review.stale import together
 from qingkong_build.python_lock.lock_graph import LockGraph, read_lock
 
 
@@ -88,10 +87,3 @@ def test_pins_have_each_name_once_in_a_group() -> None:
     groups = pin_groups([lock({"a": "1", "b": "1"}), lock({"a": "2", "b": "1", "c": "3"})])
     assert groups == (("a==1", "b==1", "c==3"), ("a==2",))
     assert pin_groups([]) == ()
-
-
-def test_production_and_development_are_locked_together() -> None:
-    known = ("prod", "dev", "tools")
-    assert together(["dev"], known, {"prod", "dev"}) == ("prod", "dev")
-    assert together(["tools"], known, {"prod", "dev"}) == ("tools",)
-    assert together([], known, {"prod", "dev"}) == ()

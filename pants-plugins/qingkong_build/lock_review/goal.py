@@ -15,7 +15,6 @@ from pants.vcs.git import GitWorktree, GitWorktreeRequest, MaybeGitWorktree
 
 from qingkong_build.lock_review.report import report
 from qingkong_build.lock_review.review import LockReview, LockReviewRequest, OldLockfile
-from qingkong_build.lock_review.stale import StaleResolves, StaleResolvesRequest
 from qingkong_build.lock_review.subsystem import ReviewLockfilesSubsystem
 
 # Neither success nor a failure of Pants.
@@ -64,11 +63,6 @@ def base_commit(worktree: GitWorktree, since: str) -> str:
 async def review_lockfiles(
     console: Console, options: ReviewLockfilesSubsystem, python_setup: PythonSetup
 ) -> ReviewLockfiles:
-    if options.stale:
-        stale = await Get(StaleResolves, StaleResolvesRequest())
-        for name in stale.names:
-            console.print_stdout(name)
-        return ReviewLockfiles(exit_code=0)
     maybe = await Get(MaybeGitWorktree, GitWorktreeRequest())
     worktree = maybe.git_worktree
     if worktree is None:

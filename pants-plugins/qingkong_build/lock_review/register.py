@@ -1,4 +1,4 @@
-"""Registers the goal `review-lockfiles`: what changed in lockfiles, for people and for CI."""
+"""Registers `sync-lockfiles` and `review-lockfiles`: small upgrades, and what they change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pants.vcs import git
 
-from qingkong_build.lock_review import goal, review, stale, subsystem
+from qingkong_build.lock_review import goal, review, subsystem, sync
 from qingkong_build.python_lock import subsystem as closure_subsystem
 
 
@@ -16,6 +16,6 @@ def rules() -> Iterable[object]:
         *git.rules(),
         *goal.rules(),
         *review.rules(),
-        *stale.rules(),
         *subsystem.rules(),
+        *sync.rules(),
     )

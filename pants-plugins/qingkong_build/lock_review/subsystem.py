@@ -8,11 +8,30 @@ from collections.abc import Iterable
 from pants.engine.goal import GoalSubsystem
 from pants.engine.rules import collect_rules
 from pants.option.errors import OptionsError
-from pants.option.option_types import ArgsListOption, BoolOption, StrListOption, StrOption
+from pants.option.option_types import ArgsListOption, StrListOption, StrOption
 from pants.util.strutil import softwrap
 
 from qingkong_build.python_lock.target_platform import DEFAULT_PLATFORM, MACHINES
 from qingkong_build.sandbox.requirements import ScriptRequirements
+
+
+class SyncLockfilesSubsystem(GoalSubsystem):
+    name = "sync-lockfiles"
+    help = softwrap(
+        """
+        Brings lockfiles up to requirements that changed, and leaves every other version as it is.
+        `generate-lockfiles` takes the newest of everything instead.
+        """
+    )
+
+    resolve = StrListOption(
+        help=softwrap(
+            """
+            Only these. By default, those whose lockfiles were made from other requirements than
+            their targets have now.
+            """
+        ),
+    )
 
 
 class ReviewLockfilesSubsystem(GoalSubsystem):
@@ -30,15 +49,6 @@ class ReviewLockfilesSubsystem(GoalSubsystem):
             """
             The commit or branch to compare the files of the working tree with: the commit where it
             and HEAD diverged.
-            """
-        ),
-    )
-    stale = BoolOption(
-        default=False,
-        help=softwrap(
-            """
-            Print only the resolves whose lockfiles were made from other requirements than the
-            targets have now, one a line. The resolves of `[production-closure]` go together.
             """
         ),
     )
