@@ -29,6 +29,10 @@ check: ## check types
 lock: ## regenerate the lockfiles
 	$(SETUP) code ./pants generate-lockfiles
 
+upgrade: ## bring lockfiles up to changed requirements, and show what that changes (docs/upgrades.md)
+	$(SETUP) code ./pants sync-lockfiles
+	./pants review-lockfiles
+
 cache-server: ## run a shared cache for a team (docs/shared-cache.md)
 	$(SETUP) cache-server build-support/cache_server/run.sh
 
@@ -36,4 +40,4 @@ bench-server: ## measure the servers, and write docs/benchmarks/server.md
 	$(SETUP) bench ./pants package benchmarks/server:product
 	./pants run benchmarks/server:bench -- --product dist/benchmarks.server/product.pex
 
-.PHONY: help image test lint fmt check lock cache-server bench-server
+.PHONY: help image test lint fmt check lock upgrade cache-server bench-server

@@ -14,7 +14,7 @@ def test_make_is_only_a_doorway() -> None:
         elif ":" in line and not line.startswith(("#", ".")):
             name = line.partition(":")[0]
     doors = {
-        *("help", "image", "test", "lint", "fmt", "check", "lock"),
+        *("help", "image", "test", "lint", "fmt", "check", "lock", "upgrade"),
         *("cache-server", "bench-server"),
     }
     assert doors == set(recipes)
