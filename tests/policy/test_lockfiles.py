@@ -19,6 +19,7 @@ LOCKS = (
     "image-layer",
     "image-tools",
     "cache-server",
+    "audit",
 )
 FILES = "https:${PYPI_FILES}/"
 

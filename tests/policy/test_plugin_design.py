@@ -23,6 +23,7 @@ MAY_KNOW = {
     "interpreters": {"sandbox"},
     "downloads": {"sandbox"},
     "python_lock": {"downloads", "sandbox"},
+    "lock_review": {"downloads", "python_lock", "sandbox"},
     "native_wheel": {"downloads", "pex_tree", "python_lock", "sandbox"},
     "oci.engine": {"sandbox"},
     "oci.layout": {"sandbox"},
