@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from qingkong_build.lock_review.changes import Change, compare, is_allowed, pin_groups
+from qingkong_build.lock_review.sync import body, pip_version
 from qingkong_build.python_lock.lock_graph import LockGraph, read_lock
 
 
@@ -87,3 +88,9 @@ def test_pins_have_each_name_once_in_a_group() -> None:
     groups = pin_groups([lock({"a": "1", "b": "1"}), lock({"a": "2", "b": "1", "c": "3"})])
     assert groups == (("a==1", "b==1", "c==3"), ("a==2",))
     assert pin_groups([]) == ()
+
+
+def test_what_pex_is_given_of_a_lockfile() -> None:
+    text = b'// header\n//\n\n{\n  "pip_version": "23.2"\n}\n'
+    assert body(text) == b'{\n  "pip_version": "23.2"\n}\n'
+    assert pip_version(body(text)) == "23.2"

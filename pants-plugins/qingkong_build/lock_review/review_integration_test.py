@@ -17,6 +17,7 @@ from pants.backend.python.goals import lockfile
 from pants.backend.python.target_types import PythonRequirementTarget
 from pants.core.target_types import LockfilesGeneratorTarget, LockfileTarget
 from pants.core.util_rules import environments
+from pants.engine.goal import Goal
 from pants.engine.internals.parametrize import Parametrize
 from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import GoalRuleResult, RuleRunner
@@ -25,6 +26,7 @@ from pants.util.contextutil import pushd
 from plugin_testing import machine
 from qingkong_build.lock_review import register
 from qingkong_build.lock_review.goal import ReviewLockfiles
+from qingkong_build.lock_review.sync import SyncLockfiles
 
 CLOSED = "http://127.0.0.1:9/"
 BUILD = """
@@ -79,12 +81,7 @@ def repository() -> RuleRunner:
     return runner
 
 
-def review(
-    runner: RuleRunner,
-    *args: str,
-    database: str = CLOSED,
-    licenses: str = "['Apache-2.0', 'BSD-2-Clause']",
-) -> GoalRuleResult:
+def run(runner: RuleRunner, goal: type[Goal], *args: str, database: str = CLOSED) -> GoalRuleResult:
     options = [
         *machine.pex_options(),
         "--python-enable-resolves",
@@ -99,12 +96,21 @@ def review(
     # Where Pants runs, which is where git looks.
     with pushd(runner.build_root):
         return runner.run_goal_rule(
-            ReviewLockfiles,
+            goal,
             global_args=options,
-            args=[f"--licenses={licenses}", *args],
+            args=args,
             env=machine.certificates(),
             env_inherit=set(machine.MACHINE_ENV),
         )
+
+
+def review(
+    runner: RuleRunner,
+    *args: str,
+    database: str = CLOSED,
+    licenses: str = "['Apache-2.0', 'BSD-2-Clause']",
+) -> GoalRuleResult:
+    return run(runner, ReviewLockfiles, f"--licenses={licenses}", *args, database=database)
 
 
 @contextmanager
@@ -172,9 +178,19 @@ def test_nothing_changed(repository: RuleRunner) -> None:
     assert result.exit_code == 0
 
 
-def test_resolves_whose_requirements_changed(repository: RuleRunner) -> None:
+def test_lockfiles_that_are_out_of_date(repository: RuleRunner) -> None:
     # The targets here ask for less than the lockfiles were made from.
-    assert review(repository, "--stale").stdout.split() == ["prod", "audit"]
+    result = run(repository, SyncLockfiles, "--check")
+    assert result.exit_code == 1
+    for part in ("prod.lock, audit.lock: ", "Fix: ", "sync-lockfiles"):
+        assert part in result.stderr
+    only = run(repository, SyncLockfiles, "--check", "--resolve=audit")
+    assert "prod.lock" not in only.stderr
+
+
+def test_a_resolve_that_is_missing(repository: RuleRunner) -> None:
+    with pytest.raises(ExecutionError, match="--resolve=nothing: .*Fix: name one of audit, prod"):
+        run(repository, SyncLockfiles, "--resolve=nothing")
 
 
 def test_a_commit_that_is_missing(repository: RuleRunner) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pants.engine.goal import GoalSubsystem
 from pants.engine.rules import collect_rules
 from pants.option.errors import OptionsError
-from pants.option.option_types import ArgsListOption, StrListOption, StrOption
+from pants.option.option_types import ArgsListOption, BoolOption, StrListOption, StrOption
 from pants.util.strutil import softwrap
 
 from qingkong_build.python_lock.target_platform import DEFAULT_PLATFORM, MACHINES
@@ -31,6 +31,10 @@ class SyncLockfilesSubsystem(GoalSubsystem):
             their targets have now.
             """
         ),
+    )
+    check = BoolOption(
+        default=False,
+        help="Write nothing: exit with 1 and name the lockfiles that are out of date.",
     )
 
 

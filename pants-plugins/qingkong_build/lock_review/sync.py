@@ -184,6 +184,13 @@ async def sync_lockfiles(
     if not chosen:
         console.print_stderr("Every lockfile was made from the requirements of its resolve.")
         return SyncLockfiles(exit_code=0)
+    if options.check:
+        paths = ", ".join(one.generate.lockfile_dest for one in chosen)
+        console.print_stderr(
+            f"sync-lockfiles: {paths}: made from other requirements than there are now. Fix: "
+            f"{bin_name()} sync-lockfiles"
+        )
+        return SyncLockfiles(exit_code=1)
     synced = await MultiGet(Get(SyncedLockfile, SyncRequest, one) for one in chosen)
     workspace.write_digest(await Get(Digest, MergeDigests(one.digest for one in synced)))
     for one in chosen:
