@@ -103,7 +103,8 @@ def shipped_lines(shipped: Shipped) -> Iterator[str]:
         )
         for field in ("wheel_bytes", "unpacked_bytes")
     }
-    rows.append(("all", "", *(signed_size(difference[field]) for field in difference), ""))
+    wheel, unpacked = map(signed_size, difference.values())
+    rows.append(("all", "", wheel, unpacked, ""))
     yield from table(rows)
 
 

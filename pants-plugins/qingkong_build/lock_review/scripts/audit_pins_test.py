@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from audit_pins import environment, last_line, summary
 from network_settings import Settings
 
@@ -26,7 +28,7 @@ def test_connections_go_where_the_settings_say() -> None:
 
 def test_summary() -> None:
     vulnerability = {"id": "PYSEC-1", "fix_versions": ["1.2"], "aliases": ["CVE-1"]}
-    answers = [
+    answers: list[dict[str, Any]] = [
         {"dependencies": [{"name": "web", "version": "1.0", "vulns": [vulnerability]}]},
         {
             "dependencies": [
