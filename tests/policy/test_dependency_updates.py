@@ -5,27 +5,14 @@ from __future__ import annotations
 import ast
 import fnmatch
 import json
-import os
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 RENOVATE, DEPENDABOT = Path("renovate.json"), Path(".github/dependabot.yml")
 PAGE = Path("docs/upgrades.md")
-CHECKER = Path("build-support.policy/check-jsonschema.pex")
-#: Each file, and the arguments of check-jsonschema for it.
-SCHEMAS = {
-    RENOVATE: ["vendor.renovate"],
-    DEPENDABOT: ["vendor.dependabot"],
-    Path(".github/workflows/ci.yml"): ["vendor.github-workflows"],
-    Path(".gitlab-ci.yml"): ["vendor.gitlab-ci", "--data-transform=gitlab-ci"],
-}
 CONFIGURATION: dict[str, Any] = json.loads(RENOVATE.read_text(encoding="utf-8"))
 
 
@@ -49,39 +36,6 @@ def python_pattern(pattern: str) -> re.Pattern[str]:
 def is_found(path: str, patterns: list[str]) -> bool:
     assert all(re.fullmatch(r"/.*/", pattern) for pattern in patterns), patterns
     return any(python_pattern(pattern).search(path) for pattern in patterns)
-
-
-def check(file: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, CHECKER, "--builtin-schema", *arguments, file],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PEX_ROOT": str(Path("pex").resolve())},
-    )
-
-
-@pytest.mark.parametrize("file", SCHEMAS, ids=str)
-def test_the_schema_holds(file: Path) -> None:
-    done = check(file, SCHEMAS[file])
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize(
-    ("file", "old", "new"),
-    [
-        (RENOVATE, '"rangeStrategy": "bump"', '"rangeStrategy": "nothing"'),
-        (DEPENDABOT, "interval: weekly", "interval: sometimes"),
-        (Path(".github/workflows/ci.yml"), "runs-on:", "runs-where:"),
-        (Path(".gitlab-ci.yml"), "when: always", "when: sometimes"),
-    ],
-    ids=str,
-)
-def test_the_schema_refuses_what_is_wrong(file: Path, old: str, new: str, tmp_path: Path) -> None:
-    text = file.read_text(encoding="utf-8")
-    assert old in text
-    wrong = tmp_path / file.name
-    wrong.write_text(text.replace(old, new), encoding="utf-8")
-    assert check(wrong, SCHEMAS[file]).returncode == 1
 
 
 def test_each_requirement_file_is_found() -> None:
