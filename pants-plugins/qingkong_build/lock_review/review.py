@@ -122,7 +122,9 @@ class LockReview:
 
 
 @dataclass(frozen=True)
-class _LockPair:
+class LockPair:
+    """The lockfiles of one resolve."""
+
     resolve: str
     old: LockGraph
     new: LockGraph
@@ -167,13 +169,23 @@ def _wheel(graph: LockGraph, name: str, platform: TargetPlatform) -> Artifact | 
         return None
 
 
-def _installed(graph: LockGraph, platform: TargetPlatform) -> dict[str, str]:
+def installed(graph: LockGraph, platform: TargetPlatform) -> dict[str, str]:
+    """The versions that images have. Raises `LockfileError` if the lockfile lacks one of them."""
     return {name: graph.versions[name] for name in needed(graph, platform)}
+
+
+def installed_before(graph: LockGraph, platform: TargetPlatform) -> dict[str, str]:
+    """The same of an old lockfile, all of it if it lacks one: it may be what is being fixed."""
+    try:
+        return installed(graph, platform)
+    except LockfileError:
+        return dict(graph.versions)
 
 
 @rule(desc="Compare wheels of lockfiles")
 async def compare_shipped(request: ShippedRequest, python_setup: PythonSetup) -> Shipped:
-    old, new = (_installed(graph, request.platform) for graph in (request.old, request.new))
+    old = installed_before(request.old, request.platform)
+    new = installed(request.new, request.platform)
     changes = [
         Change(name, old.get(name), new.get(name))
         for name in sorted(old.keys() | new.keys())
@@ -262,7 +274,8 @@ def _platform(
     return TargetPlatform(name, (int(major), int(minor)), glibc)
 
 
-def _read_audit(answer: AuditAnswer, pairs: Iterable[_LockPair], pins: int) -> Audit:
+def read_audit(answer: AuditAnswer, pairs: Iterable[LockPair], pins: int) -> Audit:
+    """What an answer says, and which of it is new."""
     data = json.loads(answer.text)
     before = {item for pair in pairs for item in pair.old.versions.items()}
     found = {
@@ -292,7 +305,7 @@ async def review(
     for old, lock in zip(request.old, locks):
         path = f"{lock.graph.path} of {request.commit}"
         graph = read_lock(path, old.text) if old.text else no_lock(path)
-        pairs.append(_LockPair(old.resolve, graph, lock.graph))
+        pairs.append(LockPair(old.resolve, graph, lock.graph))
     shipped = await MultiGet(
         Get(
             Shipped,
@@ -310,7 +323,7 @@ async def review(
         audit = Audit(pins, (), (), "[pip-audit].install_from_resolve names no resolve")
     elif pins:
         answer = await Get(AuditAnswer, AuditRequest(groups))
-        audit = _read_audit(answer, pairs, pins)
+        audit = read_audit(answer, pairs, pins)
     changes = tuple(compare(pair.resolve, pair.old, pair.new) for pair in pairs)
     return LockReview(changes, shipped, audit)
 
