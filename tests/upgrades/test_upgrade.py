@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from pages import read_sections
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(800)
 
 SECTIONS = read_sections(Path("docs/upgrades.md"))
 PRODUCTION = "3rdparty/prod/requirements.txt"
