@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from image.commands import CommandError
 from image.engine import EngineError
 from image.recipes import PantsRecipe
 from image.setup import IMAGE, prepared
 from image.timeline import Span, record, spans
+from measuring.commands import CommandError
 from measuring.environment import environment
 from measuring.pages import environment_list, replace_section
 from measuring.plots import draw_timeline

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from image import builder
-from image.commands import Done, run
 from image.engine import Engine
 from image.recipes import PACKAGE, append_line
 from image.requirement import Release, pins
 from image.settings import PackageSettings
 from image.start import SERVE
+from measuring.commands import Done, run
 
 # asyncmy-0.2.9.tar.gz, the version that the old recipe names, on any mirror of the index.
 _ASYNCMY = "50/1e/67ec08cde59222d275909a508ad2db1ac8c20a72404a189dca31e242179b"

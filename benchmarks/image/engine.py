@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from image.commands import CommandError, Done, environment, run
+from measuring.commands import CommandError, Done, environment, run
 
 # The first clients that need a component for BuildKit; those before have it in them.
 _SPLIT = 23

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from image.commands import Done
+from measuring.commands import Done
 
 _MESSAGE = re.compile(r"^(\d\d):(\d\d):(\d\d\.\d\d) \[INFO\] (Starting|Completed): (.*)$", re.M)
 BEFORE, BETWEEN, AFTER = "before the first process", "between processes", "after the last process"

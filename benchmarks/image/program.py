@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from image import report
-from image.commands import CommandError
 from image.engine import EngineError
 from image.measure import Plan, measure
 from image.setup import ARCHIVE, RECIPES, prepared
+from measuring.commands import CommandError
 from measuring.environment import environment
 
 FULL = Plan(rounds=7, requirement_rounds=3, cold_rounds=2)

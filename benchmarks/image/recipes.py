@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from image.clone import Clone, processes
-from image.commands import Done
 from image.engine import Engine
 from image.requirement import Release, lock
 from image.start import SERVE
 from image.watching import watching
+from measuring.clone import Clone, processes
+from measuring.commands import Done
 
 PACKAGE = Path("fastapp", "__init__.py")
 

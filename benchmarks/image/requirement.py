@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from image.commands import CommandError, run
+from measuring.commands import CommandError, run
 
 PROJECT = "idna"
 # One for each round: Pants remembers what it made of a release before.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from image.commands import run
+from measuring.commands import run
 
 # As uv has them; what pip knows beside these, it is not told.
 _INDEX, _EXTRA = "index-url", "extra-index-url"

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from image.clone import Clone, clone
-from image.commands import run
 from image.containerfiles import OldRecipe, UvRecipe
 from image.engine import Engine, find_engine
 from image.nocache import uncached_options
@@ -17,6 +15,8 @@ from image.recipes import PantsRecipe, Recipe
 from image.registry import Registry, registry
 from image.settings import package_settings
 from image.start import SERVE
+from measuring.clone import Clone, clone
+from measuring.commands import run
 
 ARCHIVE, IMAGE, PLAIN, OLD, UV = "deploy:oci", "deploy:image", "plain docker_image", "old", "uv"
 BYTECODE = f"{IMAGE}, bytecode"

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from image.commands import CommandError
 from image.engine import Engine
+from measuring.commands import CommandError
 
 TOTAL = "start"
 CLIENT = "the client asks the engine"

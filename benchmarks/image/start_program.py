@@ -10,10 +10,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from image.commands import CommandError
 from image.engine import EngineError, find_engine
 from image.start import READ_ONLY, Server
 from image.starts import imports_table, measure_starts, phases_table
+from measuring.commands import CommandError
 
 
 def main(argv: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from image.commands import CommandError
+from measuring.commands import CommandError
 
 _STARTING = re.compile(r"\[INFO\] Starting: (.*)$")
 _COMPLETED = re.compile(r"\[INFO\] Completed: (.*)$")

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from image.clone import Clone
-from image.commands import CommandError
+from measuring.clone import Clone
+from measuring.commands import CommandError
 
 _PATIENCE_SECONDS = 600.0
 _LINES = 30

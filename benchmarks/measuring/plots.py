@@ -98,3 +98,30 @@ def draw_timeline(path: Path, title: str, bars: Sequence[tuple[str, float, float
         for side in ("top", "right", "left"):
             axis.spines[side].set_visible(False)
         figure.savefig(path, format="svg", transparent=True, metadata={"Date": None})
+
+
+def draw_growth(path: Path, title: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+    """Draw one line for each entry of `lines`, over logarithmic axes: a power is straight.
+
+    Args:
+        path: the SVG file to write.
+        title: what is drawn, with its unit.
+        lines: by label, the points in the order of their first numbers; all are positive.
+
+    Raises:
+        ValueError: there is nothing to draw.
+    """
+    if not lines or not all(lines.values()):
+        raise ValueError(f"there is nothing to draw in {path.name}: give every line a point")
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, _WIDTH / 2), layout="constrained")
+        axis = figure.subplots()
+        for label, points in lines.items():
+            axis.plot(*zip(*points, strict=True), marker="o", label=label)
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+        axis.set_title(title, loc="left", fontsize=9)
+        axis.legend(fontsize=7, labelcolor=_TEXT, framealpha=0)
+        for side in ("top", "right"):
+            axis.spines[side].set_visible(False)
+        figure.savefig(path, format="svg", transparent=True, metadata={"Date": None})

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from image import builder, cold_program, start, start_program, timeline
 from image.builder import Record
-from image.commands import CommandError
 from image.engine import Engine, find_engine
 from image.imports import ALL, STANDARD, by_package, largest
+
+from measuring.commands import CommandError
 
 PATH = os.environ["PATH"]
 IMAGE = "fastapp:latest-py3.12"

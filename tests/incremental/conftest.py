@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from image.clone import Clone, clone
-from image.commands import run
 from image.registry import registry
 from incremental.layouts import Layout, small_base
+
+from measuring.clone import Clone, clone
+from measuring.commands import run
 
 TARGET = "deploy:oci"
 

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from image.clone import Clone, processes, started
-from image.commands import run
 from image.recipes import PACKAGE, append_line
 from image.requirement import RELEASES, fetch, lock
 from incremental.conftest import TARGET
 from incremental.layouts import Layout
+
+from measuring.clone import Clone, processes, started
+from measuring.commands import run
 
 # What no edit of our own sources has to do with.
 _OTHERS = re.compile(

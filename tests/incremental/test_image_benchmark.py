@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from image.clone import clone
 from image.program import main
+
+from measuring.clone import clone
 
 
 def test_the_short_form_measures_every_row_of_the_archive(

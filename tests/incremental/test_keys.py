@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from image.clone import Clone, clone, processes
-from image.commands import Done, run
 from incremental.conftest import TARGET, on_base
 from incremental.elsewhere import elsewhere, rewrite
 from incremental.layouts import Layout
+
+from measuring.clone import Clone, clone, processes
+from measuring.commands import Done, run
 
 WHEEL = "3rdparty/asyncmy:wheel"
 

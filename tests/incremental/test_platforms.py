@@ -7,10 +7,11 @@ import struct
 from collections.abc import Mapping
 
 import pytest
-from image.clone import Clone
-from image.commands import CommandError
 from incremental.conftest import TARGET
 from incremental.layouts import ARCHITECTURES, Layout
+
+from measuring.clone import Clone
+from measuring.commands import CommandError
 
 # `e_machine` of the ELF header, and how Python calls the processor in names of extensions.
 _MACHINES = {"amd64": (62, "x86_64"), "arm64": (183, "aarch64")}

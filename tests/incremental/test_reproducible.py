@@ -9,11 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from image.clone import Clone, clone
-from image.commands import run
 from incremental.conftest import TARGET, on_base
 from incremental.elsewhere import TELL, assert_elsewhere, elsewhere, rewrite
 from incremental.layouts import Layout, differences
+
+from measuring.clone import Clone, clone
+from measuring.commands import run
 
 _OTHERS = {
     "TZ": "America/St_Johns",

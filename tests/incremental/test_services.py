@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from image.clone import Clone
-from image.commands import CommandError
 from incremental.conftest import TARGET
 from incremental.layouts import Layout
+
+from measuring.clone import Clone
+from measuring.commands import CommandError
 
 SERVICES = ("services/first", "services/second")
 _APP_BUILD = 'python_sources(sources=["**/*.py", "!tests/**"])\n'

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from image.clone import Clone
 from image.recipes import PACKAGE, append_line
 from image.watching import watching
 from incremental.conftest import TARGET
 from incremental.layouts import Layout
+
+from measuring.clone import Clone
 
 
 def test_an_edit_is_built_while_watching(tree: Clone, built: Layout, tmp_path: Path) -> None:

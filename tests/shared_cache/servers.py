@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from image.commands import environment, run
-
+from measuring.commands import environment, run
 from server.processes import children_of, find_program, free_port
 
 _SECONDS = 240.0

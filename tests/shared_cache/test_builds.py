@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from image.clone import Clone, clone
-from image.commands import Done
 from shared_cache.servers import CacheServer, cache_server, proxy
 
+from measuring.clone import Clone, clone
+from measuring.commands import Done
 from server.processes import free_port
 
 WHEEL = "3rdparty/asyncmy:wheel"

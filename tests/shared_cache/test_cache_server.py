@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from image.commands import environment
 from shared_cache.servers import (
     CacheServer,
     Proxy,
@@ -26,6 +25,7 @@ from shared_cache.servers import (
     wait_for,
 )
 
+from measuring.commands import environment
 from server.processes import free_port
 
 _SECONDS = 240.0

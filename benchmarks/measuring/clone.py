@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from image.commands import CommandError, Done, environment, run
+from measuring.commands import CommandError, Done, environment, run
 
 _COUNTER = re.compile(r"^\s+local_execution_requests: (\d+)$", re.MULTILINE)
 _STARTED = re.compile(r"\[INFO\] Starting: (.*)$", re.MULTILINE)
