@@ -15,8 +15,7 @@ DEPTH = 5
 SHARING = 10
 
 _EXAMPLE = "shop"
-_APP, _SERVICE = Path("src/apps"), Path("services")
-_LIBRARIES = Path("src/libs")
+_APPS, _LIBRARIES, _SERVICES = Path("src/apps"), Path("src/libs"), Path("services")
 # Where the views of the example get one more import.
 _IMPORTS = "from apps.shop.models import"
 _LIBRARY_BUILD = 'python_sources(sources=["**/*.py", "!tests/**"])\n'
@@ -41,18 +40,20 @@ def grow(root: Path, apps: int) -> None:
     for chain in range(-(-apps // SHARING)):
         for level in range(DEPTH):
             _write(root / _LIBRARIES / library_name(chain, level), _library(chain, level))
-    app, service = (dict(_texts(root / folder / _EXAMPLE)) for folder in (_APP, _SERVICE))
+    app = dict(_texts(root / _APPS / _EXAMPLE))
     views = app[Path("views.py")]
     if views.count(_IMPORTS) != 1:
         raise ValueError(
-            f"{_APP / _EXAMPLE / 'views.py'}: {_IMPORTS!r} is in it {views.count(_IMPORTS)} times. "
+            f"{_APPS / _EXAMPLE}/views.py has {_IMPORTS!r} {views.count(_IMPORTS)} times. "
             f"Fix: name another line of it in {__name__}"
         )
     for number in range(apps):
+        name = app_name(number)
         library = f"from libs.{library_name(number // SHARING, 0)} import scaled\n"
         shared = {**app, Path("views.py"): views.replace(_IMPORTS, library + _IMPORTS)}
-        for folder, files in ((_APP, shared), (_SERVICE, service)):
-            _write(root / folder / app_name(number), _renamed(files, app_name(number)))
+        _write(root / _APPS / name, _renamed(shared, name))
+        service = f'fastapp_service(\n    name="{name}",\n    apps=["{_APPS / name}"],\n)\n'
+        _write(root / _SERVICES / name, {Path("BUILD"): service})
 
 
 def _texts(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -1,21 +1,26 @@
-"""What a run of a daemon does not ask its graph again, and how much it asks at once.
+"""What a run of a daemon does not ask its graph again, how much it asks at once, and what it frees.
 
 Pants evaluates all BUILD files in each run. The rule that does it takes the values of the run, for
 variables that a BUILD file may ask for by `env()`; and those are others each time. And it asks for
 the dependencies of all targets at once, each of which takes some 11 KB for each rule under way:
-gigabytes in a large repository, which end the daemon.
+gigabytes in a large repository, which end the daemon. What a run needed and freed stays with the
+process besides, as the C library keeps it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import functools
 import os
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 from pants.backend.project_info import dependents
+from pants.bin.daemon_pants_runner import DaemonPantsRunner
 from pants.engine.env_vars import CompleteEnvironmentVars
 from pants.engine.fs import DigestContents, PathGlobs
 from pants.engine.internals import build_files
@@ -25,6 +30,11 @@ from pants.engine.rules import TaskRule, collect_rules, rule
 
 #: How many targets are asked for their dependencies at once.
 PART = 200
+#: Bytes of resident memory from which on a run's end gives back what it freed: taking it again
+#: costs the next one some time.
+FREE_FROM = 2 * 2**30
+#: Of each client, in its variables.
+_START_TIME = "PANTSD_RUNTRACKER_CLIENT_START_TIME"
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,9 @@ class RunEnvironment:
 
 @rule
 async def run_environment(session: SessionValues) -> RunEnvironment:
-    return RunEnvironment(session[CompleteEnvironmentVars])
+    variables = session[CompleteEnvironmentVars].items()
+    kept = {name: value for name, value in variables if name != _START_TIME}
+    return RunEnvironment(CompleteEnvironmentVars(kept))
 
 
 def keep_build_files() -> None:
@@ -111,3 +123,21 @@ def ask_dependencies_in_parts() -> None:
         )
 
     vars(dependents).update(MultiGet=in_parts, rules=in_each_run)
+
+
+def free_memory_after_runs() -> None:
+    """Give back what a run has freed, once it has ended. Only glibc keeps it, and can be told."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    run: Any = DaemonPantsRunner.single_daemonized_run
+    if trim is None:
+        return
+
+    def run_and_free(self: Any, *arguments: Any) -> Any:
+        try:
+            return run(self, *arguments)
+        finally:
+            if psutil.Process().memory_info().rss >= FREE_FROM:
+                # The client need not wait for it.
+                threading.Thread(target=trim, args=(0,), daemon=True).start()
+
+    DaemonPantsRunner.single_daemonized_run = run_and_free  # type: ignore[method-assign]

@@ -18,7 +18,11 @@ def apply() -> None:
         from pants_daemon_start import wait_longer_for_daemon
         from pants_disk import explain_full_disks
         from pants_dist import write_whole_files
-        from pants_graph import ask_dependencies_in_parts, keep_build_files
+        from pants_graph import (
+            ask_dependencies_in_parts,
+            free_memory_after_runs,
+            keep_build_files,
+        )
         from pants_memory import keep_build_configuration, keep_options, start_without_plugins
         from pants_rules import leave_out_build_server
 
@@ -28,6 +32,7 @@ def apply() -> None:
         keep_options()
         keep_build_files()
         ask_dependencies_in_parts()
+        free_memory_after_runs()
         ask_cache_first()
         wait_longer_for_daemon()
         write_whole_files()
