@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from image.engine import Engine
+
 from measuring.commands import CommandError
 
 TOTAL = "start"

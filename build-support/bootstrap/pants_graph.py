@@ -24,6 +24,7 @@ from pants.bin.daemon_pants_runner import DaemonPantsRunner
 from pants.engine.env_vars import CompleteEnvironmentVars
 from pants.engine.fs import DigestContents, PathGlobs
 from pants.engine.internals import build_files
+from pants.engine.internals.parser import BuildFilePreludeSymbols
 from pants.engine.internals.selectors import AwaitableConstraints, Get, MultiGet
 from pants.engine.internals.session import SessionValues
 from pants.engine.rules import TaskRule, collect_rules, rule
@@ -53,23 +54,28 @@ async def run_environment(session: SessionValues) -> RunEnvironment:
 
 def keep_build_files() -> None:
     """Evaluate a BUILD file again only where it, one above it, a prelude or a variable changed."""
-    rules = build_files.rules
+    rules: Any = build_files.rules
     vars(build_files)["rules"] = lambda: (
         *(_without_session(each) for each in rules()),
         *collect_rules({"run_environment": run_environment}),
     )
 
 
+def _function(decorated: Any) -> Any:
+    """Of a rule, as it was written."""
+    return decorated.rule.func
+
+
 def _without_session(each: Any) -> Any:
     """The same rule; of the one that evaluates BUILD files, one that takes no values of the run."""
-    original = build_files.parse_address_family.rule.func  # type: ignore[attr-defined]
+    original = _function(build_files.parse_address_family)
     if not isinstance(each, TaskRule) or each.func is not original:
         return each
     selectors = list(each.input_selectors)
     session = selectors.index(SessionValues)
     options = selectors.index(build_files.BuildFileOptions)
     directory = selectors.index(build_files.AddressFamilyDir)
-    prelude = selectors.index(build_files.BuildFilePreludeSymbols)
+    prelude = selectors.index(BuildFilePreludeSymbols)
 
     # What is asked for here is in the graph already, or will be: the rule asks for it again.
     @functools.wraps(original)
@@ -102,7 +108,8 @@ def _without_session(each: Any) -> Any:
 
 async def in_parts(gets: Iterable[Any]) -> tuple[Any, ...]:
     """As `MultiGet`, of any number at once."""
-    asked, results = tuple(gets), []
+    asked = tuple(gets)
+    results: list[Any] = []
     for start in range(0, len(asked), PART):
         results.extend(await MultiGet(asked[start : start + PART]))
     return tuple(results)
@@ -110,11 +117,11 @@ async def in_parts(gets: Iterable[Any]) -> tuple[Any, ...]:
 
 def ask_dependencies_in_parts() -> None:
     """Ask for the dependencies of all targets, of which dependents are made, part by part."""
-    rules = dependents.rules
+    rules: Any = dependents.rules
 
     def in_each_run() -> tuple[Any, ...]:
         # Pants checks whether what a kept result was made of is as it was: of all of it at once.
-        original = dependents.map_addresses_to_dependents.rule.func  # type: ignore[attr-defined]
+        original = _function(dependents.map_addresses_to_dependents)
         return tuple(
             dataclasses.replace(each, cacheable=False)
             if isinstance(each, TaskRule) and each.func is original
@@ -146,4 +153,4 @@ def free_memory_after_runs() -> None:
                 # The client need not wait for it.
                 threading.Thread(target=trim, args=(0,), daemon=True).start()
 
-    DaemonPantsRunner.single_daemonized_run = run_and_free  # type: ignore[method-assign]
+    DaemonPantsRunner.single_daemonized_run = run_and_free  # type: ignore[method-assign,assignment]

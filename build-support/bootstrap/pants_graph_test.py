@@ -17,15 +17,12 @@ def test_all_are_asked_for_part_by_part_and_in_their_order() -> None:
     asking = in_parts(Get(int, str, str(number)) for number in numbers)
     parts: list[int] = []
     answer: Any = None
-    while True:
-        try:
+    with pytest.raises(StopIteration) as end:
+        while True:
             asked = asking.send(answer)
-        except StopIteration as end:
-            result = end.value
-            break
-        parts.append(len(asked))
-        answer = tuple(int(get.inputs[0]) for get in asked)
-    assert (parts, result) == ([PART, PART, 1], tuple(numbers))
+            parts.append(len(asked))
+            answer = tuple(int(get.inputs[0]) for get in asked)
+    assert (parts, end.value.value) == ([PART, PART, 1], tuple(numbers))
 
 
 def test_a_large_run_gives_back_what_it_freed(monkeypatch: pytest.MonkeyPatch) -> None:
