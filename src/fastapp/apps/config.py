@@ -15,6 +15,10 @@ _LABEL = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _PREFIX = re.compile(r"[A-Za-z0-9_~.-]+(/[A-Za-z0-9_~.-]+)*\Z")
 
 
+def _is_port(value: object) -> bool:
+    return value is None or (isinstance(value, int) and 0 < value < 65536)
+
+
 class AppConfig:
     """Describes one app; subclass it in ``<app>/apps.py``. Every attribute may be left out.
 
@@ -42,17 +46,18 @@ class AppConfig:
         self.prefix = (self.prefix or self.label).strip("/")
         if not _LABEL.match(self.label):
             raise ImproperlyConfigured(
-                f"app {name!r}: label: expected lower-case letters, digits and '_', "
-                f"got {self.label!r}"
+                f"app {name!r}: label={self.label!r}: expected lower-case letters, digits and '_'. "
+                "Fix: set 'label' in its apps.py, such as label = 'shop'."
             )
         if not _PREFIX.match(self.prefix):
             raise ImproperlyConfigured(
-                f"app {self.label!r}: prefix: expected URL path parts without braces or spaces, "
-                f"got {self.prefix!r}"
+                f"app {name!r}: prefix={self.prefix!r}: expected URL path parts without braces or "
+                "spaces. Fix: set 'prefix' in its apps.py, such as prefix = 'v1/shop'."
             )
-        if self.port is not None and not 0 < self.port < 65536:
+        if not _is_port(self.port):
             raise ImproperlyConfigured(
-                f"app {self.label!r}: port: expected a number from 1 to 65535, got {self.port!r}"
+                f"app {name!r}: port={self.port!r}: expected a number from 1 to 65535. "
+                "Fix: set 'port' in its apps.py, such as port = 8001, or leave it out."
             )
 
     @property

@@ -20,7 +20,7 @@ def check_settings(settings: BaseSettings) -> Iterator[CheckMessage]:
     """What holds in development too."""
     for number, trouble in ((5, metrics_problem(settings)), (6, exporter_problem(settings))):
         if trouble:
-            yield error(number, f"{trouble}.")
+            yield error(number, trouble)
     problem = secret_key_problem(settings.SECRET_KEY)
     if problem and not settings.DEBUG:
         yield warning(1, f"{problem}; servers refuse to start.", f"Set {VARIABLE}.")

@@ -33,7 +33,8 @@ def exporter_problem(settings: BaseSettings) -> str | None:
         return None
     return (
         f"OTLP_ENDPOINT is {settings.OTLP_ENDPOINT!r}, and sending traces needs what is not "
-        f"installed: {', '.join(missing)}. Add it to the requirements, or set no OTLP_ENDPOINT"
+        f"installed: {', '.join(missing)}. Fix: add it to the requirements, "
+        "or set no OTLP_ENDPOINT."
     )
 
 

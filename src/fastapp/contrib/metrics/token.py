@@ -30,8 +30,9 @@ def metrics_problem(settings: BaseSettings) -> str | None:
         return None
     got = f"got {length}" if length else "it is not set"
     return (
-        f"METRICS_ENABLED is on, and METRICS_TOKEN must have at least {MINIMUM_LENGTH} random "
-        f"characters, {got}. Set QK_METRICS_TOKEN, or QK_METRICS_ENABLED=false"
+        f"METRICS_ENABLED is on, and METRICS_TOKEN must have at least {MINIMUM_LENGTH} "
+        f"random characters, {got}. Fix: set QK_METRICS_TOKEN (for one: python -c 'import secrets; "
+        "print(secrets.token_urlsafe(24))'), or QK_METRICS_ENABLED=false."
     )
 
 
