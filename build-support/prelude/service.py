@@ -25,6 +25,20 @@ def service_strings(field: str, value: "str | list[str] | tuple[str, ...]") -> "
     return list(value)
 
 
+def check_service_alone(name: str) -> None:
+    """One service a BUILD file: the names of its targets do not depend on its own."""
+    # Pants has no other way to ask for what the file has declared so far.
+    declared = {target.name for target in build_file_dir.__self__.parsed_targets()}
+    names = ("runtime", "oci", "image", "policy", "attestations", "explain")
+    taken = [each for each in names if each in declared]
+    if taken:
+        raise ValueError(
+            f"fastapp_service in {build_file_dir()}: name={name!r}: this BUILD file has a target "
+            f"{taken[0]!r} already, and so has each service. Fix: one service a folder; move it to "
+            f"a BUILD file of its own, e.g. services/{name}/BUILD."
+        )
+
+
 def fastapp_service(
     name: str,
     apps: "list[str]",
@@ -63,8 +77,9 @@ def fastapp_service(
 
     Raises:
         TypeError: one string in place of a list.
-        ValueError: no app.
+        ValueError: no app, or a second service in the BUILD file.
     """
+    check_service_alone(name)
     folders = service_strings("apps", apps)
     if not folders:
         raise ValueError(

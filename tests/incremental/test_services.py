@@ -198,3 +198,30 @@ def test_defaults_for_all_services(teams: Clone) -> None:
     finally:
         (teams.root / "services/BUILD").unlink()
     assert where in fields
+
+
+def test_two_services_in_one_folder(teams: Clone) -> None:
+    path = "services/first/BUILD"
+    write(teams, {path: FILES[path] + FILES[path].replace('"first"', '"third"')})
+    try:
+        with pytest.raises(CommandError) as error:
+            teams.pants("peek", "services/first:oci")
+    finally:
+        write(teams, {path: FILES[path]})
+    for part in ("fastapp_service", "services/first:", "name='third'", "'runtime'", "Fix: "):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize("files", [{}, {"src/apps/third/__init__.py": ""}], ids=["folder", "BUILD"])
+def test_an_app_that_is_missing(teams: Clone, files: dict[str, str]) -> None:
+    path = "services/first/BUILD"
+    service = FILES[path].replace("src/apps/first", "src/apps/third")
+    write(teams, {path: service, **files})
+    try:
+        with pytest.raises(CommandError) as error:
+            teams.pants("package", "services/first:oci")
+    finally:
+        write(teams, {path: FILES[path]})
+        shutil.rmtree(teams.root / "src/apps/third", ignore_errors=True)
+    for part in ("services/first:oci", "'pex'", "'src/apps/third'", "Fix: ", "`apps`"):
+        assert part in str(error.value)

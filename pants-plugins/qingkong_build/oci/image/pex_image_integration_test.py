@@ -143,6 +143,18 @@ def test_a_development_requirement_of_a_requirement(repository: RuleRunner) -> N
             ("packing app:oci: pex=src/lib/BUILD:page", "files_layer", "Fix: "),
         ),
         ({"app/BUILD": IMAGE.format("").replace("src/app:run", "src/app:no")}, ("src/app:no",)),
+        *(
+            (
+                {
+                    "src/bare/note.txt": "",
+                    "src/app/BUILD": FILES["src/app/BUILD"].replace(
+                        "name='run'", f"name='run', dependencies=['{dependency}']"
+                    ),
+                },
+                ("'pex' field in target app:oci", "src/app:run", dependency, "Fix: "),
+            )
+            for dependency in ("src/absent", "src/bare", "src/lib:absent")
+        ),
         (
             {"app/BUILD": IMAGE.format(", pex_layers={'web': ['other']}")},
             ("'pex_layers' field in target app:oci is {'web': ['other']}", "src/app:run", "Fix: "),
@@ -168,7 +180,10 @@ def test_a_development_requirement_of_a_requirement(repository: RuleRunner) -> N
             ("'pex_other_platforms' field in target app:oci", "src/app", "native_wheel", "Fix: "),
         ),
     ],
-    ids=["no pex", "development", "files", "nothing", "group", "groups", "platforms", "no wheel"],
+    ids=[
+        *("no pex", "development", "files", "nothing", "no folder", "no BUILD", "no target"),
+        *("group", "groups", "platforms", "no wheel"),
+    ],
 )
 def test_errors(repository: RuleRunner, changes: dict[str, str], parts: tuple[str, ...]) -> None:
     with pytest.raises(ExecutionError) as error:

@@ -13,9 +13,13 @@ from pants.backend.python.target_types import (
     PythonResolveField,
 )
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.build_graph.address import ResolveError
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
+    Dependencies,
+    DependenciesRequest,
+    InvalidFieldException,
     Target,
     Targets,
     TransitiveTargets,
@@ -145,6 +149,15 @@ async def split_pex(request: PexRequest, python_setup: PythonSetup) -> PexTarget
             *(field.alias, image.address, value, f"{pex.address} is no `pex_binary`"),
             "name one",
         )
+    try:
+        await Get(Targets, DependenciesRequest(pex[Dependencies]))
+    except (ResolveError, InvalidFieldException) as error:
+        # Pants names the directory, and for one without a BUILD file not who asks for it.
+        raise invalid(
+            *(field.alias, image.address, value, " ".join(str(error).split()).rstrip(".")),
+            f"correct the dependencies of {pex.address} (of a service: its `apps`), or write the "
+            "BUILD file that is missing (`./pants tailor ::`)",
+        ) from None
     # The rest is for other images: nothing is asked of it, such as a compiler.
     fitting = Targets(for_platform(image.address, others, request.platform))
     await MultiGet(
