@@ -54,7 +54,13 @@ def _load_error(app: str, name: str, file: str | None, exc: BaseException) -> Ap
         return AppLoadError(app, name, file, str(exc))
     place = _innermost(exc, file)
     cause = f"{type(exc).__name__}: {exc}"
-    return AppLoadError(app, name, file or place[0], f"{cause}{place[1]}")
+    return AppLoadError(app, name, file or place[0], f"{cause}{place[1]}. {_fix(exc)}")
+
+
+def _fix(exc: BaseException) -> str:
+    if isinstance(exc, ModuleNotFoundError) and exc.name:
+        return f"Fix: correct the import, or install what has {exc.name!r}."
+    return "Fix: correct the module, or remove the app from INSTALLED_APPS."
 
 
 def _innermost(exc: BaseException, file: str | None) -> tuple[str | None, str]:

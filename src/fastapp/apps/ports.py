@@ -37,5 +37,5 @@ def check_ports(configs: Iterable[AppConfig]) -> None:
         if other is not config:
             raise ImproperlyConfigured(
                 f"apps {other.label!r} and {config.label!r} both get port "
-                f"{config.service_port}; set 'port' of one of them in its apps.py"
+                f"{config.service_port}. Fix: set 'port' of one of them in its apps.py."
             )

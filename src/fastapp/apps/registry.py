@@ -105,7 +105,8 @@ def _create(entry: str) -> AppConfig:
         return _create_from_class(entry, where)
     if not hasattr(module, "__path__"):
         raise ImproperlyConfigured(
-            f"{where} is a module; expected a package or the dotted path of an AppConfig"
+            f"{where} is a module; expected a package or the dotted path of an AppConfig. "
+            f"Fix: name its package, such as {entry.rpartition('.')[0] or 'apps.shop'!r}."
         )
     config_module = import_app_module(entry, f"{entry}.apps")
     if config_module is None:
@@ -118,20 +119,23 @@ def _create_from_class(entry: str, where: str) -> AppConfig:
     module = import_app_module(entry, module_name) if module_name else None
     if module is None or not (hasattr(module, class_name) or _classes(module)):
         raise ImproperlyConfigured(
-            f"{where} cannot be found; expected a package or the dotted path of an AppConfig "
-            f"(the folder that holds it must be on the path)"
+            f"{where} cannot be found; expected a package or the dotted path of an AppConfig. "
+            "Fix: correct the entry in QK_INSTALLED_APPS or the settings module, or put the folder "
+            "that holds the package on PYTHONPATH."
         )
     found = getattr(module, class_name, None)
     if not (inspect.isclass(found) and issubclass(found, AppConfig)):
         choices = ", ".join(cls.__name__ for cls in _classes(module)) or "none"
         raise ImproperlyConfigured(
-            f"{where}: {module_name!r} has no AppConfig named {class_name!r} (it has: {choices})"
+            f"{where}: {module_name!r} has no AppConfig named {class_name!r} (it has: {choices}). "
+            "Fix: name one of them, or its package."
         )
     name = found.name or module_name.rpartition(".")[0]
     package = import_app_module(entry, name)
     if package is None or not hasattr(package, "__path__"):
         raise ImproperlyConfigured(
-            f"{where}: {class_name}.name: expected the dotted name of a package, got {name!r}"
+            f"{where}: {class_name}.name={name!r}: expected the dotted name of a package. "
+            f"Fix: set 'name' in {module_name} to the package of the app, or leave it out."
         )
     return found(name, package)
 
@@ -143,8 +147,8 @@ def _choose(module: ModuleType, entry: str, where: str) -> type[AppConfig]:
         if len(marked) != 1:
             names = ", ".join(cls.__name__ for cls in classes)
             raise ImproperlyConfigured(
-                f"{where}: {module.__name__} has several AppConfigs ({names}); set default = True "
-                f"in one of them, or name one in INSTALLED_APPS"
+                f"{where}: {module.__name__} has several AppConfigs ({names}). Fix: set default = "
+                f"True in one of them, or name one in INSTALLED_APPS."
             )
         classes = marked
     if not classes:
@@ -152,7 +156,8 @@ def _choose(module: ModuleType, entry: str, where: str) -> type[AppConfig]:
     chosen = classes[0]
     if chosen.name and chosen.name != entry:
         raise ImproperlyConfigured(
-            f"{where}: {chosen.__name__}.name: expected {entry!r}, got {chosen.name!r}"
+            f"{where}: {chosen.__name__}.name={chosen.name!r}: expected {entry!r}. "
+            f"Fix: set 'name' in {module.__name__} to that, or leave it out."
         )
     return chosen
 

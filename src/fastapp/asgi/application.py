@@ -104,7 +104,8 @@ def middleware_stack() -> list[Middleware]:
         found = import_string(path, "MIDDLEWARE")
         if not isinstance(found, type):
             raise ImproperlyConfigured(
-                f"MIDDLEWARE: {path!r}: expected an ASGI middleware class, got {found!r}"
+                f"settings: MIDDLEWARE={path!r}: expected an ASGI middleware class, got {found!r}. "
+                "Fix: name a class in QK_MIDDLEWARE or the settings module."
             )
         factory: Any = found
         stack.append(Middleware(factory))
@@ -120,7 +121,8 @@ def _own_application(config: AppConfig) -> Starlette | None:
     if not isinstance(app, FastAPI):
         raise ImproperlyConfigured(
             f"app {config.label!r}: {module.__name__} ({module.__file__}): expected a FastAPI "
-            f"application named 'app', got {type(app).__name__}"
+            f"application named 'app', got {type(app).__name__}. Fix: write app = FastAPI() in it, "
+            "or remove the module."
         )
     router = app_router(config)
     # The module lives as long as the process, while applications are made again and again in tests.

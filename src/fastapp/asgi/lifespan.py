@@ -28,7 +28,8 @@ def settings_lifespans() -> list[Lifespan]:
         lifespan = import_string(path, "LIFESPANS")
         if not callable(lifespan):
             raise ImproperlyConfigured(
-                f"LIFESPANS: {path!r}: expected an async context manager function, got {lifespan!r}"
+                f"settings: LIFESPANS={path!r}: expected an async context manager function, "
+                f"got {lifespan!r}. Fix: name one in QK_LIFESPANS or the settings module."
             )
         found.append(cast(Lifespan, lifespan))
     return found

@@ -35,7 +35,8 @@ def load_app_commands() -> dict[str, click.Command]:
             owner = owners.setdefault(command.name, config.label)
             if owner != config.label:
                 raise ImproperlyConfigured(
-                    f"apps {owner!r} and {config.label!r} both have a command {command.name!r}"
+                    f"apps {owner!r} and {config.label!r} both have a command {command.name!r}. "
+                    "Fix: rename one of them in its commands.py."
                 )
             found[command.name] = command
     return found

@@ -35,7 +35,10 @@ def emit(text: str, output: Path | None) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as exc:
-        raise CommandError(f"cannot write {output}: {exc.strerror or exc}") from exc
+        raise CommandError(
+            f"cannot write {output}: {exc.strerror or exc}. "
+            "Fix: name a file in a folder that exists and can be written with --output."
+        ) from exc
 
 
 def check_labels(labels: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -46,22 +47,35 @@ def load_settings(module_name: str | None = None) -> BaseSettings:
         # import inside it that fails is a broken module.
         if exc.name is not None and (name == exc.name or name.startswith(f"{exc.name}.")):
             raise ImproperlyConfigured(
-                f"the settings module {name!r} cannot be found; {SETTINGS_MODULE_VARIABLE} must "
-                f"name an importable module (the folder that holds it must be on the path)"
+                f"the settings module {name!r} cannot be found. Fix: name an importable module in "
+                f"{SETTINGS_MODULE_VARIABLE}, or put the folder that holds it on PYTHONPATH."
             ) from exc
-        raise ImproperlyConfigured(f"the settings module {name!r} is broken: {exc!r}") from exc
+        raise _broken(name, exc) from exc
     except Terminated:
         raise
     except (Exception, SystemExit) as exc:
-        raise ImproperlyConfigured(f"the settings module {name!r} is broken: {exc!r}") from exc
+        raise _broken(name, exc) from exc
     found = getattr(module, "settings", None)
     if not isinstance(found, BaseSettings):
         raise ImproperlyConfigured(
             f"the settings module {name!r} ({module.__file__}) must have an object named "
             f"'settings' made from a subclass of fastapp.conf.BaseSettings, "
-            f"got {type(found).__name__}"
+            f"got {type(found).__name__}. Fix: write settings = Settings() at its end."
         )
     return found
+
+
+def _broken(name: str, exc: BaseException) -> ImproperlyConfigured:
+    if isinstance(exc, SyntaxError) and exc.filename:
+        places = [(exc.lineno, exc.filename)]
+    else:
+        # Not the innermost line, which may be in a library.
+        frames = traceback.extract_tb(exc.__traceback__)
+        places = [(frame.lineno, frame.filename) for frame in frames if frame.name == "<module>"]
+    where = "".join(f" (line {line} of {file})" for line, file in places[-1:])
+    return ImproperlyConfigured(
+        f"the settings module {name!r} is broken: {exc!r}{where}. Fix: correct it there."
+    )
 
 
 class LazySettings:
@@ -118,7 +132,10 @@ def override_settings(**changes: Any) -> Iterator[BaseSettings]:
     before: BaseSettings = lazy._wrapped
     unknown = sorted(set(changes) - set(type(before).model_fields))
     if unknown:
-        raise ImproperlyConfigured(f"there is no setting named {', '.join(unknown)}")
+        raise ImproperlyConfigured(
+            f"there is no setting named {', '.join(unknown)}. "
+            f"Fix: name one of {type(before).__module__}.{type(before).__name__}."
+        )
     current = {name: getattr(before, name) for name in type(before).model_fields}
     lazy.configure(type(before)(**{**current, **changes}))
     try:

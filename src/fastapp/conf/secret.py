@@ -46,8 +46,8 @@ def require_secret_key(settings: BaseSettings) -> None:
         return
     if not settings.DEBUG:
         raise ImproperlyConfigured(
-            f"{problem}. Set {VARIABLE} (for one: python -c "
-            f"'import secrets; print(secrets.token_urlsafe(48))'), or DEBUG for development"
+            f"{problem}. Fix: set {VARIABLE} (for one: python -c "
+            f"'import secrets; print(secrets.token_urlsafe(48))'), or DEBUG for development."
         )
     if not settings.SECRET_KEY:
         key = secrets.token_urlsafe(48)

@@ -36,7 +36,8 @@ def tortoise_config() -> dict[str, Any]:
         if config.default_connection not in connections:
             raise ImproperlyConfigured(
                 f"app {config.label!r}: default_connection: expected one of "
-                f"{', '.join(connections)} (DATABASES), got {config.default_connection!r}"
+                f"{', '.join(connections)} (DATABASES), got {config.default_connection!r}. Fix: "
+                "set it to one of them in the app's apps.py, or add the database to DATABASES."
             )
         entry = _app_entry(config)
         if entry is not None:

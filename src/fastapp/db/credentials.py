@@ -132,11 +132,14 @@ def _options(config: DatabaseConfig, table: Mapping[str, tuple[str, Cast]]) -> d
         where = f"DATABASES[{config.alias!r}]['OPTIONS'][{key!r}]"
         if key not in table:
             raise ImproperlyConfigured(
-                f"{where}: no such option; expected one of {', '.join(sorted(table))}"
+                f"{where}: no such option; expected one of {', '.join(sorted(table))}. "
+                "Fix: correct its name, or remove it."
             )
         name, cast = table[key]
         try:
             found[name] = cast(value)
         except (TypeError, ValueError) as exc:
-            raise ImproperlyConfigured(f"{where}: {exc}, got {value!r}") from exc
+            raise ImproperlyConfigured(
+                f"{where}={value!r}: {exc}. Fix: correct the value."
+            ) from exc
     return found

@@ -86,7 +86,9 @@ class Gateway:
         try:
             self._trusted = trust(config.trusted_proxies)
         except ValueError as exc:
-            raise ImproperlyConfigured(f"TRUSTED_PROXIES: {exc}") from None
+            raise ImproperlyConfigured(
+                f"TRUSTED_PROXIES: {exc}. Fix: write IP addresses or networks such as '10.0.0.0/8'."
+            ) from None
         self._http: ASGIApp = self._serve
         if cors is not None:
             self._http = CORSMiddleware(self._serve, **cors)

@@ -38,11 +38,15 @@ def patterns_of(module: ModuleType) -> Sequence[Path]:
     where = f"{module.__name__} ({module.__file__})"
     if not isinstance(patterns, list | tuple):
         raise ImproperlyConfigured(
-            f"{where}: expected a list named 'urlpatterns', got {type(patterns).__name__}"
+            f"{where}: expected a list named 'urlpatterns', got {type(patterns).__name__}. "
+            "Fix: write urlpatterns = [path(...), ...]."
         )
     for pattern in patterns:
         if not isinstance(pattern, Path):
-            raise ImproperlyConfigured(f"{where}: urlpatterns: expected path(...), got {pattern!r}")
+            raise ImproperlyConfigured(
+                f"{where}: urlpatterns: expected path(...), got {pattern!r}. "
+                "Fix: wrap it in path(), or remove it."
+            )
     return patterns
 
 

@@ -114,10 +114,12 @@ def path(
         hint = "; did you mean .as_view()?" if isinstance(view, type) else ""
         raise ImproperlyConfigured(
             f"route {route!r}: expected a function, View.as_view() or include(), got {view!r}{hint}"
+            ". Fix: give one of them."
         )
     chosen = DEFAULT_METHODS if methods is None else tuple(method.upper() for method in methods)
     if not chosen or isinstance(methods, str):
         raise ImproperlyConfigured(
-            f"route {route!r}: methods: expected a list such as ['GET', 'POST'], got {methods!r}"
+            f"route {route!r}: methods: expected a list such as ['GET', 'POST'], got {methods!r}. "
+            "Fix: write a list, or leave it out for GET."
         )
     return Path(route, starlette_path, view, name, chosen, options)

@@ -39,10 +39,15 @@ def to_starlette(route: str) -> str:
     """
     plain = _DJANGO_PARAMETER.sub(lambda match: _parameter(route, match), route)
     if "<" in plain or ">" in plain:
-        raise ImproperlyConfigured(f"route {route!r}: a '<' or '>' has no partner")
+        raise ImproperlyConfigured(
+            f"route {route!r}: a '<' or '>' has no partner. Fix: write it like 'items/<int:id>'."
+        )
     rest = _BRACE_PARAMETER.sub(lambda match: _check_brace(route, match), plain)
     if "{" in rest or "}" in rest:
-        raise ImproperlyConfigured(f"route {route!r}: a '{{' or '}}' has no partner")
+        raise ImproperlyConfigured(
+            f"route {route!r}: a '{{' or '}}' has no partner. "
+            "Fix: write it like 'items/{id:int}'."
+        )
     if plain and not plain.startswith("/"):
         plain = f"/{plain}"
     return plain
@@ -72,7 +77,8 @@ def _check_brace(route: str, match: re.Match[str]) -> str:
 def _check_name(route: str, name: str) -> None:
     if not name.isidentifier():
         raise ImproperlyConfigured(
-            f"route {route!r}: expected the name of a parameter, got {name!r}"
+            f"route {route!r}: expected the name of a parameter, got {name!r}. "
+            "Fix: use letters, digits and '_', such as 'item_id'."
         )
 
 

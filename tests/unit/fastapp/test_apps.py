@@ -51,7 +51,9 @@ def test_a_dotted_path_chooses_among_several(make_app: MakeApp) -> None:
     apps.populate(["shop.apps.Two"])
     assert [config.label for config in apps] == ["two"]
     apps.clear()
-    with pytest.raises(ImproperlyConfigured, match=r"several AppConfigs \(One, Two\); set default"):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"several AppConfigs \(One, Two\). Fix: set def"
+    ):
         apps.populate(["shop"])
 
 
@@ -88,11 +90,11 @@ def test_unknown_label(make_app: MakeApp) -> None:
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        ("nowhere", "INSTALLED_APPS: 'nowhere' cannot be found; expected a package"),
-        ("shop.Missing", "INSTALLED_APPS: 'shop.Missing' cannot be found"),
-        ("shop.apps.Missing", r"has no AppConfig named 'Missing' \(it has: ShopConfig\)"),
+        ("nowhere", "INSTALLED_APPS: 'nowhere' cannot be found; .*Fix: .*QK_INSTALLED_APPS"),
+        ("shop.Missing", "INSTALLED_APPS: 'shop.Missing' cannot be found.*Fix: "),
+        ("shop.apps.Missing", r"has no AppConfig named 'Missing' \(it has: ShopConfig\). Fix: "),
         ("shop.nothing.At", "INSTALLED_APPS: 'shop.nothing.At' cannot be found"),
-        ("shop.urls", "is a module; expected a package"),
+        ("shop.urls", "is a module; expected a package.*Fix: name its package, such as 'shop'"),
     ],
 )
 def test_entries_that_are_wrong(make_app: MakeApp, entry: str, expected: str) -> None:
@@ -114,7 +116,7 @@ def test_entries_that_are_wrong(make_app: MakeApp, entry: str, expected: str) ->
         ("label = 'Shop-1'", "app 'shop': label='Shop-1': expected lower-case.*Fix: set 'label'"),
         ("port = 70000", "app 'shop': port=70000: expected a number from 1.*Fix: set 'port'"),
         ("port = '8000'", "app 'shop': port='8000': expected a number from 1.*Fix: set 'port'"),
-        ("name = 'other'", r"ShopConfig.name: expected 'shop', got 'other'"),
+        ("name = 'other'", r"ShopConfig.name='other': expected 'shop'. Fix: .*shop.apps"),
     ],
 )
 def test_configs_that_are_wrong(make_app: MakeApp, body: str, expected: str) -> None:
@@ -148,17 +150,21 @@ def test_a_missing_module_is_fine(make_app: MakeApp) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "cause"),
+    ("text", "cause", "fix"),
     [
-        ("import no_such_package_at_all\n", "ModuleNotFoundError: No module named 'no_such_pack"),
-        ("from shop import missing_name\n", "ImportError: cannot import name 'missing_name'"),
-        ("import shop.urls.deeper\n", "ModuleNotFoundError"),
-        ("def broken(:\n", "SyntaxError"),
-        ("1 / 0\n", "ZeroDivisionError"),
+        (
+            "import no_such_package_at_all\n",
+            "ModuleNotFoundError: No module named 'no_such_pack",
+            "install",
+        ),
+        ("from shop import missing_name\n", "ImportError: cannot import name 'missing_name'", ""),
+        ("import shop.urls.deeper\n", "ModuleNotFoundError", "'shop.urls.deeper'"),
+        ("def broken(:\n", "SyntaxError", "remove the app"),
+        ("1 / 0\n", "ZeroDivisionError", "remove the app"),
     ],
 )
 def test_a_broken_module_is_never_missing(
-    make_app: MakeApp, project: Path, text: str, cause: str
+    make_app: MakeApp, project: Path, text: str, cause: str, fix: str
 ) -> None:
     apps.populate([make_app("shop", urls=f"\n\n{text}")])
     with pytest.raises(AppLoadError) as caught:
@@ -167,6 +173,8 @@ def test_a_broken_module_is_never_missing(
     assert (error.app, error.module, error.file) == ("shop", "shop.urls", file)
     assert cause in str(error)
     assert f"line 3 of {file}" in str(error)
+    assert fix in str(error).partition(" Fix: ")[2]
+    assert str(error).count("Fix: ") == 1
     assert error.__cause__ is not None
 
 
@@ -189,7 +197,9 @@ def test_port_collisions_are_reported_by_name(make_app: MakeApp) -> None:
     make_app("one", apps=config)
     make_app("two", apps=config)
     apps.populate(["one", "two"])
-    with pytest.raises(ImproperlyConfigured, match="apps 'one' and 'two' both get port 9000"):
+    with pytest.raises(
+        ImproperlyConfigured, match="apps 'one' and 'two' both get port 9000. Fix: "
+    ):
         check_ports(apps)
 
 

@@ -140,7 +140,7 @@ async def test_an_asgi_module_without_app(make_app: MakeApp) -> None:
     make_app("own", asgi="application = 5")
     with (
         override_settings(INSTALLED_APPS=["own"]),
-        pytest.raises(ImproperlyConfigured, match="expected a FastAPI application named 'app'"),
+        pytest.raises(ImproperlyConfigured, match="own.asgi .* named 'app', got NoneType. Fix: "),
     ):
         create_application()
 
@@ -151,6 +151,7 @@ async def test_lifespans_of_the_settings(make_app: MakeApp, client: Client) -> N
         spans="""
         from contextlib import asynccontextmanager
         events = []
+        other = 5
         def make(name):
             @asynccontextmanager
             async def span(app):
@@ -171,6 +172,11 @@ async def test_lifespans_of_the_settings(make_app: MakeApp, client: Client) -> N
     with (
         override_settings(LIFESPANS=["life.spans.third"]),
         pytest.raises(ImproperlyConfigured, match="LIFESPANS='life.spans.third': cannot import"),
+    ):
+        create_application()
+    with (
+        override_settings(LIFESPANS=["life.spans.other"]),
+        pytest.raises(ImproperlyConfigured, match="LIFESPANS='life.spans.other': .*got 5. Fix: "),
     ):
         create_application()
 
@@ -195,7 +201,7 @@ async def test_middleware_of_the_settings(make_app: MakeApp, client: Client) -> 
             assert (await http.get("/healthz")).headers["x-mark"] == "1"
     with (
         override_settings(MIDDLEWARE=["mid.ware.other"]),
-        pytest.raises(ImproperlyConfigured, match="expected an ASGI middleware class"),
+        pytest.raises(ImproperlyConfigured, match="MIDDLEWARE='mid.ware.other': .*got 5. Fix: "),
     ):
         create_application()
 

@@ -246,6 +246,7 @@ def test_servers_refuse_to_start_without_a_secret(project: Path) -> None:
     done = manage(project, "runserver-aio", "--port", "0")
     assert done.returncode == 1
     assert "Error: SECRET_KEY is not set" in done.stderr
+    assert "Fix: set QK_SECRET_KEY" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -261,7 +262,7 @@ def test_servers_refuse_to_start_with_a_broken_app(project: Path, make_app: Make
 
 def test_reload_and_workers_exclude_each_other(project: Path) -> None:
     done = manage(project, "runserver-aio", "--reload", "--workers", "2")
-    assert done.returncode == 2
+    assert (done.returncode, "Fix: leave one of them out" in done.stderr) == (2, True)
 
 
 def test_routes(project: Path, make_app: MakeApp) -> None:
@@ -312,7 +313,7 @@ def test_two_apps_with_one_command(project: Path, make_app: MakeApp) -> None:
     for name in ("one", "two"):
         make_app(f"apps.{name}", urls="urlpatterns = []", commands=COMMANDS_OF_APP)
     done = manage(project, "greet-all", "you")
-    assert "apps 'one' and 'two' both have a command 'greet-all'" in done.stderr
+    assert "apps 'one' and 'two' both have a command 'greet-all'. Fix: " in done.stderr
 
 
 def test_the_application_is_importable_without_an_event_loop(project: Path) -> None:

@@ -170,7 +170,7 @@ def test_several_workers_need_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
         with workers.shared_folder():
             pass
     assert "METRICS_ENABLED with several workers needs a folder" in str(caught.value)
-    assert "Set TMPDIR" in str(caught.value)
+    assert "Fix: set TMPDIR" in str(caught.value)
     assert not workers.is_shared()
 
 

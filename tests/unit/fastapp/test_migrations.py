@@ -126,7 +126,8 @@ def test_sqlmigrate(shop: Path) -> None:
 def test_names_and_empty_migrations(shop: Path) -> None:
     done = manage(shop, "makemigrations", "shop", "--empty", "--name", "fill in")
     assert "shop.0002_fill_in" in done.stdout
-    assert manage(shop, "makemigrations", "--empty").returncode == 2
+    nothing = manage(shop, "makemigrations", "--empty")
+    assert (nothing.returncode, "Fix: name it" in nothing.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +144,16 @@ def test_mistakes(shop: Path, arguments: list[str], code: int, expected: str) ->
     assert done.returncode == code
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_app_without_migrations(shop: Path) -> None:
+    (shop / "apps/bare").mkdir()
+    (shop / "apps/bare/__init__.py").touch()
+    (shop / "apps/bare/urls.py").touch()
+    for command in (("migrate", "bare"), ("sqlmigrate", "bare", "0001")):
+        done = manage(shop, *command)
+        assert done.returncode == 1
+        assert "app 'bare' has no migrations. Fix: run 'makemigrations bare'" in done.stderr
 
 
 def test_a_broken_migration_names_app_and_file(shop: Path) -> None:

@@ -215,7 +215,7 @@ def test_repr_and_masked_hide_secrets() -> None:
 
 @pytest.mark.parametrize("key", ["", "short", "a" * 64, "change-me-" + GOOD_KEY])
 def test_start_is_refused_with_an_unusable_secret_key(key: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="SECRET_KEY.*QK_SECRET_KEY"):
+    with pytest.raises(ImproperlyConfigured, match="SECRET_KEY.*Fix: set QK_SECRET_KEY"):
         require_secret_key(BaseSettings.from_values({"SECRET_KEY": key}))
 
 
@@ -251,7 +251,7 @@ def test_override_settings_validates_and_restores() -> None:
     with pytest.raises(ImproperlyConfigured, match="PORT"), override_settings(PORT="many"):
         pass
     with (
-        pytest.raises(ImproperlyConfigured, match="no setting named PROT"),
+        pytest.raises(ImproperlyConfigured, match="no setting named PROT.*Fix: "),
         override_settings(PROT=1),
     ):
         pass
@@ -282,9 +282,14 @@ def test_the_module_is_named_by_the_environment(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("import no_such_package_at_all\n", "is broken: .*no_such_package_at_all"),
-        ("1 / 0\n", "is broken: ZeroDivisionError"),
-        ("settings = {}\n", "must have an object named 'settings'.*got dict"),
+        (
+            "import no_such_package_at_all\n",
+            "is broken: .*no_such_package_at_all.*line 1 of .*Fix: ",
+        ),
+        ("1 / 0\n", "is broken: ZeroDivisionError.*line 1 of .*Fix: "),
+        ("\ndef x(:\n", "is broken: SyntaxError.*line 2 of .*Fix: "),
+        ("import json\njson.loads('x')\n", "is broken: JSONDecodeError.*line 2 of .*Fix: "),
+        ("settings = {}\n", "must have an object named 'settings'.*got dict. Fix: "),
         ("", "must have an object named 'settings'"),
     ],
 )
@@ -294,5 +299,7 @@ def test_a_broken_settings_module(project: Path, text: str, expected: str) -> No
 
 
 def test_a_missing_settings_module() -> None:
-    with pytest.raises(ImproperlyConfigured, match="'nowhere.settings' cannot be found"):
+    with pytest.raises(
+        ImproperlyConfigured, match="'nowhere.settings' cannot be found. Fix: .*FASTAPP_SETTINGS"
+    ):
         load_settings("nowhere.settings")

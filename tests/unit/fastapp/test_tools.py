@@ -58,7 +58,9 @@ def test_openapi_of_one_app_into_a_file(project: Path, make_app: MakeApp) -> Non
     assert "no installed app has the label 'three' (known: one, two)" in unknown.stderr
     nowhere = manage(project, "openapi", "--output", "no/such/api.json")
     assert nowhere.returncode == 1
-    assert "Error: cannot write no/such/api.json: No such file or directory" in nowhere.stderr
+    assert (
+        "Error: cannot write no/such/api.json: No such file or directory. Fix: " in nowhere.stderr
+    )
 
 
 def test_equal_components_are_shared() -> None:
@@ -129,4 +131,4 @@ def test_test_says_what_is_missing(project: Path) -> None:
     )
     done = manage(project, "--version", code=code)
     assert done.returncode == 1
-    assert "Error: 'test' needs httpx, which is not installed" in done.stderr
+    assert "Error: 'test' needs httpx, which is not installed. Fix: " in done.stderr

@@ -110,4 +110,5 @@ def test_the_command(project: Path, make_app: MakeApp) -> None:
     stale = manage(project, "generate-typescript", "--output", "api.ts", "--check")
     assert stale.returncode == 1
     assert "api.ts is not current" in stale.stderr
-    assert manage(project, "generate-typescript", "--check").returncode == 2
+    nowhere = manage(project, "generate-typescript", "--check")
+    assert (nowhere.returncode, "Fix: name the file" in nowhere.stderr) == (2, True)

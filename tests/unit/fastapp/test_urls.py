@@ -50,10 +50,10 @@ def test_route_syntax(route: str, expected: str) -> None:
     [
         ("<foo:id>", "route '<foo:id>': no parameter type 'foo'; expected one of .*int"),
         ("{id:foo}", "no parameter type 'foo'"),
-        ("<int:1x>", "expected the name of a parameter, got '1x'"),
-        ("<int:>", "expected the name of a parameter, got ''"),
-        ("a<b", "a '<' or '>' has no partner"),
-        ("a}b", "a '{' or '}' has no partner"),
+        ("<int:1x>", "expected the name of a parameter, got '1x'. Fix: "),
+        ("<int:>", "expected the name of a parameter, got ''. Fix: "),
+        ("a<b", "a '<' or '>' has no partner. Fix: "),
+        ("a}b", "a '{' or '}' has no partner. Fix: "),
     ],
 )
 def test_wrong_routes(route: str, expected: str) -> None:
@@ -64,9 +64,9 @@ def test_wrong_routes(route: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("view", "options", "expected"),
     [
-        ("not a view", {}, "expected a function"),
+        ("not a view", {}, "expected a function.*'not a view'. Fix: "),
         (View, {}, r"did you mean .as_view\(\)\?"),
-        (endpoint, {"methods": "GET"}, "methods: expected a list"),
+        (endpoint, {"methods": "GET"}, "methods: expected a list.*got 'GET'. Fix: "),
         (endpoint, {"methods": []}, "methods: expected a list"),
         (include([]), {"methods": ["GET"]}, "path\\(\\) takes none here"),
     ],
@@ -172,8 +172,8 @@ def test_include_of_modules_routers_and_namespaces(make_app: MakeApp) -> None:
     ("text", "expected"),
     [
         ("", "expected a list named 'urlpatterns', got NoneType"),
-        ("urlpatterns = 5", "expected a list named 'urlpatterns', got int"),
-        ("urlpatterns = [5]", r"urlpatterns: expected path\(...\), got 5"),
+        ("urlpatterns = 5", "expected a list named 'urlpatterns', got int. Fix: "),
+        ("urlpatterns = [5]", r"urlpatterns: expected path\(...\), got 5. Fix: "),
     ],
 )
 def test_urls_without_patterns(make_app: MakeApp, text: str, expected: str) -> None:

@@ -28,7 +28,7 @@ def generate_typescript(
     from fastapp.cli.typescript import generate
 
     if check and output is None:
-        raise click.UsageError("--check needs --output, the file to look at")
+        raise click.UsageError("--check needs --output. Fix: name the file to look at with it.")
     text = generate(document_of(labels), client=client)
     if not check or output is None:
         emit(text, output)

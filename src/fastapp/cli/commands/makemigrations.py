@@ -39,7 +39,9 @@ async def makemigrations(
     from fastapp.db.migrations.writing import new_migrations
 
     if empty and not labels:
-        raise click.UsageError("--empty needs at least one APP")
+        raise click.UsageError(
+            "--empty needs at least one APP. Fix: name it, such as '--empty shop'."
+        )
     for label in labels:
         require_app(label)
     configs = migratable_apps()

@@ -29,7 +29,9 @@ def runserver_aio(host: str | None, port: int | None, workers: int, reload: bool
     address = settings.HOST if host is None else host
     number = settings.PORT if port is None else port
     if reload and workers > 1:
-        raise click.UsageError("--reload and --workers exclude each other")
+        raise click.UsageError(
+            "--reload and --workers exclude each other. Fix: leave one of them out."
+        )
     options = server_options(address, number)
     if reload or workers > 1:
         from fastapp.conf.secret import require_secret_key

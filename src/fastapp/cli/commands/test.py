@@ -32,8 +32,8 @@ def test(arguments: tuple[str, ...]) -> int:
     missing = [package for package in NEEDED if not installed(package)]
     if missing:
         raise CommandError(
-            f"'test' needs {', '.join(missing)}, which is not installed; it is no part of "
-            f"production, so install it where you develop"
+            f"'test' needs {', '.join(missing)}, which is not installed. "
+            "Fix: install it where you develop; it is no part of production."
         )
     os.chdir(settings.BASE_DIR)
     pytest: Any = importlib.import_module("pytest")

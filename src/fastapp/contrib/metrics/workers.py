@@ -36,7 +36,7 @@ def shared_folder() -> Iterator[Path]:
     except OSError as exc:
         raise CommandError(
             f"METRICS_ENABLED with several workers needs a folder that can be written: {exc}. "
-            f"Set TMPDIR to one, or serve with one worker"
+            "Fix: set TMPDIR to one, or serve with one worker."
         ) from exc
     os.environ[FOLDER_VARIABLE] = str(folder)
     try:

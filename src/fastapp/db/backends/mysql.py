@@ -64,7 +64,8 @@ class MySQLClient(TortoiseMySQLClient):
         """
         if charset_by_name(self.charset) is None:
             raise ImproperlyConfigured(
-                f"DATABASES: OPTIONS['charset']: no such charset {self.charset!r}"
+                f"DATABASES: OPTIONS['charset']={self.charset!r}: MySQL has no such charset. "
+                "Fix: write 'utf8mb4', or leave it out."
             )
         now = datetime.now(tz=get_default_timezone())
         self._template = {

@@ -47,7 +47,8 @@ def session_command(
         if keyword.upper() != "SET" or "=" not in rest or ";" in rest:
             raise ImproperlyConfigured(
                 "DATABASES: OPTIONS['init_command']: expected one statement "
-                f"'SET variable=value, ...', got {further!r}"
+                f"'SET variable=value, ...', got {further!r}. "
+                "Fix: write it like 'SET wait_timeout=600'."
             )
         assignments.append(rest.strip())
     return "SET " + ", ".join(assignments)

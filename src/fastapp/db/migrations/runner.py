@@ -90,7 +90,7 @@ async def make_plans(label: str | None = None, name: str | None = None) -> list[
             continue
         plans.append(await _plan(alias, configs, label, name))
     if label is not None and not plans:
-        raise CommandError(f"app {label!r} has no migrations")
+        raise CommandError(_no_migrations(label))
     return plans
 
 
@@ -134,6 +134,10 @@ async def apply(
         if not current:
             raise
         raise CommandError(f"migration {current} of database {plan.alias!r}: {exc}") from exc
+
+
+def _no_migrations(label: str) -> str:
+    return f"app {label!r} has no migrations. Fix: run 'makemigrations {label}' first."
 
 
 def _half_way(current: str, alias: str, exc: OperationFailed) -> str:
@@ -237,7 +241,7 @@ async def sql(label: str, name: str, *, backward: bool = False) -> list[str]:
                 return await executor.collect_sql(label, name, backward=backward)
             except ValueError as exc:
                 raise CommandError(str(exc)) from exc
-    raise CommandError(f"app {label!r} has no migrations")
+    raise CommandError(_no_migrations(label))
 
 
 async def _plan(alias: str, configs: AppsConfig, label: str | None, name: str | None) -> Plan:
