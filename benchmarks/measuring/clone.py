@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from measuring.commands import CommandError, Done, environment, run
@@ -16,16 +17,10 @@ from measuring.commands import CommandError, Done, environment, run
 _COUNTER = re.compile(r"^\s+local_execution_requests: (\d+)$", re.MULTILINE)
 _STARTED = re.compile(r"\[INFO\] Starting: (.*)$", re.MULTILINE)
 _SECONDS = 30.0
-# What the build is made of; a repository without its history is copied rather than cloned.
-_PARTS = (
-    ".ci",
-    ".github",
-    "3rdparty",
-    "benchmarks",
-    "build-support",
-    "deploy",
-    "pants-plugins",
-    "src",
+# What commands leave at the top of a repository, and what a sandbox of Pants has beside it.
+_NOT_COPIED = (
+    *(".git", "dist", ".pants.d", ".pids", ".cache"),
+    *(".pytest_cache", ".python-build-standalone", "*.pex", "extra-output"),
 )
 _BASE = Path(".cache", "base-image")
 
@@ -85,6 +80,12 @@ def started(done: Done) -> list[str]:
     return _STARTED.findall(done.errors)
 
 
+def _ignored(root: Path, folder: str, names: list[str]) -> set[str]:
+    """Which of the names in a folder are no part of the repository."""
+    top = shutil.ignore_patterns(*_NOT_COPIED)(folder, names) if Path(folder) == root else set()
+    return top | {name for name in names if name == "__pycache__"}
+
+
 def clone(root: Path, target: Path, variables: Mapping[str, str | None] | None = None) -> Clone:
     """Clone a repository as it was committed.
 
@@ -96,13 +97,8 @@ def clone(root: Path, target: Path, variables: Mapping[str, str | None] | None =
     if (root / ".git").exists():
         run(["git", "clone", "--quiet", root, target], root)
     else:
-        target.mkdir(parents=True)
-        for part in _PARTS:
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(root / part, target / part, ignore=ignored)
-        for file in root.iterdir():
-            if file.is_file():
-                shutil.copy2(file, target / file.name)
+        # Without its history it is copied.
+        shutil.copytree(root, target, ignore=partial(_ignored, root))
     if (root / _BASE).exists():
         (target / _BASE).parent.mkdir(exist_ok=True)
         shutil.copy2(root / _BASE, target / _BASE)

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from measuring.clone import clone
 from measuring.environment import environment
 from measuring.estimates import Estimate, median, ratio
 from measuring.pages import PageError, environment_list, markdown_table, replace_section
@@ -119,6 +120,30 @@ def test_the_environment_names_no_machine() -> None:
     assert record["memory"].endswith(" GiB")
     assert str(Path.home()) not in environment_list(record).replace("\n", " ").split()
     assert "- server: MariaDB 1.2.3" in environment_list(record).splitlines()
+
+
+def test_a_repository_without_history_is_copied_wholly(tmp_path: Path) -> None:
+    parts = {
+        *("pants", ".ci/run", "services/shop/BUILD", "docs/page.md", "src/dist/BUILD"),
+        ".cache/base-image",
+    }
+    others = {
+        *(
+            "dist/image.tar",
+            ".pants.d/log",
+            ".pids/1/pid",
+            ".cache/other",
+            "pytest.pex/__main__.py",
+        ),
+        *("src/__pycache__/a.pyc", "src/apps/__pycache__/b.pyc"),
+    }
+    root = tmp_path / "repository"
+    for path in parts | others:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+    copy = clone(root, tmp_path / "copy").root
+    copied = {str(file.relative_to(copy)) for file in copy.rglob("*") if file.is_file()}
+    assert copied == parts
 
 
 def test_tables() -> None:
