@@ -8,6 +8,7 @@ from pants.engine.target import Target
 
 from qingkong_build.native_wheel import build_environment, module_mapping
 from qingkong_build.native_wheel.target_types import NativeWheelTarget
+from qingkong_build.python_lock import lockfile_dependencies
 
 
 def target_types() -> Iterable[type[Target]]:
@@ -17,5 +18,6 @@ def target_types() -> Iterable[type[Target]]:
 def rules() -> Iterable[object]:
     return (
         *build_environment.rules(),
+        *lockfile_dependencies.rules(),
         *module_mapping.rules(),
     )

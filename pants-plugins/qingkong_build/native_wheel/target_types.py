@@ -39,6 +39,7 @@ from qingkong_build.native_wheel.flag_fields import (
     NativeWheelProfileField,
 )
 from qingkong_build.native_wheel.machines import MACHINES
+from qingkong_build.python_lock.lockfile_dependencies import ResolvesMixin
 
 
 class NativeWheelProjectField(StringField):
@@ -149,7 +150,7 @@ class NativeWheelExcludeField(StringSequenceField):
     )
 
 
-class NativeWheelBuildResolveField(StringField):
+class NativeWheelBuildResolveField(ResolvesMixin, StringField):
     alias = "build_resolve"
     default = "native-build"
     value: str

@@ -10,7 +10,7 @@ from qingkong_build.oci.attest import roots, signing, subsystem
 from qingkong_build.oci.attest import rules as attest_rules
 from qingkong_build.oci.attest.target_types import ImageAttestationsTarget
 from qingkong_build.oci.layout import rules as layout_rules
-from qingkong_build.python_lock import subsystem as closure_subsystem
+from qingkong_build.python_lock import lockfile_dependencies
 
 
 def target_types() -> Iterable[type[Target]]:
@@ -21,7 +21,7 @@ def rules() -> Iterable[object]:
     return (
         *attest_rules.rules(),
         *layout_rules.rules(),
-        *closure_subsystem.rules(),
+        *lockfile_dependencies.rules(),
         *roots.rules(),
         *signing.rules(),
         *subsystem.rules(),

@@ -14,13 +14,14 @@ from pants.engine.target import (
 from pants.util.strutil import help_text
 
 from qingkong_build.oci.layout.rules import ImageField, MoreTargetsField
+from qingkong_build.python_lock.lockfile_dependencies import ShippedResolvesMixin
 
 
 class AttestedImageField(ImageField):
     pass
 
 
-class AttestedResolvesField(StringSequenceField):
+class AttestedResolvesField(ShippedResolvesMixin, StringSequenceField):
     alias = "resolves"
     help = help_text(
         "The resolves whose lockfiles say what is in the image. Default: "

@@ -24,6 +24,7 @@ from pants.engine.target import (
 from pants.util.strutil import help_text
 
 from qingkong_build.oci.layers.leave_out import RULES
+from qingkong_build.python_lock.lockfile_dependencies import ResolvesMixin
 from qingkong_build.python_lock.target_platform import DEFAULT_PLATFORM, MACHINES
 
 
@@ -123,7 +124,7 @@ class LayerDependenciesField(Dependencies):
     pass
 
 
-class RequirementsLayerResolveField(StringField):
+class RequirementsLayerResolveField(ResolvesMixin, StringField):
     alias = "resolve"
     required = True
     value: str

@@ -10,7 +10,7 @@ from qingkong_build.oci.layout import rules as layout_rules
 from qingkong_build.oci.policy import rules as policy_rules
 from qingkong_build.oci.policy import subsystem
 from qingkong_build.oci.policy.target_types import ImagePolicyTarget
-from qingkong_build.python_lock import subsystem as closure_subsystem
+from qingkong_build.python_lock import lockfile_dependencies
 
 
 def target_types() -> Iterable[type[Target]]:
@@ -21,6 +21,6 @@ def rules() -> Iterable[object]:
     return (
         *layout_rules.rules(),
         *policy_rules.rules(),
-        *closure_subsystem.rules(),
+        *lockfile_dependencies.rules(),
         *subsystem.rules(),
     )

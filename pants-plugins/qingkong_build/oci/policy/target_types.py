@@ -17,6 +17,10 @@ from pants.engine.target import (
 from pants.util.strutil import help_text
 
 from qingkong_build.oci.layout.rules import ImageField
+from qingkong_build.python_lock.lockfile_dependencies import (
+    DevelopmentResolvesMixin,
+    ShippedResolvesMixin,
+)
 
 
 class ImagePolicyImageField(ImageField):
@@ -59,7 +63,7 @@ class ImagePolicyBaseLayersField(IntField):
     )
 
 
-class ImagePolicyProductionResolvesField(StringSequenceField):
+class ImagePolicyProductionResolvesField(ShippedResolvesMixin, StringSequenceField):
     alias = "production_resolves"
     help = help_text(
         "The resolves whose distributions may be in the image. Default: "
@@ -67,7 +71,7 @@ class ImagePolicyProductionResolvesField(StringSequenceField):
     )
 
 
-class ImagePolicyDevelopmentResolvesField(StringSequenceField):
+class ImagePolicyDevelopmentResolvesField(DevelopmentResolvesMixin, StringSequenceField):
     alias = "development_resolves"
     help = help_text(
         "The resolves whose distributions may not be in the image, unless they are in a resolve of "
