@@ -21,10 +21,13 @@ _MACHINERY = (
     "build-support/prelude/*",
     "build-support/setup/*",
     "pants-plugins/*",
-    # The requirements of tools, and the lockfile of the one that makes layers.
-    "3rdparty/tools/*",
+    # The tool that makes layers.
+    "3rdparty/tools/BUILD",
+    "3rdparty/tools/image-layer.txt",
     "3rdparty/image-layer.lock",
 )
+#: Has to exist, as Pants reads the targets beside those that are built: emptied, not removed.
+_READ_BY_ALL = "3rdparty/*/*.txt"
 
 
 @pytest.fixture
@@ -40,11 +43,13 @@ def bare(tmp_path: Path, base: str) -> Iterator[Clone]:
 
 
 def take_away(root: Path, declared: set[str]) -> list[str]:
-    """Remove each file that neither is declared nor builds; what was removed."""
+    """Remove each file that neither is declared nor builds; what that was."""
     removed = []
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
-        is_source = path.is_file() and not name.startswith((".cache/", ".git/", ".pants.d/", ".pids/"))
+        is_source = path.is_file() and not name.startswith(
+            (".cache/", ".git/", ".pants.d/", ".pids/")
+        )
         # BUILD files have the defaults of those below them.
         is_above = path.name == "BUILD" and any(
             file.startswith(f"{path.parent.relative_to(root).as_posix()}/".removeprefix("./"))
@@ -52,7 +57,10 @@ def take_away(root: Path, declared: set[str]) -> list[str]:
         )
         is_machinery = any(fnmatch(name, pattern) for pattern in _MACHINERY)
         if is_source and not (name in declared or is_above or is_machinery):
-            path.unlink()
+            if fnmatch(name, _READ_BY_ALL):
+                path.write_bytes(b"")
+            else:
+                path.unlink()
             removed.append(name)
     return removed
 
