@@ -87,6 +87,8 @@ def repository(root: Path, folder: Path, apps: int) -> Iterator[_Repository]:
     """A clone of `root` with this many apps more, as committed."""
     tree = clone(root, folder)
     grow(tree.root, apps)
+    if not (tree.root / ".git").exists():
+        run(["git", "init", "--quiet"], tree.root, tree.variables)
     identity = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com")
     run(["git", "add", "--all"], tree.root, tree.variables)
     message = ("commit", "--quiet", f"--message={apps} apps")
