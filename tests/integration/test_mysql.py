@@ -21,6 +21,7 @@ from fastapp.conf import override_settings
 from fastapp.db.lifecycle import connection, databases
 from fastapp.db.migrations.runner import apply, make_plans
 from fastapp.db.transaction import atomic
+from fastapp.exceptions import ImproperlyConfigured
 
 pytestmark = pytest.mark.asyncio
 
@@ -147,6 +148,14 @@ async def test_wrong_password_is_a_connection_error(mariadb: MariaDB) -> None:
             with pytest.raises(DBConnectionError, match="cannot connect to MySQL") as caught:
                 await connection().execute_query("SELECT 1")
             assert "no-such-password" not in str(caught.value)
+
+
+async def test_an_unknown_charset(mariadb: MariaDB) -> None:
+    wrong = database(mariadb, charset="utf7")
+    with override_settings(DATABASES={"default": wrong}, INSTALLED_APPS=[]):
+        async with databases():
+            with pytest.raises(ImproperlyConfigured, match=r"\['charset'\]='utf7': .*Fix: "):
+                await connection().execute_query("SELECT 1")
 
 
 async def test_transactions(mariadb: MariaDB) -> None:

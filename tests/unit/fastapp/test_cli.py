@@ -223,6 +223,7 @@ def test_check_of_databases(project: Path) -> None:
     away = manage(project, "check", "--database", "all", QK_DATA_DIR="/dev/null/data")
     assert away.returncode == 1
     assert "(fastapp.E061) database 'default' (db.sqlite3) is not reachable" in away.stderr
+    assert "Fix: set QK_DATA_DIR" in away.stderr
     unknown = manage(project, "check", "--database", "other")
     assert unknown.returncode == 2
     assert "no database 'other' in DATABASES (known: default). Fix: name one" in unknown.stderr

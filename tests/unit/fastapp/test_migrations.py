@@ -176,6 +176,8 @@ def test_a_database_that_is_away_is_no_empty_history(shop: Path) -> None:
     done = manage(shop, "showmigrations", QK_DATA_DIR="/dev/null/data")
     assert done.returncode == 1
     assert "database 'default' is not reachable" in done.stderr
+    assert "Fix: set QK_DATA_DIR" in done.stderr
+    assert ".." not in done.stderr
 
 
 def test_check_names_what_is_not_applied(shop: Path) -> None:

@@ -33,8 +33,8 @@ class SQLiteClient(SqliteClient):
         except (OSError, sqlite3.OperationalError) as exc:
             await self.close()
             raise DBConnectionError(
-                f"cannot open the SQLite database {self.filename}: {exc}; DATA_DIR (QK_DATA_DIR) "
-                f"must name a folder that this process may write"
+                f"cannot open the SQLite database {self.filename}: {exc}. Fix: set QK_DATA_DIR "
+                "to a folder that this process may write."
             ) from exc
 
 
