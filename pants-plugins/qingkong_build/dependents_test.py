@@ -139,7 +139,8 @@ class FieldOfType:
     @property
     def file(self) -> str:
         """One that `SourcesField`s name."""
-        return f"named{next(iter(self.field.expected_file_extensions or ('.txt',)))}"  # type: ignore[attr-defined]
+        assert issubclass(self.field, SourcesField)
+        return f"named{next(iter(self.field.expected_file_extensions or ('.txt',)))}"
 
     def build_file(self) -> str:
         """A target whose field names something that nothing else names."""
