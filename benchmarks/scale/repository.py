@@ -18,7 +18,7 @@ _EXAMPLE = "shop"
 _APPS, _LIBRARIES, _SERVICES = Path("src/apps"), Path("src/libs"), Path("services")
 # Where the views of the example get one more import.
 _IMPORTS = "from apps.shop.models import"
-_LIBRARY_BUILD = 'python_sources(sources=["**/*.py", "!tests/**"])\n'
+_BUILD = 'python_sources(sources=["**/*.py", "!tests/**"])\n'
 
 
 def app_name(number: int) -> str:
@@ -40,7 +40,7 @@ def grow(root: Path, apps: int) -> None:
     for chain in range(-(-apps // SHARING)):
         for level in range(DEPTH):
             _write(root / _LIBRARIES / library_name(chain, level), _library(chain, level))
-    app = dict(_texts(root / _APPS / _EXAMPLE))
+    app = {**dict(_texts(root / _APPS / _EXAMPLE)), Path("BUILD"): _BUILD}
     views = app[Path("views.py")]
     if views.count(_IMPORTS) != 1:
         raise ValueError(
@@ -79,7 +79,7 @@ def _library(chain: int, level: int) -> dict[Path, str]:
     else:
         value = "value"
     text += f"def scaled(value: int) -> int:\n    return 2 * {value}\n"
-    return {Path("BUILD"): _LIBRARY_BUILD, Path("__init__.py"): text}
+    return {Path("BUILD"): _BUILD, Path("__init__.py"): text}
 
 
 def _write(folder: Path, files: dict[Path, str]) -> None:
