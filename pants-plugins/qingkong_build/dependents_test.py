@@ -201,6 +201,13 @@ def test_each_type_that_names_nothing_is_known() -> None:
     assert ours - {each.target_type.alias for each in NAMING} == {"filesystem_layer"}
 
 
+def called_name(node: ast.AST) -> str | None:
+    """Of a function that is called; None for anything else."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id
+    return None
+
+
 def test_no_other_string_is_read_as_an_address() -> None:
     """All go through `addresses_in`, which says whose field it is."""
     calls = {
@@ -208,9 +215,7 @@ def test_no_other_string_is_read_as_an_address() -> None:
         for path in (PLUGINS / NAMESPACE).rglob("*.py")
         if path.name != Path(__file__).name
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in {"UnparsedAddressInputs", "AddressInput"}
+        if called_name(node) in {"UnparsedAddressInputs", "AddressInput"}
     }
     assert calls == {"oci/layout/rules.py"}
 
@@ -316,7 +321,7 @@ def service_arguments() -> set[str]:
         node
         for node in tree.body
         if isinstance(node, ast.FunctionDef)
-        and any(isinstance(each, ast.Name) and each.id in names for each in ast.walk(node))
+        and any(called_name(each) in names for each in ast.walk(node))
     ]
     assert [macro.name for macro in macros] == ["fastapp_service"]
     return {argument.arg for macro in macros for argument in macro.args.args}

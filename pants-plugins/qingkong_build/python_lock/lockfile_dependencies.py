@@ -15,6 +15,7 @@ from pants.backend.python.goals.lockfile import (
     synthetic_lockfile_target_name,
 )
 from pants.backend.python.subsystems.setup import PythonSetup
+from pants.core.target_types import LockfilesGeneratorTarget
 from pants.engine.addresses import Address
 from pants.engine.fs import PathGlobs, Paths
 from pants.engine.internals.synthetic_targets import SyntheticTargetsRequest
@@ -23,6 +24,7 @@ from pants.engine.target import (
     FieldSet,
     InferDependenciesRequest,
     InferredDependencies,
+    RegisteredTargetTypes,
     Target,
     WrappedTarget,
     WrappedTargetRequest,
@@ -96,11 +98,14 @@ async def infer_lockfiles(
     closure: ProductionClosureSubsystem,
     python_setup: PythonSetup,
     union_membership: UnionMembership,
+    registered: RegisteredTargetTypes,
 ) -> InferredDependencies:
+    # The rules and the type may be missing where a part of Pants' Python backend is active alone.
     makers = union_membership.get(SyntheticTargetsRequest)
     if (
         not python_setup.enable_synthetic_lockfiles
         or PythonSyntheticLockfileTargetsRequest not in makers
+        or LockfilesGeneratorTarget.alias not in registered.aliases
     ):
         return InferredDependencies(())
     wrapped = await Get(
