@@ -19,7 +19,6 @@ from image.engine import EngineError
 from image.recipes import PantsRecipe
 from image.setup import IMAGE, prepared
 from image.timeline import Span, record, spans
-
 from measuring.commands import CommandError
 from measuring.environment import environment
 from measuring.pages import environment_list, replace_section

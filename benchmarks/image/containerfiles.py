@@ -13,7 +13,6 @@ from image.recipes import PACKAGE, append_line
 from image.requirement import Release, pins
 from image.settings import PackageSettings
 from image.start import SERVE
-
 from measuring.commands import Done, run
 
 # asyncmy-0.2.9.tar.gz, the version that the old recipe names, on any mirror of the index.

@@ -18,7 +18,6 @@ from image import report
 from image.engine import EngineError
 from image.measure import Plan, measure
 from image.setup import ARCHIVE, RECIPES, prepared
-
 from measuring.commands import CommandError
 from measuring.environment import environment
 

@@ -12,7 +12,6 @@ from image.engine import Engine
 from image.requirement import Release, lock
 from image.start import SERVE
 from image.watching import watching
-
 from measuring.clone import Clone, processes
 from measuring.commands import Done
 

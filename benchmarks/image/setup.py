@@ -15,7 +15,6 @@ from image.recipes import PantsRecipe, Recipe
 from image.registry import Registry, registry
 from image.settings import package_settings
 from image.start import SERVE
-
 from measuring.clone import Clone, clone
 from measuring.commands import run
 

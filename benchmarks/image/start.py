@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from image.engine import Engine
-
 from measuring.commands import CommandError
 
 TOTAL = "start"

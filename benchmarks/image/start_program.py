@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from image.engine import EngineError, find_engine
 from image.start import READ_ONLY, Server
 from image.starts import imports_table, measure_starts, phases_table
-
 from measuring.commands import CommandError
 
 

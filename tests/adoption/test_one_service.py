@@ -15,8 +15,9 @@ import pytest
 from adoption.conftest import PAGE
 from adoption.layouts import attested, layer, read_image
 from adoption.repository import Pants, Repository, find_python
-from image.engine import Engine, unique, wait_until
 from pages import Section, read_sections
+
+from image.engine import Engine, unique, wait_until
 
 ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/a&b').read().decode())"
 #: No other image has it.

@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from image import builder, cold_program, start, start_program, timeline
 from image.builder import Record
 from image.engine import Engine, find_engine
 from image.imports import ALL, STANDARD, by_package, largest
-
 from measuring.commands import CommandError
 
 PATH = os.environ["PATH"]

@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+
+from measuring.plots import draw_growth
 from scale.daemon import usage
 from scale.measure import ROWS, Size
 from scale.report import exponent, table, write
 from scale.repository import DEPTH, app_name, grow, library_name
-
-from measuring.plots import draw_growth
 
 
 @pytest.fixture
@@ -106,6 +106,7 @@ def test_the_page(tmp_path: Path) -> None:
 
 
 def test_nothing_is_no_picture(tmp_path: Path) -> None:
-    for lines in ({}, {"none": []}):
+    nothing: list[dict[str, list[tuple[float, float]]]] = [{}, {"none": []}]
+    for lines in nothing:
         with pytest.raises(ValueError, match=r"nothing to draw in x\.svg"):
             draw_growth(tmp_path / "x.svg", "title", lines)

@@ -11,8 +11,9 @@ from email.message import Message
 from email.parser import BytesParser
 from pathlib import Path
 
-from image.layout import own_layers
 from packaging.utils import canonicalize_name
+
+from image.layout import own_layers
 
 SITE_PACKAGES = "usr/local/lib/python3.12/site-packages/"
 _METADATA = re.compile(r"([^/]+\.dist-info)/METADATA")

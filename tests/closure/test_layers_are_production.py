@@ -11,11 +11,12 @@ from collections import Counter
 
 import pytest
 from closure.layers import Distribution, Layer, read_layers
-from image.build_files import read_build_file
-from image.lockfiles import Lock, framework_lock, read_lock
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from image.build_files import read_build_file
+from image.lockfiles import Lock, framework_lock, read_lock
 
 #: Of this interpreter, which is the one of the image: CPython 3.12 on Linux.
 ENVIRONMENT = {key: str(value) for key, value in default_environment().items()}

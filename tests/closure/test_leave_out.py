@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from closure.layers import Layer, read_layers
+
 from image.elf import ElfFile
 
 NOT_NEEDED = re.compile(r"(^|/)tests/|-stubs/|\.(pyi|c|cc|cpp|h|hpp|pyx|pxd|pxi|py[co])$")

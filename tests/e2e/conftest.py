@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from docker.models.images import Image
 from e2e.stack import SOCKET_FOLDER, Service, settings
-from image.engine import FRAMEWORK, Engine, Finished
-from image.serving import HARDENED, PUBLISH, SERVE, fast_check, open_client, published_url
 from integration.mariadb import MariaDB
 from integration.ports import free_port
+
+from image.engine import FRAMEWORK, Engine, Finished
+from image.serving import HARDENED, PUBLISH, SERVE, fast_check, open_client, published_url
 
 #: The image of `services/shop`.
 TEAM = "shop:latest"

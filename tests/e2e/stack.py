@@ -12,9 +12,10 @@ from typing import Any
 import httpx
 import pymysql
 from docker.models.containers import Container
-from image.serving import SERVER_SETTINGS, health
 from integration.mariadb import DATABASE, PASSWORD, USER, MariaDB
 from pymysql.cursors import DictCursor
+
+from image.serving import SERVER_SETTINGS, health
 
 #: Where a container finds the socket of the database.
 SOCKET_FOLDER = "/run/mariadb"

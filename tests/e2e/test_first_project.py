@@ -14,9 +14,10 @@ import httpx
 import pytest
 from docker.models.containers import Container
 from docker.models.images import Image
+from integration.first_project import APPS, missing_apps, try_every_app
+
 from image.engine import FRAMEWORK, Engine, wait_until
 from image.serving import HARDENED, PUBLISH, open_client, published_url
-from integration.first_project import APPS, missing_apps, try_every_app
 
 pytestmark = pytest.mark.timeout(400)
 

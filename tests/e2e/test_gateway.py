@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 from docker.models.images import Image
 from e2e.stack import SOCKET_FOLDER, Service, settings
+from integration.mariadb import MariaDB
+
 from image.engine import Engine, Finished, finish, unique, wait_until
 from image.serving import HARDENED, PUBLISH, open_client, published_url, status_of
-from integration.mariadb import MariaDB
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -15,11 +15,12 @@ import pytest
 from docker.models.containers import Container
 from docker.models.images import Image
 from e2e.stack import settings
-from image.engine import Engine, Finished, logs, wait_until
-from image.serving import SERVER_SETTINGS, open_client
 from integration.mariadb import MariaDB
 from integration.ports import free_port
 from pages import read_sections
+
+from image.engine import Engine, Finished, logs, wait_until
+from image.serving import SERVER_SETTINGS, open_client
 
 pytestmark = pytest.mark.timeout(240)
 

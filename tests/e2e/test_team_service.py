@@ -12,10 +12,11 @@ import httpx
 import pytest
 from docker.models.images import Image
 from e2e.stack import Service, assert_uniform, query, settings
-from image.engine import Engine, Finished, finish, logs, unique, wait_until
-from image.serving import HARDENED, open_client
 from integration.mariadb import PASSWORD, MariaDB
 from integration.ports import free_port
+
+from image.engine import Engine, Finished, finish, logs, unique, wait_until
+from image.serving import HARDENED, open_client
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx
+
 from image.engine import unique, wait_until
 
 #: No client sends more, whatever happens.

@@ -13,8 +13,9 @@ from fleet.database_image import database_image
 from fleet.descriptions import OVERLAYS, Document, built, copied
 from fleet.programs import program
 from fleet.stack import Fleet, system_environment
-from image.engine import FRAMEWORK, Engine, unique
 from integration.ports import free_port
+
+from image.engine import FRAMEWORK, Engine, unique
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from pathlib import Path
 from docker.errors import ImageNotFound
 from docker.models.images import Image
 from fleet.programs import run
+
 from image.engine import Engine, EngineError, unique
 
 OFFICIAL = "mariadb:10.11"

@@ -14,8 +14,9 @@ import httpx
 from docker.errors import NotFound
 from docker.models.containers import Container
 from fleet.programs import run
-from image.engine import Engine
 from pages import read_sections
+
+from image.engine import Engine
 
 SECTIONS = read_sections(Path("docs/fleet.md"))
 REPLICAS = ("service-1", "service-2")

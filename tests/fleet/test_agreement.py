@@ -16,9 +16,9 @@ from fleet.descriptions import (
     named,
     pod_specs,
 )
-from image.build_files import read_build_file
 
 from fastapp.conf import BaseSettings
+from image.build_files import read_build_file
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from fleet.clients import clients
 from fleet.stack import REPLICAS, Fleet
+
 from image.engine import unique, wait_until
 
 pytestmark = pytest.mark.timeout(600)

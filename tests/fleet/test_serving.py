@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fleet.stack import REPLICAS, SERVERS, Fleet
+
 from image.engine import logs, unique
 
 pytestmark = pytest.mark.timeout(600)

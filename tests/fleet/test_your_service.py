@@ -15,9 +15,10 @@ import httpx
 import pytest
 from docker.models.images import Image
 from fleet.programs import program, run
-from image.engine import Engine, unique
 from integration.ports import free_port
 from pages import read_sections
+
+from image.engine import Engine, unique
 
 pytestmark = pytest.mark.timeout(800)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from docker.errors import ImageNotFound
 from docker.models.images import Image
+
 from image import inside
 from image.engine import FRAMEWORK, Engine, EngineError
 from image.inside import Report

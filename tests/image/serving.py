@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from docker.models.containers import Container
 from docker.models.images import Image
+
 from image.engine import wait_until
 
 SERVE = ("python", "manage.py", "runserver-aio", "--host", "0.0.0.0")

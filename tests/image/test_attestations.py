@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from image.lockfiles import framework_lock
 from packaging.markers import default_environment
+
+from image.lockfiles import framework_lock
 
 PACKAGE = Path("deploy/attestations")
 BLOBS = PACKAGE / "oci" / "blobs"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from docker.models.images import Image
+
 from image.engine import BOTH_NAMES, Engine
 from image.inside import Report
 from image.saved import SavedImage

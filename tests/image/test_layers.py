@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from docker.models.images import Image
+
 from image.build_files import (
     DRIVER,
     SOURCES,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from docker.models.images import Image
+
 from image.engine import BOTH_NAMES, FRAMEWORK, Engine
 
 LAYOUT = Path("deploy/oci")

@@ -11,6 +11,8 @@ import re
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
+
 from image.build_files import (
     DRIVER,
     REST,
@@ -24,7 +26,6 @@ from image.elf import ElfFile
 from image.inside import Report
 from image.lockfiles import Lock
 from image.saved import Layer, SavedImage
-from packaging.utils import canonicalize_name
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from docker.models.images import Image
+
 from image.engine import Engine
 from image.serving import HARDENED
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from docker.models.containers import Container
 from docker.models.images import Image
+
 from image.engine import Engine, finish, logs, wait_until
 from image.serving import (
     HARDENED,

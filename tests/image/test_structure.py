@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from docker.models.images import Image
+
 from image.engine import Engine, unique
 
 pytestmark = pytest.mark.timeout(120)

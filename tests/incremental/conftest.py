@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from image.registry import registry
 from incremental.layouts import Layout, small_base
 
+from image.registry import registry
 from measuring.clone import Clone, clone
 from measuring.commands import run
 

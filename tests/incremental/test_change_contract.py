@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from image.recipes import PACKAGE, append_line
-from image.requirement import RELEASES, fetch, lock
 from incremental.conftest import TARGET
 from incremental.layouts import Layout
 
+from image.recipes import PACKAGE, append_line
+from image.requirement import RELEASES, fetch, lock
 from measuring.clone import Clone, processes, started
 from measuring.commands import run
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from image.program import main
 
+from image.program import main
 from measuring.clone import clone
 
 

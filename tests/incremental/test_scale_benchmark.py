@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from scale.measure import ROWS
-from scale.program import main
 
 from measuring.clone import clone
+from scale.measure import ROWS
+from scale.program import main
 
 
 def test_every_row_is_measured(tmp_path: Path, base: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from image.recipes import PACKAGE, append_line
-from image.watching import watching
 from incremental.conftest import TARGET
 from incremental.layouts import Layout
 
+from image.recipes import PACKAGE, append_line
+from image.watching import watching
 from measuring.clone import Clone
 
 

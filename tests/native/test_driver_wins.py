@@ -17,9 +17,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from image.layout import own_layers
 from native.driver_program import describe
 from native.driver_wheel import Wheel, read_wheel
+
+from image.layout import own_layers
 
 SITE_PACKAGES = "usr/local/lib/python3.12/site-packages/"
 DRIVER = "deploy/runtime.wheel-asyncmy"
