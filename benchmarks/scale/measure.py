@@ -39,6 +39,8 @@ ROWS = {
 }
 #: Of the row that asks for the dependencies of all targets, which comes after the others.
 ALL_DEPENDENCIES = "one app edited, --changed-dependents"
+#: In place of a daemon that has ended.
+_ENDED = Usage(process=0, own=0.0, children=0.0, memory=0)
 
 
 @dataclass
@@ -59,15 +61,18 @@ class Size:
 
 @dataclass
 class _Repository:
-    """A clone with its daemon: `count` numbers the edits."""
+    """A clone with its daemon: `count` numbers the edits, `daemons` are those that it had."""
 
     tree: Clone
     count: Iterator[int] = field(default_factory=itertools.count)
+    daemons: set[int] = field(default_factory=set)
 
     def run(self, words: Sequence[str]) -> float:
         """Wall seconds of a command."""
         command = ["./pants", "--no-dynamic-ui", *words]
-        return run(command, self.tree.root, self.tree.variables).seconds
+        seconds = run(command, self.tree.root, self.tree.variables).seconds
+        self.daemons |= {self.used().process} - {_ENDED.process}
+        return seconds
 
     def edit(self) -> None:
         file = self.tree.root / "src/apps" / _EDITED / "views.py"
@@ -75,11 +80,7 @@ class _Repository:
             stream.write(f"# Edit {next(self.count)}\n")
 
     def used(self) -> Usage:
-        found = usage(self.tree.root)
-        if found is None:
-            # As one that has ended in this moment.
-            return Usage(0, 0.0, 0.0, 0)
-        return found
+        return usage(self.tree.root) or _ENDED
 
 
 @contextmanager
@@ -113,7 +114,6 @@ def measure(
         for name, row in quick.items():
             size.first[name] = repo.run(row.words)
             progress(f"{apps} apps, first: {name}, {size.first[name]:.1f} s")
-        first = repo.used()
         _measure_rows(repo, size, quick, rounds, progress)
         size.memory.append(repo.used().memory / 1e9)
         repo.edit()
@@ -121,7 +121,7 @@ def measure(
         progress(f"{apps} apps, first: {ALL_DEPENDENCIES}, {size.first[ALL_DEPENDENCIES]:.1f} s")
         _measure_rows(repo, size, {ALL_DEPENDENCIES: ROWS[ALL_DEPENDENCIES]}, rounds, progress)
         size.memory.append(repo.used().memory / 1e9)
-        size.restarts += repo.used().process != first.process and not size.restarts
+        size.restarts = len(repo.daemons) - 1
     return size
 
 
@@ -141,8 +141,7 @@ def _measure_rows(
             repo.run(row.words)
             after = repo.used()
             if after.process != before.process:
-                size.restarts += 1
-                before = Usage(after.process, 0.0, 0.0, 0)
+                before = _ENDED
             taken = after.own - before.own
             if row.processes:
                 taken += after.children - before.children

@@ -34,22 +34,26 @@ PART = 200
 #: Bytes of resident memory from which on a run's end gives back what it freed: taking it again
 #: costs the next one some time.
 FREE_FROM = 2 * 2**30
-#: Of each client, in its variables.
-_START_TIME = "PANTSD_RUNTRACKER_CLIENT_START_TIME"
 
 
 @dataclass(frozen=True)
-class RunEnvironment:
-    """The variables that the command was started with: equal for two runs with the same ones."""
+class RunVariablesRequest:
+    """Ask for these variables, as `env()` names them."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunVariables:
+    """What the command was started with, of what was asked for: equal for two runs where it is."""
 
     variables: CompleteEnvironmentVars
 
 
 @rule
-async def run_environment(session: SessionValues) -> RunEnvironment:
-    variables = session[CompleteEnvironmentVars].items()
-    kept = {name: value for name, value in variables if name != _START_TIME}
-    return RunEnvironment(CompleteEnvironmentVars(kept))
+async def run_variables(request: RunVariablesRequest, session: SessionValues) -> RunVariables:
+    found = session[CompleteEnvironmentVars].get_subset(request.names)
+    return RunVariables(CompleteEnvironmentVars(found))
 
 
 def keep_build_files() -> None:
@@ -57,7 +61,7 @@ def keep_build_files() -> None:
     rules: Any = build_files.rules
     vars(build_files)["rules"] = lambda: (
         *(_without_session(each) for each in rules()),
-        *collect_rules({"run_environment": run_environment}),
+        *collect_rules({"run_variables": run_variables}),
     )
 
 
@@ -90,9 +94,14 @@ def _without_session(each: Any) -> Any:
                 )
             ),
         )
+        names = set(inputs[prelude].referenced_env_vars)
+        for file in files:
+            if b"env" in file.content:
+                names.update(build_files.BUILDFileEnvVarExtractor.get_env_vars(file))
         variables = CompleteEnvironmentVars()
-        if inputs[prelude].referenced_env_vars or any(b"env" in file.content for file in files):
-            variables = (await Get(RunEnvironment)).variables
+        if names:
+            run = await Get(RunVariables, RunVariablesRequest(tuple(sorted(names))))
+            variables = run.variables
         given = list(inputs)
         given.insert(session, {CompleteEnvironmentVars: variables})
         return await original(*given)
@@ -101,7 +110,10 @@ def _without_session(each: Any) -> Any:
     return dataclasses.replace(
         each,
         input_selectors=tuple(selectors),
-        input_gets=(*each.input_gets, AwaitableConstraints(RunEnvironment, (), is_effect=False)),
+        input_gets=(
+            *each.input_gets,
+            AwaitableConstraints(RunVariables, (RunVariablesRequest,), is_effect=False),
+        ),
         func=parse_address_family,
     )
 

@@ -107,12 +107,20 @@ def test_a_build_file_is_evaluated_again_only_where_it_changed(
         assert times(*words, **changes) == (["counted:first"], 1)
     file.write_text(evaluated + 'target(name="second")\n')
     assert times() == (["counted:second"], 2)
-    # The variables that it asks for are seen, from a prelude too.
+    # The variables that it asks for are seen.
     file.write_text(evaluated + 'target(name=env("NAME", "none"))\n')
     for name in ("third", "fourth"):
-        assert times(NAME=name)[0] == [f"counted:{name}"]
+        found, count_of_name = times(NAME=name)
+        assert found == [f"counted:{name}"]
+        assert times(NAME=name, OTHER="another") == (found, count_of_name)
     assert times()[0] == ["counted:none"]
     assert build.daemon() == daemon
+    # Those of a prelude, too.
+    (folder / "prelude.py").write_text('def named(): target(name=env("NAME", "none"))\n')
+    file.write_text(evaluated + "named()\n")
+    prelude = {"PANTS_BUILD_FILE_PRELUDE_GLOBS": "['counted/prelude.py']"}
+    for name in ("fifth", "sixth"):
+        assert times(NAME=name, **prelude)[0] == [f"counted:{name}"]
     shutil.rmtree(folder)
 
 
