@@ -86,6 +86,24 @@ def test_each_part_knows_only_those_that_it_may() -> None:
     assert set(MAY_KNOW) == set(seen)
 
 
+def inner_names(path: Path) -> Iterator[str]:
+    """What a module imports of Pants that no page of Pants offers to plugins."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pants."):
+            is_inner = str(node.module).startswith(("pants.engine.internals.", "pants.vcs."))
+            yield from (each.name for each in node.names if is_inner or each.name.startswith("_"))
+
+
+def test_inner_names_of_pants_are_listed() -> None:
+    table = Path("docs/adopt.md").read_text(encoding="utf-8").partition("| interface of Pants |")[2]
+    listed = set(re.findall(r"`(\w+)`", table.partition("\n\n")[0]))
+    # Of one interface, the name that people know.
+    listed |= {f"{prefix}GitWorktree{end}" for prefix, end in (("Maybe", ""), ("", "Request"))}
+    names = {name for path in MODULES for name in inner_names(path)}
+    assert "_uncacheable_rule" in names
+    assert names - listed == set()
+
+
 def test_no_circle_of_imports() -> None:
     graph = {module_of(path): imports_of(path) - {module_of(path)} for path in MODULES}
     assert list(TopologicalSorter(graph).static_order())
