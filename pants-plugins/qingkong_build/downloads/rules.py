@@ -12,6 +12,8 @@ from pants.engine.rules import Get, collect_rules, rule
 
 from qingkong_build.downloads import network
 from qingkong_build.downloads.network import NetworkAccess
+from qingkong_build.sandbox.local import LocalProcess
+from qingkong_build.sandbox.local import rules as local_rules
 from qingkong_build.sandbox.rules import ScriptRequest
 from qingkong_build.sandbox.rules import rules as script_rules
 from qingkong_build.sandbox.script import Script
@@ -69,7 +71,7 @@ async def download(request: DownloadRequest) -> VerifiedFile:
             output_files=(request.filename,),
         ),
     )
-    result = await Get(FallibleProcessResult, Process, process)
+    result = await Get(FallibleProcessResult, LocalProcess(process))
     if result.exit_code != 0:
         raise DownloadError(
             f"Download of {request.filename} for {request.wanted_by} failed: "
@@ -79,4 +81,4 @@ async def download(request: DownloadRequest) -> VerifiedFile:
 
 
 def rules() -> Iterable[object]:
-    return (*collect_rules(), *script_rules(), *network.rules())
+    return (*collect_rules(), *script_rules(), *local_rules(), *network.rules())

@@ -11,7 +11,7 @@ from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex import PexRequest, VenvPex
 from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests
-from pants.engine.process import ProcessCacheScope, ProcessResult
+from pants.engine.process import Process, ProcessCacheScope, ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 
@@ -27,6 +27,8 @@ from qingkong_build.python_lock.resolve_lock import rules as lock_rules
 from qingkong_build.python_lock.subsystem import ProductionClosureSubsystem
 from qingkong_build.python_lock.target_platform import TargetPlatform
 from qingkong_build.python_lock.wheel_choice import choose_wheel, needed
+from qingkong_build.sandbox import local
+from qingkong_build.sandbox.local import LocalProcess
 from qingkong_build.sandbox.rules import PexScriptRequest, ScriptRequest
 from qingkong_build.sandbox.script import Script
 
@@ -241,8 +243,8 @@ async def ask_for_vulnerabilities(request: AuditRequest, pip_audit: PipAudit) ->
         FileContent(f"pins-{number}.txt", "".join(f"{pin}\n" for pin in pins).encode())
         for number, pins in enumerate(request.groups)
     ]
-    result = await Get(
-        ProcessResult,
+    process = await Get(
+        Process,
         PexScriptRequest(
             _AUDIT,
             (*(file.path for file in files), "--", *pip_audit.args),
@@ -254,6 +256,7 @@ async def ask_for_vulnerabilities(request: AuditRequest, pip_audit: PipAudit) ->
             cache_scope=ProcessCacheScope.PER_SESSION,
         ),
     )
+    result = await Get(ProcessResult, LocalProcess(process))
     return AuditAnswer(result.stdout.decode())
 
 
@@ -329,4 +332,4 @@ async def review(
 
 
 def rules() -> Iterable[object]:
-    return (*collect_rules(), *lock_rules(), *locked_wheel.rules())
+    return (*collect_rules(), *local.rules(), *lock_rules(), *locked_wheel.rules())

@@ -14,7 +14,7 @@ from pants.engine.fs import (
     PathGlobs,
     RemovePrefix,
 )
-from pants.engine.process import FallibleProcessResult, ProcessCacheScope, ProcessResult
+from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope, ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 
@@ -31,6 +31,8 @@ from qingkong_build.oci.engine.rules import (
 from qingkong_build.oci.image.documents import BaseConfig, Blob
 from qingkong_build.oci.image.subsystem import BaseSourceKind, ImageAssembly
 from qingkong_build.oci.layers.base_field import DOCKER_ARCHIVE, OCI_LAYOUT
+from qingkong_build.sandbox import local
+from qingkong_build.sandbox.local import LocalProcess
 from qingkong_build.sandbox.rules import ScriptRequest
 from qingkong_build.sandbox.script import Script
 
@@ -168,8 +170,8 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
     default = (
         (f"--default-registry={options.default_registry}",) if options.default_registry else ()
     )
-    resolved = await Get(
-        FallibleProcessResult,
+    process = await Get(
+        Process,
         ScriptRequest(
             _FETCH,
             ("resolve", reference, *plain, *default),
@@ -182,6 +184,7 @@ async def find_base(request: BaseRequest, options: ImageAssembly) -> BaseSource:
             ),
         ),
     )
+    resolved = await Get(FallibleProcessResult, LocalProcess(process))
     if resolved.exit_code:
         return await _stand_in(request, resolved.stderr.decode(errors="replace").strip(), options)
     pinned = resolved.stdout.decode().strip()
@@ -210,8 +213,8 @@ async def get_base(request: BaseRequest) -> Base:
 @rule(desc="Get the base of a container image")
 async def get_sourced_base(request: SourcedBaseRequest, options: ImageAssembly) -> Base:
     source = request.source
-    result = await Get(
-        ProcessResult,
+    process = await Get(
+        Process,
         ScriptRequest(
             source.script,
             source.argv,
@@ -222,6 +225,8 @@ async def get_sourced_base(request: SourcedBaseRequest, options: ImageAssembly) 
             cache_scope=source.cache_scope,
         ),
     )
+    # A path, an engine and what signs in at a registry are this machine's.
+    result = await Get(ProcessResult, LocalProcess(process))
     tree = await Get(Digest, RemovePrefix(result.output_digest, "base"))
     (document,) = await Get(DigestContents, DigestSubset(tree, PathGlobs(["base.json"])))
     raw = json.loads(document.content)
@@ -234,4 +239,4 @@ async def get_sourced_base(request: SourcedBaseRequest, options: ImageAssembly) 
 
 
 def rules() -> Iterable[object]:
-    return (*collect_rules(), *network.rules())
+    return (*collect_rules(), *local.rules(), *network.rules())
