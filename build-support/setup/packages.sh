@@ -59,7 +59,7 @@ packages_for() {
     zypper:mariadb-headers) echo libmariadb-devel ;;
     apk:mariadb-headers) echo mariadb-connector-c-dev ;;
     brew:mariadb-headers) echo mariadb-connector-c ;;
-    *:nginx | *:chromium | *:redis) [[ $1 == none ]] || echo "$2" ;;
+    *:nginx | *:chromium | *:redis | *:bubblewrap) [[ $1 == none ]] || echo "$2" ;;
     zypper:mariadb | pacman:mariadb | apk:mariadb | brew:mariadb) echo mariadb ;;
   esac
 }

@@ -34,7 +34,7 @@ needs() {
     test)
       echo engine compiler python3.9 python3.12 mariadb mariadb-headers postgresql registry \
         openssl nginx redis chromium load cross-compiler faketime diffoscope strace podman ssh-server \
-        debootstrap
+        debootstrap bubblewrap
       ;;
     bench) echo compiler python3.9 python3.12 nginx load ;;
     cache-server) echo compiler python3.9 python3.12 redis ;;
@@ -74,6 +74,8 @@ is_here() {
     nginx) has_daemon nginx ;;
     # Where the cache server keeps results.
     redis) has redis-server ;;
+    # What a worker for remote execution keeps processes apart with.
+    bubblewrap) has bwrap ;;
     # Engines that images are brought into, and a way to one. An ordinary user's maps IDs.
     podman) has podman && has newuidmap ;;
     ssh-server) has_daemon sshd && has ssh-keygen ;;

@@ -19,6 +19,7 @@ LOCKS = (
     "image-layer",
     "image-tools",
     "cache-server",
+    "remote-worker",
     "audit",
 )
 FILES = "https:${PYPI_FILES}/"

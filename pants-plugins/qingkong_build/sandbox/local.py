@@ -26,9 +26,13 @@ class LocalProcess:
 
 
 @rule
-async def run_locally(request: LocalProcess) -> FallibleProcessResult:
+async def run_locally(
+    request: LocalProcess, environment: ProcessExecutionEnvironment
+) -> FallibleProcessResult:
+    if not environment.remote_execution:
+        return await Get(FallibleProcessResult, Process, request.process)
     here = ProcessExecutionEnvironment(
-        environment_name=None,
+        environment_name=environment.name,
         platform=Platform.create_for_localhost().value,
         docker_image=None,
         remote_execution=False,
