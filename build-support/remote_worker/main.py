@@ -96,6 +96,10 @@ def read_worker(arguments: Sequence[str]) -> Worker:
                     f"there is no such path: --{option}={path!r}. "
                     "Fix: give the absolute path of one that exists."
                 )
+    if given.jobs < 1:
+        raise RemoteWorkerError(
+            f"not a number of processes: --jobs={given.jobs}. Fix: give 1 or more."
+        )
     store = Path(given.store).absolute()
     try:
         store.mkdir(parents=True, exist_ok=True)

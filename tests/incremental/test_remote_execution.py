@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,16 +17,29 @@ from pathlib import Path
 import pytest
 from incremental.conftest import TARGET, on_base
 from incremental.layouts import Layout, differences
+from pages import sections
 
 from measuring.clone import Clone, clone
 from measuring.commands import Done, environment, run
 from server.processes import free_port
 
 _PROGRAM = "build-support.remote_worker/remote-worker.pex"
+_PAGE = Path("docs/remote-execution.md")
 _SECONDS = 60.0
 #: What needs what only this machine has: how its user reaches the index, and the base.
 _HERE = ("Ask a registry what ", "Download ", "Get the base ")
 _LOCAL = re.compile(r'spawned local process .*?, description: "((?:[^"\\]|\\.)*)"')
+
+#: The driver comes from a wheel that the worker compiled.
+_TEST = """\
+import asyncmy.protocol
+import fastapp.packages
+
+
+def test_driver() -> None:
+    assert asyncmy.protocol.__file__.endswith(".so")
+    assert fastapp.packages.__name__ == "fastapp.packages"
+"""
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,14 @@ def listens(port: int) -> bool:
         return False
 
 
+def exported(port: int) -> dict[str, str]:
+    """What the page says to set, for a worker at another port."""
+    commands = sections(_PAGE.read_text(encoding="utf-8"))["Try it"].commands[1]
+    words = [word for line in commands if line.startswith("export ") for word in shlex.split(line)]
+    settings = dict(word.split("=", 1) for word in words if word != "export")
+    return {name: value.replace("8985", str(port)) for name, value in settings.items()}
+
+
 def seen(tree: Clone) -> Iterator[str]:
     """What a worker needs of this machine, beside its system: interpreters and certificates."""
     for version in ("3.9", "3.12"):
@@ -80,7 +102,6 @@ def worker(base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work
     port = free_port()
     tree.options.append("-ldebug")
     tree.variables.update(
-        PANTS_CONFIG_FILES="pants.ci.toml",
         PANTS_PANTSD="false",
         PANTS_LOCAL_STORE_DIR=str(folder / "caches" / "store"),
         PANTS_NAMED_CACHES_DIR=str(folder / "caches" / "named"),
@@ -94,13 +115,7 @@ def worker(base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work
     ]
     with log.open("wb") as output:
         process = subprocess.Popen(words, stdout=output, stderr=output, env=environment())
-    address = f"grpc://127.0.0.1:{port}"
-    tree.variables.update(
-        PANTS_REMOTE_EXECUTION="true",
-        PANTS_REMOTE_EXECUTION_ADDRESS=address,
-        PANTS_REMOTE_STORE_ADDRESS=address,
-        PANTS_REMOTE_EXECUTION_EXTRA_PLATFORM_PROPERTIES="['network=on']",
-    )
+    tree.variables.update(exported(port))
     try:
         deadline = time.monotonic() + _SECONDS
         while not listens(port):
@@ -122,5 +137,36 @@ def test_the_image_is_the_same(worker: Worker, built: Layout) -> None:
 
 
 def test_tests_run_there(worker: Worker) -> None:
-    done = worker.run("test", "tests/unit/common/test_project_settings.py")
-    assert "tests/unit/common/test_project_settings.py succeeded" in done.errors
+    folder = worker.tree.root / "remote"
+    folder.mkdir()
+    (folder / "BUILD").write_text("python_tests(name='tests')\n", encoding="utf-8")
+    (folder / "test_driver.py").write_text(_TEST, encoding="utf-8")
+    done = worker.run("test", "remote:tests")
+    assert "remote/test_driver.py:tests succeeded" in done.errors
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "expected"),
+    [
+        (["--folder=missing"], None, ["--folder='missing'"]),
+        (["--network=/missing/network.json"], None, ["--network='/missing/network.json'"]),
+        (["--jobs=0"], None, ["--jobs=0"]),
+        (["--store=/dev/null/store"], None, ["--store='/dev/null/store'", "Not a directory"]),
+        ([], "/missing", ["bwrap", "PATH='/missing'", "bubblewrap"]),
+    ],
+)
+def test_what_it_cannot_use(
+    tmp_path: Path, options: list[str], path: str | None, expected: list[str]
+) -> None:
+    done = subprocess.run(
+        [*command(), f"--store={tmp_path / 'store'}", *options],
+        env=environment(**({"PATH": path} if path else {})),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_SECONDS,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    for text in ("remote-worker: ", *expected, "Fix: "):
+        assert text in line
