@@ -137,12 +137,12 @@ def test_the_image_is_the_same(worker: Worker, built: Layout) -> None:
 
 
 def test_tests_run_there(worker: Worker) -> None:
-    folder = worker.tree.root / "remote"
-    folder.mkdir()
-    (folder / "BUILD").write_text("python_tests(name='tests')\n", encoding="utf-8")
+    folder = worker.tree.root / "tests" / "remote"
+    folder.mkdir(parents=True)
+    (folder / "BUILD").write_text("python_tests(resolve='dev')\n", encoding="utf-8")
     (folder / "test_driver.py").write_text(_TEST, encoding="utf-8")
-    done = worker.run("test", "remote:tests")
-    assert "remote/test_driver.py:tests succeeded" in done.errors
+    done = worker.run("test", "tests/remote:")
+    assert "tests/remote/test_driver.py succeeded" in done.errors
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_tests_run_there(worker: Worker) -> None:
         (["--network=/missing/network.json"], None, ["--network='/missing/network.json'"]),
         (["--jobs=0"], None, ["--jobs=0"]),
         (["--store=/dev/null/store"], None, ["--store='/dev/null/store'", "Not a directory"]),
-        ([], "/missing", ["bwrap", "PATH='/missing'", "bubblewrap"]),
+        ([], "/missing", ["bwrap", ":/missing'", "bubblewrap"]),
     ],
 )
 def test_what_it_cannot_use(
