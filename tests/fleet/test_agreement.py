@@ -47,18 +47,10 @@ def services(deploy: Path) -> dict[str, Document]:
     return compose_services(deploy)
 
 
-@pytest.mark.parametrize(
-    ("variables", "name", "prefix"),
-    [
-        ({}, "shop", "shop"),
-        ({"SERVICE": "orders"}, "orders", "orders"),
-        ({"SERVICE": "orders", "PREFIX": "o"}, "orders", "o"),
-    ],
-)
-def test_a_service_has_a_project_and_a_database_of_its_own(
-    deploy: Path, variables: dict[str, str], name: str, prefix: str
-) -> None:
-    project = compose_project(deploy, **variables)
+def test_a_service_has_a_project_and_a_database_of_its_own(deploy: Path) -> None:
+    """For another than the example: test_entries.py."""
+    name = "shop"
+    project = compose_project(deploy)
     assert project["name"] == name
     assert project["volumes"]["database"]["name"] == f"{name}_database"
     services = project["services"]
@@ -66,7 +58,7 @@ def test_a_service_has_a_project_and_a_database_of_its_own(
         assert services["database"]["environment"][key] == name
     for key in ("QK_DATABASES__default__NAME", "QK_DATABASES__default__USER"):
         assert services["service-1"]["environment"][key] == name
-    assert set(json.loads(services["gateway"]["environment"]["QK_UPSTREAMS"])) == {prefix}
+    assert set(json.loads(services["gateway"]["environment"]["QK_UPSTREAMS"])) == {name}
 
 
 def test_the_same_user(

@@ -109,6 +109,7 @@ def test_a_service_from_nothing_to_the_fleet(engine: Engine, newcomer: Newcomer)
     assert made_by[0] == f"layer services/{newcomer.name}/runtime.sources.tar"
     assert made_by[1] == "layer deploy/runtime.sources.tar"
     newcomer.follow("Run it")
+    newcomer.follow("In the fleet")
     with httpx.Client(base_url=newcomer.url, trust_env=False, timeout=60) as client:
         items = f"/{newcomer.name}/items"
         created = client.post(items, json={"name": "first"})
@@ -118,7 +119,7 @@ def test_a_service_from_nothing_to_the_fleet(engine: Engine, newcomer: Newcomer)
     overlays = newcomer.root / "deploy/kubernetes/overlays"
     newcomer.shell("deploy/compose/make-secrets.sh deploy/kubernetes/overlays/production/secrets")
     described = newcomer.follow("On Kubernetes")
-    assert f"image: registry.example.com/{newcomer.name}:1\n" in described
+    assert f"image: registry.example.com/{newcomer.name}:0.1.0\n" in described
     assert "shop" not in described
     names = re.findall(r"^ *(?:- )?(?:name|namespace|host): ([^\s\"]+)$", described, re.MULTILINE)
     assert f"{newcomer.name}-production" in names

@@ -34,9 +34,29 @@ class _Symbols(dict[str, Any]):
         return lambda *_, **fields: self.targets.append(Target(name, fields))
 
 
-def read_build_file(path: str) -> dict[str, Target]:
-    """The targets of a BUILD file, by name."""
+class _Folder:
+    """Pants' `build_file_dir`, with the little of its inside that the prelude asks for."""
+
+    def __init__(self, path: str, targets: list[Target]) -> None:
+        self._path, self._targets = path, targets
+
+    def __call__(self) -> Path:
+        return Path(self._path).parent
+
+    @property
+    def __self__(self) -> _Folder:
+        return self
+
+    def parsed_targets(self) -> list[Target]:
+        return self._targets
+
+
+def read_build_file(path: str, *, prelude: str | None = None) -> dict[str, Target]:
+    """The targets of a BUILD file, by name; with those of the macros of a prelude."""
     symbols = _Symbols()
+    if prelude is not None:
+        symbols["build_file_dir"] = _Folder(path, symbols.targets)
+        exec(compile(Path(prelude).read_text(encoding="utf-8"), prelude, "exec"), symbols)
     exec(compile(Path(path).read_text(encoding="utf-8"), path, "exec"), {}, symbols)
     return {target.name: target for target in symbols.targets}
 
