@@ -151,10 +151,16 @@ def fastapp_service(
         ],
     )
     command = service_strings("cmd", cmd)
+    exposed = None
     if port != 8000:
-        env = {"QK_PORT": str(port), **(env or {})}
+        env, exposed = {"QK_PORT": str(port), **(env or {})}, [str(port)]
     # What is None is left to `__defaults__`.
-    optional = {"env": env, "pex_layers": pex_layers, "repositories": repositories}
+    optional = {
+        "env": env,
+        "exposed_ports": exposed,
+        "pex_layers": pex_layers,
+        "repositories": repositories,
+    }
     facts = {
         "title": name,
         "description": description or f"The service {name}",

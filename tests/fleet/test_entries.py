@@ -23,6 +23,7 @@ from kubernetes_validate.utils import latest_version, validate
 
 from image.build_files import read_build_file
 
+PRELUDE = "build-support/prelude/service.py"
 FIELDS: dict[str, Any] = {
     "folder": "services/orders",
     "name": "orders",
@@ -45,7 +46,7 @@ def declared() -> list[str]:
     """The argument of each service's target `fleet`, as the prelude makes it."""
     found = []
     for file in sorted(Path("services").glob("*/BUILD")):
-        targets = read_build_file(str(file), prelude="build-support/prelude/service.py")
+        targets = read_build_file(str(file), prelude=PRELUDE)
         (argument,) = targets["fleet"].fields["args"]
         # As Pex does.
         found.append(argument.format())
@@ -57,6 +58,14 @@ def test_the_entries_are_current(capsys: pytest.CaptureFixture[str]) -> None:
     assert services, "there is no service"
     for fields in services:
         assert main([fields, "--check"], Path.cwd()) == 0, capsys.readouterr().err
+
+
+def test_the_image_listens_where_the_entries_say(tmp_path: Path) -> None:
+    build = tmp_path / "BUILD"
+    for fields, expected in ((", port=9000", ({"QK_PORT": "9000"}, ["9000"])), ("", (None, None))):
+        build.write_text(f'fastapp_service(name="x", apps=["src/apps/x"]{fields})\n')
+        image = read_build_file(str(build), prelude=PRELUDE)["oci"].fields
+        assert (image.get("env"), image.get("exposed_ports")) == expected
 
 
 def test_no_entry_is_left_of_a_service_that_is_gone() -> None:

@@ -173,10 +173,12 @@ _APPS = 'apps=["src/apps/first"]'
         (f'{_APPS}, cmd="python -V"', ("cmd='python -V'", "Fix: write cmd=['python', '-V']")),
         ('apps="src/apps/first"', ("apps='src/apps/first'", "Fix: write apps=['src/apps/first']")),
         (f'{_APPS}, dependencies="src/x"', ("dependencies='src/x'", "Fix: ")),
+        (f'{_APPS}, settings="QK_X"', ("settings='QK_X'", "Fix: write settings=['QK_X']")),
+        (f'{_APPS}, prefixes="first"', ("prefixes='first'", "Fix: write prefixes=['first']")),
         ("apps=[]", ("apps=[]", "Fix: ")),
         (f'{_APPS}, version="1+2"', ("'repo_tags'", "'first:1+2'", "Fix: ")),
     ],
-    ids=["command", "apps", "dependencies", "no app", "version"],
+    ids=["command", "apps", "dependencies", "settings", "prefixes", "no app", "version"],
 )
 def test_a_wrong_field_of_a_service(teams: Clone, fields: str, parts: tuple[str, ...]) -> None:
     path = "services/first/BUILD"
