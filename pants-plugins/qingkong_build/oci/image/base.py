@@ -44,7 +44,10 @@ _READ = Script(
 )
 # A client of registries.
 REGISTRY = Script(
-    "qingkong_build.oci.image", "registry", ("registry_login", "registry_tokens"), uses=(HTTP,)
+    "qingkong_build.oci.image",
+    "registry",
+    ("registry_login", "registry_tokens", "registry_uploads"),
+    uses=(HTTP,),
 )
 _FETCH = Script("qingkong_build.oci.image", "fetch_base", uses=(_READ, REGISTRY))
 

@@ -27,6 +27,7 @@ from http_connection import Body, Limits
 from network_settings import Settings, SettingsError
 from registry_login import HUB, LoginError, api_host, is_hub
 from registry_tokens import RegistryAuthorizer
+from registry_uploads import CHUNK_BYTES, NO_CHUNKS, ChunkedUpload, send_whole
 
 INDEX_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -43,8 +44,6 @@ _REFERENCE = re.compile(
     r"(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 _MANIFEST_BYTES = 16 << 20
-# After these, an upload that is begun again may succeed.
-_BEGIN_AGAIN = frozenset({404, 408, 416, 429})
 # What a registry that does not mount, or not from there, may answer to the attempt.
 _NO_MOUNT = frozenset({401, 403, 404, 405})
 
@@ -103,7 +102,9 @@ class Registry:
         plain_http: Sequence[str] = (),
         settings: Settings | None = None,
         limits: Limits | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
     ) -> None:
+        self._chunk_bytes = chunk_bytes
         self.host, self.repository = reference.host, reference.repository
         plain = self.host in plain_http or _LOOPBACK.fullmatch(self.host) is not None
         self.root = f"{'http' if plain else 'https'}://{api_host(self.host)}"
@@ -146,34 +147,30 @@ class Registry:
     def upload(self, digest: str, path: str, sibling: str = "") -> bool:
         """Send a blob; returns whether the registry took it from its repository `sibling` instead.
 
+        A large one goes in chunks, and goes on where a connection was lost.
         A registry that will not, or does not let us read there, is sent the blob.
         """
         mounted = False
+        in_chunks = os.path.getsize(path) > self._chunk_bytes
 
         def attempt() -> None:
-            nonlocal mounted
+            nonlocal mounted, in_chunks
             begun = self._begin(digest, sibling)
             mounted = begun.status == 201
             if mounted:
                 return
-            # It may be on another host, which is not told who we are.
-            where = urllib.parse.urljoin(begun.url, begun.headers.get("Location", ""))
-            where += f"{'&' if '?' in where else '?'}digest={urllib.parse.quote(digest, safe='')}"
-            headers = {
-                "Content-Length": str(os.path.getsize(path)),
-                "Content-Type": "application/octet-stream",
-            }
+            once = self._client_of_uploads
+            if not in_chunks:
+                send_whole(once, begun, path, digest)
+                return
+            upload = ChunkedUpload(self._client, once, begun, path, self._chunk_bytes)
             try:
-                with open(path, "rb") as file:
-                    self._client_of_uploads.call(
-                        "PUT", where, headers=headers, body=file, accepted=(201,)
-                    )
-            except HttpError as error:
-                # Half of the blob may have arrived, so the rest cannot be sent once more.
-                status = error.status if isinstance(error, StatusError) else 500
-                if status >= 500 or status in _BEGIN_AGAIN:
-                    raise TemporaryError(error) from None
-                raise
+                upload.send(digest, lambda: self.has("blobs", digest))
+            except StatusError as error:
+                if error.status not in NO_CHUNKS:
+                    raise
+                in_chunks = False
+                raise TemporaryError(error) from None
 
         try:
             self._client.attempts(attempt)
