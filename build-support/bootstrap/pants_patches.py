@@ -14,7 +14,7 @@ def apply() -> None:
     from pants import version
 
     if version.VERSION == VERSION and os.environ.get("QINGKONG_PANTS_PATCHES") != "off":
-        from pants_cache import ask_cache_first
+        from pants_cache import Answers, ask_cache_first, warn_of_failures
         from pants_daemon_start import wait_longer_for_daemon
         from pants_disk import explain_full_disks
         from pants_dist import write_whole_files
@@ -33,7 +33,9 @@ def apply() -> None:
         keep_build_files()
         ask_dependencies_in_parts()
         free_memory_after_runs()
-        ask_cache_first()
+        answers = Answers()
+        ask_cache_first(answers)
+        warn_of_failures(answers)
         wait_longer_for_daemon()
         write_whole_files()
         explain_full_disks()
