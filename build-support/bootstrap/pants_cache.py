@@ -49,10 +49,11 @@ class Answers:
     def delay(self) -> int:
         """Milliseconds that a process waits for its answer now."""
         if self.session is not None:
-            self._look(self.session.get_metrics())
+            self.look(self.session.get_metrics())
         return 0 if self.is_silent else WAIT_MILLISECONDS
 
-    def _look(self, metrics: Mapping[str, int]) -> None:
+    def look(self, metrics: Mapping[str, int]) -> None:
+        """Compare what was counted with what had been counted before."""
         answered, late = sum(metrics.get(name, 0) for name in _ANSWERED), metrics.get(_LATE, 0)
         if answered > self.answered:
             self.is_silent = False
@@ -121,12 +122,17 @@ def warn_of_failures(answers: Answers) -> None:
     def wait_and_warn(self: SchedulerSession, timeout: float) -> None:
         wait(self, timeout)
         cache = caches.get(id(self))
-        failed = failures(self.get_metrics()) if cache else ""
-        if failed:
+        if cache is None:
+            return
+        metrics = self.get_metrics()
+        answers.look(metrics)
+        if failed := failures(metrics):
             logger.warning(
-                f"The shared cache failed: {cache}: {failed}. What it did not serve was built here. "
-                "Fix: see the first warning about it for the reason, and start the server or correct "
-                "the setting; or unset PANTS_REMOTE_STORE_ADDRESS to build without it."
+                "The shared cache failed: %s: %s. What it did not serve was built here. Fix: start "
+                "the server, or correct what an earlier warning names; or unset "
+                "PANTS_REMOTE_STORE_ADDRESS to build without it.",
+                cache,
+                failed,
             )
 
     LocalPantsRunner.run = run_with_cache  # type: ignore[method-assign]

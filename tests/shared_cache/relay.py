@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 _CHUNK = 16384
+_PAUSE = 0.02
 
 
 @dataclass
@@ -18,7 +19,7 @@ class Network:
     Attributes:
         delay: seconds until an answer goes on.
         rate: bytes of answers in each second and connection; 0 is no limit.
-        is_silent: requests and answers are lost, and connections stay open.
+        is_silent: nothing goes on until it talks again; connections stay open.
         on_request: called once, with the first bytes of a client, before they go on.
         connections: how many clients have connected.
         received: bytes of answers so far.
@@ -31,6 +32,11 @@ class Network:
     connections: int = 0
     received: int = 0
 
+    async def until_it_talks(self) -> None:
+        # Another thread ends it.
+        while self.is_silent:  # noqa: ASYNC110
+            await asyncio.sleep(_PAUSE)
+
 
 class _Relay:
     def __init__(self, network: Network, upstream: int) -> None:
@@ -39,7 +45,8 @@ class _Relay:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._network.connections += 1
-        with suppress(OSError):
+        # Streams show a task that was cancelled, when the relay stops, as an error.
+        with suppress(OSError, asyncio.CancelledError):
             server, to_server = await asyncio.open_connection("127.0.0.1", self._upstream)
             try:
                 async with asyncio.TaskGroup() as both:
@@ -57,9 +64,9 @@ class _Relay:
             if network.on_request is not None:
                 called, network.on_request = network.on_request, None
                 await asyncio.to_thread(called)
-            if not network.is_silent:
-                writer.write(data)
-                await writer.drain()
+            await network.until_it_talks()
+            writer.write(data)
+            await writer.drain()
         # The other direction ends with it.
         raise ConnectionResetError
 
@@ -76,9 +83,9 @@ class _Relay:
                 if self._network.rate:
                     free += len(data) / self._network.rate
                 await asyncio.sleep(free - loop.time())
-                if not self._network.is_silent:
-                    writer.write(data)
-                    await writer.drain()
+                await self._network.until_it_talks()
+                writer.write(data)
+                await writer.drain()
                 if not data:
                     raise ConnectionResetError
 

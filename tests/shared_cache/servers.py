@@ -110,10 +110,14 @@ def cache_server(folder: Path, *options: str) -> Iterator[CacheServer]:
 
 @dataclass(frozen=True)
 class Proxy:
-    """nginx with the configuration of the page. Tokens are files, as Pants wants them."""
+    """nginx with the configuration of the page. Tokens are files, as Pants wants them.
+
+    `stranger` is an authority that has not signed its certificate.
+    """
 
     port: int
     authority: Path
+    stranger: Path
     reader: Path
     writer: Path
 
@@ -147,7 +151,9 @@ def proxy(folder: Path, server: CacheServer) -> Iterator[Proxy]:
             assert process.poll() is None, log.read_text(encoding="utf-8")
             assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
             time.sleep(_PAUSE)
-        yield Proxy(port, folder / "ca.crt", folder / "reader", folder / "writer")
+        yield Proxy(
+            port, folder / "ca.crt", folder / "stranger.crt", folder / "reader", folder / "writer"
+        )
     finally:
         process.terminate()
         process.wait(_SECONDS)
@@ -164,6 +170,7 @@ def _make_certificate(folder: Path) -> None:
     )
     for name, subject, section, signer in (
         ("ca", "/CN=authority", "authority", ()),
+        ("stranger", "/CN=stranger", "authority", ()),
         ("cache", "/CN=localhost", "server", ("-CA", "ca.crt", "-CAkey", "ca.key")),
     ):
         run(
