@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+DEFAULT_ADDRESS = "127.0.0.1:8980"
+
 _UNITS = {"M": 1000**2, "G": 1000**3, "T": 1000**4}
 # Less holds no build.
 _SMALLEST_QUOTA = 10 * _UNITS["M"]
@@ -48,7 +50,7 @@ def read_settings(arguments: Sequence[str], variables: Mapping[str, str]) -> Set
         prog="cache-server", description="A shared cache for Pants (docs/shared-cache.md)."
     )
     for name, default, meaning in (
-        ("address", "127.0.0.1:8980", "HOST:PORT to listen on"),
+        ("address", DEFAULT_ADDRESS, "HOST:PORT to listen on"),
         ("folder", "~/.cache/qingkong-build/cache-server", "where everything is kept"),
         ("quota", "20G", "bytes of blobs, with M, G or T"),
         ("keep-hours", "24", "what was used within so many hours is never evicted"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,10 +44,10 @@ def database_image(engine: Engine, folder: Path) -> Iterator[str]:
     else:
         yield OFFICIAL
         return
-    base = _base(engine)
+    base = debian_base(engine)
     context = folder / "context"
     shutil.copytree(_HERE / "database", context)
-    _download(engine, base, folder / "apt", context / "packages")
+    download_packages(engine, base, folder / "apt", context / "packages", PACKAGES)
     name = unique("database")
     engine.client.images.build(
         path=str(context), tag=name, buildargs={"BASE": base.tags[0]}, rm=True, forcerm=True
@@ -58,7 +58,7 @@ def database_image(engine: Engine, folder: Path) -> Iterator[str]:
         engine.remove_image(name)
 
 
-def _base(engine: Engine) -> Image:
+def debian_base(engine: Engine) -> Image:
     """A Debian of the release that the packages are for."""
     for name in BASES:
         try:
@@ -66,17 +66,19 @@ def _base(engine: Engine) -> Image:
         except ImageNotFound:
             continue
     raise EngineError(
-        f"none of {', '.join(BASES)} is in the container engine, and the image of the database is "
-        f"made on one of them. Fix: run make image, or pull {OFFICIAL}"
+        f"none of {', '.join(BASES)} is in the container engine, and images with Debian's "
+        "packages are made on one of them. Fix: run make image"
     )
 
 
-def _download(engine: Engine, base: Image, work: Path, packages: Path) -> None:
+def download_packages(
+    engine: Engine, base: Image, work: Path, packages: Path, names: Sequence[str]
+) -> None:
     """Download the packages, with those of their dependencies that the base lacks."""
     if shutil.which("apt-get", path=_SYSTEM["PATH"]) is None:
         raise EngineError(
-            f"apt-get is not installed, and {OFFICIAL} is not in the container engine. "
-            f"Fix: docker pull {OFFICIAL}"
+            f"apt-get is not installed, which downloads {', '.join(names)} for an image. "
+            f"Fix: install apt; or, for the database, docker pull {OFFICIAL}"
         )
     for directory in ("lists/partial", "cache/archives/partial"):
         (work / directory).mkdir(parents=True)
@@ -101,7 +103,7 @@ def _download(engine: Engine, base: Image, work: Path, packages: Path) -> None:
     apt = ["apt-get", "-qq", "-y", *(f"-o{name}={value}" for name, value in options.items())]
     run([*apt, "update"], environment=_SYSTEM)
     run(
-        [*apt, "--no-install-recommends", "--download-only", "install", *PACKAGES],
+        [*apt, "--no-install-recommends", "--download-only", "install", *names],
         environment=_SYSTEM,
     )
     packages.mkdir()

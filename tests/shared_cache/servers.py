@@ -19,7 +19,7 @@ from server.processes import children_of, find_program, free_port
 _SECONDS = 240.0
 _PAUSE = 0.05
 _PROGRAM = "build-support.cache_server/cache-server.pex"
-_PAGE = Path("docs/shared-cache.md")
+_CONFIGURATION = Path("deploy/cache_server/cache.conf")
 
 
 def command() -> list[str]:
@@ -110,7 +110,7 @@ def cache_server(folder: Path, *options: str) -> Iterator[CacheServer]:
 
 @dataclass(frozen=True)
 class Proxy:
-    """nginx with the configuration of the page. Tokens are files, as Pants wants them.
+    """nginx with the configuration of deploy/cache_server. Tokens are files, as Pants wants them.
 
     `stranger` is an authority that has not signed its certificate.
     """
@@ -124,12 +124,16 @@ class Proxy:
 
 @contextmanager
 def proxy(folder: Path, server: CacheServer) -> Iterator[Proxy]:
-    """nginx with the configuration of docs/shared-cache.md in front of a server."""
+    """nginx with deploy/cache_server/cache.conf in front of a server."""
     folder.mkdir()
     port = free_port()
     _make_certificate(folder)
     for role in ("reader", "writer"):
         (folder / role).write_text(f"token-of-a-{role}\n", encoding="utf-8")
+    (folder / "cache-tokens.conf").write_text(
+        '"Bearer token-of-a-reader" reader;\n"Bearer token-of-a-writer" writer;\n',
+        encoding="utf-8",
+    )
     (folder / "cache.conf").write_text(_configuration(folder, port, server), encoding="utf-8")
     main = folder / "nginx.conf"
     main.write_text(
@@ -184,16 +188,12 @@ def _make_certificate(folder: Path) -> None:
 
 
 def _configuration(folder: Path, port: int, server: CacheServer) -> str:
-    """What the page says, with the places of this test."""
-    page = _PAGE.read_text(encoding="utf-8")
-    text: str = page.partition("```nginx\n")[2].partition("```")[0]
+    """The configuration with the places of this test."""
+    text = _CONFIGURATION.read_text(encoding="utf-8")
     for old, new in (
         ("listen 8981 ssl", f"listen 127.0.0.1:{port} ssl"),
-        ("/etc/nginx/cache.crt", str(folder / "cache.crt")),
-        ("/etc/nginx/cache.key", str(folder / "cache.key")),
-        ("127.0.0.1:8980", server.address),
-        ("READER-TOKEN", "token-of-a-reader"),
-        ("WRITER-TOKEN", "token-of-a-writer"),
+        ("/etc/nginx/", f"{folder}/"),
+        ("cache-server:8980", server.address),
     ):
         assert old in text
         text = text.replace(old, new)

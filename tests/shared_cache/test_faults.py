@@ -174,6 +174,6 @@ def test_wrong_setting(
         "instance": "Invalid instance name: [other]",
         "authority": "invalid certificate: UnknownIssuer",
         "host": "InvalidDNSNameError",
-        "token": "PermissionDenied",
+        "token": "403",
     }
     assert reason[wrong] in done.errors
