@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from measuring.clone import Clone, clone
-from measuring.commands import Done
+from measuring.commands import Done, run
 
 _LAYERS = """\
 requirements_layer(
@@ -32,6 +32,7 @@ class Machine:
     tree: Clone
     caches: Path
     counters: dict[str, int] = field(default_factory=dict)
+    umask: str = "022"
 
     @classmethod
     def make(cls, folder: Path, address: str, **variables: str) -> Machine:
@@ -51,7 +52,12 @@ class Machine:
         return cls(tree, caches)
 
     def package(self, *targets: str) -> Done:
-        done = self.tree.pants("package", *targets)
+        return self.run("package", *targets)
+
+    def run(self, goal: str, *targets: str) -> Done:
+        words = ["./pants", "--no-dynamic-ui", "--stats-log", *self.tree.options, goal, *targets]
+        script = f'umask {self.umask}; exec "$@"'
+        done = run(["sh", "-c", script, "-", *words], self.tree.root, self.tree.variables)
         self.counters = {name: int(value) for name, value in _COUNTER.findall(done.errors)}
         return done
 
