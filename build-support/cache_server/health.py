@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import sys
 
-import grpc  # pants: no-infer-dep
+import grpc  # type: ignore[import-untyped]  # pants: no-infer-dep
 from cache_server.settings import DEFAULT_ADDRESS
-from grpc_health.v1 import health_pb2, health_pb2_grpc  # pants: no-infer-dep
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # pants: no-infer-dep
 
 _SECONDS = 10.0
 
