@@ -84,11 +84,13 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "sources_layer": {"dependencies": [], "path": "/app"},
     "wheels_layer": {"dependencies": [], "path": "/app"},
 }
+#: `dev` is the resolve of the program that `fastapp_service` names.
+LOCKFILES = {name: f"locks/{name}.lock" for name in ("prod", "sampled", "dev")}
 #: The arguments of `fastapp_service` that name targets, and those that do not.
 SERVICE_ADDRESSES = {"apps", "dependencies", "wheels"}
 SERVICE_OTHERS = {
     *("name", "version", "description", "owner", "cmd", "env", "labels", "pex_layers"),
-    *("repositories", "waivers"),
+    *("repositories", "waivers", "prefixes", "port", "settings", "replicas", "cpu", "memory"),
 }
 
 
@@ -231,6 +233,7 @@ SHOP = {
     "src/manage.py": "",
     "src/apps/shop/BUILD": 'python_sources(resolve=parametrize("prod", "sampled"))',
     "src/apps/shop/urls.py": "",
+    "build-support/entries/BUILD": "target()",
     "named/BUILD": 'target(name="dependencies")\ntarget(name="wheels")\n',
     "team/BUILD": (
         'fastapp_service(name="shop", apps=["src/apps/shop"], '
@@ -260,8 +263,7 @@ def repository() -> RuleRunner:
                 'image_policy(name="policy", image="//:other")\n'
                 'image_attestations(name="attestations", image="//:other")\n'
             ),
-            "locks/prod.lock": "{}",
-            "locks/sampled.lock": "{}",
+            **dict.fromkeys(LOCKFILES.values(), "{}"),
             **{f"{each.directory}/BUILD": each.build_file() for each in NAMING},
             **{f"{each.directory}/{each.file}": "" for each in sources},
             **SHOP,
@@ -270,7 +272,7 @@ def repository() -> RuleRunner:
     runner.set_options(
         [
             "--python-enable-resolves",
-            "--python-resolves={'prod': 'locks/prod.lock', 'sampled': 'locks/sampled.lock'}",
+            f"--python-resolves={LOCKFILES}",
             "--python-default-resolve=prod",
             "--python-infer-use-rust-parser",
             "--production-closure-resolves=['prod']",
@@ -314,7 +316,7 @@ def test_the_resolves_that_are_meant_by_default(repository: RuleRunner) -> None:
 
 
 def service_arguments() -> set[str]:
-    """Of the macros: functions of the prelude that write targets down."""
+    """Of the macro for teams. Other functions of the prelude write targets down for it."""
     names = {kind.alias for kind in TARGET_TYPES}
     tree = ast.parse(PRELUDE.read_text(encoding="utf-8"))
     macros = [
@@ -323,8 +325,9 @@ def service_arguments() -> set[str]:
         if isinstance(node, ast.FunctionDef)
         and any(called_name(each) in names for each in ast.walk(node))
     ]
-    assert [macro.name for macro in macros] == ["fastapp_service"]
-    return {argument.arg for macro in macros for argument in macro.args.args}
+    (helper, service) = macros
+    assert (helper.name, service.name) == ("fleet_entries", "fastapp_service")
+    return {argument.arg for argument in service.args.args}
 
 
 def test_each_argument_of_a_service_is_known() -> None:
