@@ -25,8 +25,10 @@ def apply() -> None:
         )
         from pants_memory import keep_build_configuration, keep_options, start_without_plugins
         from pants_rules import leave_out_build_server
+        from pants_scopes import narrow_scopes
 
         leave_out_build_server()
+        narrow_scopes()
         start_without_plugins()
         keep_build_configuration()
         keep_options()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -40,6 +41,20 @@ def test_a_start_makes_one_scheduler(build: Build) -> None:
     # Pants itself makes one to install plugins with.
     done = build.run(*words, QINGKONG_PANTS_PATCHES="off")
     assert (done.returncode, done.stderr.count(_SCHEDULER)) == (0, 2), done.stderr
+
+
+def rules_visited(build: Build, **changes: str) -> int:
+    """For one graph, to the nearest thousand."""
+    done = build.run("--no-pantsd", "-ltrace", "list", "//:archive", **changes)
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r"initial_polymorphic iteration (\d+)", done.stderr)
+    return max(map(int, found), default=0)
+
+
+def test_a_rule_is_visited_for_what_it_needs(build: Build) -> None:
+    """And not for each set of parameters that its callers have."""
+    few, many = rules_visited(build), rules_visited(build, QINGKONG_PANTS_PATCHES="off")
+    assert 5 * few < many
 
 
 def test_plugins_are_installed_where_there_are_any(
