@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -101,17 +102,31 @@ def entry_files(entry: ServiceEntry) -> dict[str, str]:
     }
 
 
+def _committed(root: Path, path: str, entry: ServiceEntry) -> bytes | None:
+    """What the repository has of a file; None where it has none."""
+    try:
+        return (root / path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as exc:
+        raise EntryError(
+            f"fastapp_service in {entry.folder}: cannot read {path}: {exc.strerror}. "
+            "Fix: make it a file that you may read, or remove it."
+        ) from None
+
+
 def differences(root: Path, entry: ServiceEntry) -> list[str]:
-    """One line for each committed file that is not what the target says."""
+    """One line for each committed file that is not, byte for byte, what the target says.
+
+    Raises:
+        EntryError: one cannot be read.
+    """
     found = []
     for path, text in entry_files(entry).items():
-        file = root / path
-        if not file.is_file():
-            problem = "is missing"
-        elif file.read_text(encoding="utf-8") != text:
-            problem = "differs"
-        else:
+        committed = _committed(root, path, entry)
+        if committed == text.encode():
             continue
+        problem = "is missing" if committed is None else "differs"
         found.append(
             f"{path}: {problem}: fastapp_service {entry.name!r} in {entry.folder} makes another. "
             f"Fix: ./pants run {entry.folder}:fleet"
@@ -120,32 +135,57 @@ def differences(root: Path, entry: ServiceEntry) -> list[str]:
 
 
 def write(root: Path, entry: ServiceEntry) -> None:
-    """Write the files of a service.
+    """Write the files of a service, each as a whole, and none where one cannot be written.
 
     Raises:
         EntryError: another service's files have these names, or one cannot be written.
     """
     files = entry_files(entry)
+    header = entry.header.rstrip("\n").encode()
     for path in files:
-        file = root / path
-        if file.is_file() and file.read_text(encoding="utf-8").partition("\n")[0] != (
-            entry.header.rstrip("\n")
-        ):
+        committed = _committed(root, path, entry)
+        # Its line may end as those of another system do.
+        if committed is not None and committed.splitlines()[:1] != [header]:
             raise EntryError(
                 f"fastapp_service in {entry.folder}: name={entry.name!r}: {path} is not generated "
                 f"from {entry.folder}. Fix: choose another name, or remove the file."
             )
-    for path, text in files.items():
-        file = root / path
-        try:
+    complete: dict[str, Path] = {}
+    try:
+        for path, text in files.items():
+            file = root / path
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
-        except OSError as exc:
-            raise EntryError(
-                f"fastapp_service in {entry.folder}: cannot write {path}: {exc.strerror}. "
-                "Fix: make it writable."
-            ) from None
-        print(f"Wrote {path}")
+            # Of one name: what a kill has left is written again.
+            complete[path] = file.with_name(f".{file.name}.new")
+            complete[path].write_bytes(text.encode())
+        for path, new in complete.items():
+            new.replace(root / path)
+            print(f"Wrote {path}")
+    except OSError as exc:
+        raise EntryError(
+            f"fastapp_service in {entry.folder}: cannot write {path}: {exc.strerror}. "
+            "Fix: make its folder writable, on a disk with room for it."
+        ) from None
+    finally:
+        for new in complete.values():
+            with contextlib.suppress(OSError):
+                new.unlink()
+
+
+def read_entry(argument: str) -> ServiceEntry:
+    """The service that the target's argument describes.
+
+    Raises:
+        EntryError: a field of it is wrong.
+    """
+    try:
+        fields = ast.literal_eval(argument)
+    except (SyntaxError, ValueError):
+        raise EntryError(
+            f"fastapp_service: fields={argument}: not all are texts, numbers and lists of them. "
+            "Fix: write plain values in its BUILD file."
+        ) from None
+    return ServiceEntry.of(fields)
 
 
 def main(argv: Sequence[str], root: Path) -> int:
@@ -155,14 +195,14 @@ def main(argv: Sequence[str], root: Path) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; name what differs")
     args = parser.parse_args(argv)
     try:
-        entry = ServiceEntry.of(ast.literal_eval(args.fields))
+        entry = read_entry(args.fields)
         if not args.check:
             write(root, entry)
             return 0
+        found = differences(root, entry)
     except EntryError as exc:
         print(f"Error: {exc}", file=sys.stderr)
         return 1
-    found = differences(root, entry)
     print("".join(f"{line}\n" for line in found), end="", file=sys.stderr)
     return 1 if found else 0
 

@@ -7,14 +7,38 @@ from dataclasses import dataclass
 from typing import Any
 
 _NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
+# As engines and registries read a tag.
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+# What a process may be started with, and UTF-8 can say.
+_WORD = re.compile(r"[^\0\ud800-\udfff]*")
 _PREFIX = re.compile(r"[A-Za-z0-9_~.-]+(?:/[A-Za-z0-9_~.-]+)*")
 _SETTING = re.compile(r"QK_[A-Z][A-Za-z0-9_]*")
 _CPU = re.compile(r"[1-9][0-9]*m")
-_MEMORY = re.compile(r"([1-9][0-9]*)Mi")
-_PATTERNS = {
+_MEMORY = re.compile(r"[1-9][0-9]*Mi")
+_TEXTS = {
+    "name": (_NAME, "lower-case letters and digits with single '-' or '_' between"),
+    "version": (_TAG, 'the tag of an image, e.g. "1.2.3"'),
+    "cpu": (_CPU, 'thousandths of a processor, e.g. "250m"'),
+    "memory": (_MEMORY, 'mebibytes, e.g. "512Mi"'),
+}
+_LISTS = {
+    "cmd": (_WORD, 'words, e.g. ["python", "manage.py", "runserver-aio"]'),
     "prefixes": (_PREFIX, 'parts of a URL without slashes at the ends, e.g. ["shop"]'),
     "settings": (_SETTING, 'variables of settings, e.g. ["QK_PAYMENT_URL"]'),
 }
+
+
+def _matches(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _range(value: object) -> tuple[int, int] | None:
+    """The least and the most; None where it says no two numbers of pods in their order."""
+    if isinstance(value, (list, tuple)) and [type(count) for count in value] == [int, int]:
+        least, most = value
+        if 1 <= least <= most:
+            return least, most
+    return None
 
 
 class EntryError(Exception):
@@ -64,26 +88,20 @@ class ServiceEntry:
                 f"Fix: change {field} in {folder}/BUILD."
             )
 
-        if not _NAME.fullmatch(fields["name"]):
-            raise refuse("name", "lower-case letters and digits with single '-' or '_' between")
-        for field, (pattern, expected) in _PATTERNS.items():
-            if not all(isinstance(text, str) and pattern.fullmatch(text) for text in fields[field]):
+        for field, (pattern, expected) in _TEXTS.items():
+            if not _matches(pattern, fields[field]):
                 raise refuse(field, expected)
+        for field, (pattern, expected) in _LISTS.items():
+            if not all(_matches(pattern, text) for text in fields[field]):
+                raise refuse(field, expected)
+            if len(set(fields[field])) < len(fields[field]) and field != "cmd":
+                raise refuse(field, "each of them once")
         port = fields["port"]
         if type(port) is not int or not 0 < port < 65536:
             raise refuse("port", "a number from 1 to 65535")
-        replicas = tuple(fields["replicas"])
-        if (
-            len(replicas) != 2
-            or not all(type(count) is int for count in replicas)
-            or not 1 <= replicas[0] <= replicas[1]
-        ):
+        replicas = _range(fields["replicas"])
+        if replicas is None:
             raise refuse("replicas", "the least and the most, e.g. (2, 10)")
-        if not _CPU.fullmatch(str(fields["cpu"])):
-            raise refuse("cpu", 'thousandths of a processor, e.g. "250m"')
-        memory = _MEMORY.fullmatch(str(fields["memory"]))
-        if memory is None:
-            raise refuse("memory", 'mebibytes, e.g. "512Mi"')
         return cls(
             folder,
             fields["name"],
@@ -92,9 +110,9 @@ class ServiceEntry:
             tuple(fields["prefixes"]),
             port,
             tuple(fields["settings"]),
-            (replicas[0], replicas[1]),
+            replicas,
             fields["cpu"],
-            int(memory[1]),
+            int(fields["memory"].removesuffix("Mi")),
         )
 
     @property

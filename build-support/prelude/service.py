@@ -17,10 +17,11 @@ def framework_waivers() -> "dict[str, str]":
 
 def service_strings(field: str, value: "str | list[str] | tuple[str, ...]") -> "list[str]":
     """A field of a service that has several strings, and not one: one is several letters."""
-    if isinstance(value, str):
+    if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
+        texts = value if isinstance(value, (list, tuple)) else str(value).split()
         raise TypeError(
-            f"fastapp_service in {build_file_dir()}: {field}={value!r}: it is one string, where a "
-            f"list of strings is expected. Fix: write {field}={value.split()}."
+            f"fastapp_service in {build_file_dir()}: {field}={value!r}: it is not the list of "
+            f"strings that is expected. Fix: write {field}={[str(each) for each in texts]}."
         )
     return list(value)
 

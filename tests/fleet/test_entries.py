@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import resource
 import shutil
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,72 @@ def test_what_differs_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main([repr(changed), "--check"], tmp_path) == 0
 
 
+def test_other_bytes_are_a_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Line endings of another system, and what is not UTF-8; the service's own are replaced."""
+    assert main([repr(FIELDS)], tmp_path) == 0
+    file = tmp_path / "deploy/compose/services/orders.yaml"
+    whole = file.read_bytes()
+    for content in (whole.replace(b"\n", b"\r\n"), whole + b"# caf\xe9\n"):
+        file.write_bytes(content)
+        capsys.readouterr()
+        assert main([repr(FIELDS), "--check"], tmp_path) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("deploy/compose/services/orders.yaml: differs: ")
+        assert main([repr(FIELDS)], tmp_path) == 0
+        assert file.read_bytes() == whole
+
+
+@pytest.mark.parametrize("options", [[], ["--check"]])
+def test_a_folder_in_place_of_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    (tmp_path / "deploy/compose/services/orders.yaml").mkdir(parents=True)
+    assert main([repr(FIELDS), *options], tmp_path) == 1
+    said = capsys.readouterr().err
+    for part in (
+        "services/orders: cannot read deploy/compose/services/orders.yaml: Is a directory",
+        "Fix: ",
+    ):
+        assert part in said
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> dict[Path, bytes]:
+    """The files of the service, with what is in them."""
+    assert main([repr(FIELDS)], tmp_path) == 0
+    return {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+
+
+def test_files_are_replaced_and_not_changed(tmp_path: Path, written: dict[Path, bytes]) -> None:
+    """Who reads one meanwhile, or after a kill, has all of the one or all of the other."""
+    before = {file: file.stat().st_ino for file in written}
+    assert main([repr({**FIELDS, "memory": "400Mi", "prefixes": ["x"]})], tmp_path) == 0
+    for file, content in written.items():
+        assert file.read_bytes() != content
+        assert file.stat().st_ino != before[file]
+
+
+def test_a_full_disk_changes_nothing(
+    tmp_path: Path, written: dict[Path, bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Enough for the first files, and not for the last.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        code = main([repr({**FIELDS, "memory": "400Mi"})], tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code == 1
+    said = capsys.readouterr().err
+    for part in (
+        "services/orders: cannot write deploy/kubernetes/services/orders/service.yaml: File too ",
+        "Fix: ",
+    ):
+        assert part in said
+    files = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert files == written
+
+
 def test_a_service_does_not_overwrite_another(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -119,19 +186,36 @@ def test_a_folder_that_cannot_be_written(
     [
         ("name", "team/orders"),
         ("name", "a: b"),
+        ("name", 1),
+        ("version", 1.0),
+        ("version", "1.0 beta"),
+        ("version", None),
+        ("cmd", ["python", 1]),
+        ("cmd", ["python\0"]),
+        ("cmd", ["\udcff"]),
+        ("prefixes", ["orders", "orders"]),
         ("prefixes", ["/orders"]),
         ("prefixes", ["it's"]),
         ("settings", ["PAYMENT_URL"]),
         ("settings", ["QK_X}: y"]),
         ("settings", [1]),
+        ("settings", ["QK_X", "QK_X"]),
         ("port", "8000"),
         ("port", True),
         ("port", 65536),
+        ("port", 0),
+        ("port", None),
+        ("replicas", 5),
+        ("replicas", None),
+        ("replicas", "25"),
+        ("replicas", (True, 2)),
         ("replicas", (3, 2)),
         ("replicas", (0, 2)),
         ("replicas", (2,)),
         ("replicas", ("2", "3")),
         ("cpu", "0.25"),
+        ("cpu", 0.25),
+        ("cpu", "0m"),
         ("memory", "512M"),
         ("memory", 512),
     ],
@@ -148,6 +232,33 @@ def test_a_wrong_field(
         assert part in said
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fixed"),
+    [
+        ("settings", "QK_X", ["QK_X"]),
+        ("settings", ["QK_X", 1], ["QK_X", "1"]),
+        ("dependencies", 5, ["5"]),
+    ],
+)
+def test_no_list_of_strings(tmp_path: Path, field: str, value: Any, fixed: list[str]) -> None:
+    """Refused when the BUILD file is read."""
+    build = tmp_path / "BUILD"
+    build.write_text(f'fastapp_service(name="x", apps=["src/apps/x"], {field}={value!r})\n')
+    with pytest.raises(TypeError) as error:
+        read_build_file(str(build), prelude=PRELUDE)
+    for part in (f"service in {tmp_path}: {field}={value!r}: ", f"Fix: write {field}={fixed}."):
+        assert part in str(error.value)
+
+
+def test_a_field_of_another_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a BUILD file has no letters for, such as a number that is none."""
+    assert main([repr({**FIELDS, "cpu": float("nan")})], tmp_path) == 1
+    said = capsys.readouterr().err
+    for part in ("fastapp_service: fields=", "'cpu': nan", "Fix: "):
+        assert part in said
+    assert said.count("\n") == 1
 
 
 @pytest.fixture
