@@ -11,16 +11,19 @@ import sys
 import grpc  # type: ignore[import-untyped]  # pants: no-infer-dep
 from cache_server.settings import DEFAULT_ADDRESS
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # pants: no-infer-dep
+from listening.address import Address, AddressError
 
 _SECONDS = 10.0
 
 
 def main() -> None:
-    address = os.environ.get("CACHE_SERVER_ADDRESS") or DEFAULT_ADDRESS
-    # Every address of the machine is on loopback, too.
-    address = address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
+    text = os.environ.get("CACHE_SERVER_ADDRESS") or DEFAULT_ADDRESS
     try:
-        with grpc.insecure_channel(address) as channel:
+        address = Address.parse(text, "CACHE_SERVER_ADDRESS").from_here
+    except AddressError as error:
+        sys.exit(f"cache-server: {error}")
+    try:
+        with grpc.insecure_channel(str(address)) as channel:
             health = health_pb2_grpc.HealthStub(channel)
             answer = health.Check(health_pb2.HealthCheckRequest(), timeout=_SECONDS)
     except grpc.RpcError as error:

@@ -28,6 +28,7 @@ from cache_server.settings import (
     check_address_is_free,
     read_settings,
 )
+from listening.address import AddressError
 
 # Reading a large append-only file takes Redis a while.
 _START_SECONDS = 600.0
@@ -154,9 +155,9 @@ def _write_configuration(settings: Settings, redis_port: int, secret: str) -> No
     password = folder / "redis-password"
     _write_private(password, secret)
     values = {
-        "address": settings.address,
-        "statsd": settings.statsd or "127.0.0.1:8125",
-        "has_statsd": str(bool(settings.statsd)).lower(),
+        "address": str(settings.address),
+        "statsd": str(settings.statsd or "127.0.0.1:8125"),
+        "has_statsd": str(settings.statsd is not None).lower(),
         "redis_port": str(redis_port),
         "redis_password": str(password),
         "redis_secret": secret,
@@ -184,10 +185,9 @@ def _redis_answers(port: int, secret: str) -> bool:
 
 
 def _listens(settings: Settings) -> bool:
-    # Every address of the machine is on loopback, too.
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    address = settings.address.from_here
     try:
-        with socket.create_connection((host, settings.port), 1):
+        with socket.create_connection((address.host, address.port), 1):
             return True
     except OSError:
         return False
@@ -265,7 +265,7 @@ def main() -> None:
                 _on_signals(signal.SIG_IGN)
                 for process in reversed(processes):
                     process.stop()
-    except CacheServerError as error:
+    except (AddressError, CacheServerError) as error:
         sys.exit(f"cache-server: {error}")
     except _StoppedError as signalled:
         print(f"cache-server: stopped by {signalled}", flush=True)

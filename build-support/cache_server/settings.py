@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from listening.address import Address
+
 DEFAULT_ADDRESS = "127.0.0.1:8980"
 
 _UNITS = {"M": 1000**2, "G": 1000**3, "T": 1000**4}
 # Less holds no build.
 _SMALLEST_QUOTA = 10 * _UNITS["M"]
-_LAST_PORT = 65535
 
 
 class CacheServerError(Exception):
@@ -25,26 +26,22 @@ class CacheServerError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """`quota` is in bytes; `statsd` is `host:port`, or empty."""
+    """`quota` is in bytes."""
 
-    host: str
-    port: int
+    address: Address
     folder: Path
     quota: int
     keep_hours: int
-    statsd: str
+    statsd: Address | None
     redis: Path
-
-    @property
-    def address(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def read_settings(arguments: Sequence[str], variables: Mapping[str, str]) -> Settings:
     """The settings of the command line and, where it has none, of the environment.
 
     Raises:
-        CacheServerError: one of them cannot be used.
+        AddressError: one that it has to listen at or to send to is none.
+        CacheServerError: another one cannot be used.
     """
     parser = argparse.ArgumentParser(
         prog="cache-server", description="A shared cache for Pants (docs/shared-cache.md)."
@@ -64,16 +61,12 @@ def read_settings(arguments: Sequence[str], variables: Mapping[str, str]) -> Set
             help=f"{meaning} ({variable}; default: {default or 'none'})",
         )
     given = parser.parse_args(arguments)
-    host, port = _address(given.address, "address")
-    if given.statsd:
-        _check_statsd(given.statsd)
     settings = Settings(
-        host=host,
-        port=port,
+        address=Address.parse(given.address, "--address"),
         folder=_folder(given.folder),
         quota=_quota(given.quota),
         keep_hours=_hours(given.keep_hours),
-        statsd=given.statsd,
+        statsd=_statsd(given.statsd) if given.statsd else None,
         redis=_redis(variables),
     )
     _make_folder(settings.folder)
@@ -89,23 +82,14 @@ def _folder(value: str) -> Path:
         ) from None
 
 
-def _check_statsd(value: str) -> None:
-    host, _ = _address(value, "statsd")
-    if ":" in host:
+def _statsd(value: str) -> Address:
+    address = Address.parse(value, "--statsd")
+    if address.is_ipv6:
         raise CacheServerError(
             f"BuildGrid sends metrics to no IPv6 address: --statsd={value!r}. "
             "Fix: give an IPv4 address, or a name."
         )
-
-
-def _address(value: str, option: str) -> tuple[str, int]:
-    host, separator, port = value.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not (host and separator and port.isdecimal() and 0 < int(port) <= _LAST_PORT):
-        raise CacheServerError(
-            f"not an address: --{option}={value!r}. Fix: give HOST:PORT, such as 127.0.0.1:8980."
-        )
-    return host, int(port)
+    return address
 
 
 def _quota(value: str) -> int:
@@ -157,15 +141,16 @@ def check_address_is_free(settings: Settings) -> None:
     Raises:
         CacheServerError: the address cannot be listened on.
     """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    address = settings.address
+    family = socket.AF_INET6 if address.is_ipv6 else socket.AF_INET
     try:
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((settings.host, settings.port))
+            probe.bind((address.host, address.port))
             probe.listen()
     except OSError as error:
         raise CacheServerError(
-            f"the address cannot be listened on: --address={settings.address}: "
+            f"the address cannot be listened on: --address={address}: "
             f"{error.strerror or error}. Fix: stop what listens there "
-            f"(`ss -ltnp 'sport = :{settings.port}'` shows it), or give another address."
+            f"(`ss -ltnp 'sport = :{address.port}'` shows it), or give another address."
         ) from None

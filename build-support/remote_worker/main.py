@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from listening.address import Address, AddressError
+
 # The system: programs, libraries, and how they are found. Where `/bin` is a link, it is one
 # folder with `/usr/bin`, and buildbox mounts no links.
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64")
@@ -36,14 +38,14 @@ class Worker:
     """What it is started with.
 
     Attributes:
-        address: HOST:PORT to listen on.
+        address: to listen at.
         store: the folder of its blobs and results.
         folders: what a process sees at the same path.
         network: the launcher's network settings, if its processes need any.
         jobs: how many processes run at the same time.
     """
 
-    address: str
+    address: Address
     store: Path
     folders: tuple[str, ...]
     network: Path | None
@@ -53,7 +55,7 @@ class Worker:
         """The command line of buildbox-casd."""
         return [
             str(programs / "buildbox-casd"),
-            *("--bind", self.address, "--local-server-instance", "main"),
+            *("--bind", str(self.address), "--local-server-instance", "main"),
             f"--buildbox-run={programs / 'buildbox-run'}",
             f"--jobs={self.jobs}",
             *(f"--runner-arg=--ro-bind-mount={mount}" for mount in self._mounts()),
@@ -75,6 +77,7 @@ def read_worker(arguments: Sequence[str]) -> Worker:
     """The worker that a command line describes.
 
     Raises:
+        AddressError: it has none to listen at.
         RemoteWorkerError: a path in it does not exist.
     """
     parser = argparse.ArgumentParser(
@@ -89,6 +92,7 @@ def read_worker(arguments: Sequence[str]) -> Worker:
     parser.add_argument("--network", help="network settings of the launcher, for pip")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
+    address = Address.parse(given.address, "--address")
     for option, paths in (("folder", given.folder), ("network", [given.network or "/"])):
         for path in paths:
             if not os.path.isabs(path) or not os.path.exists(path):
@@ -109,7 +113,7 @@ def read_worker(arguments: Sequence[str]) -> Worker:
             "Fix: name one that this user may write."
         ) from None
     network = Path(given.network) if given.network else None
-    return Worker(given.address, store, tuple(given.folder), network, given.jobs)
+    return Worker(address, store, tuple(given.folder), network, given.jobs)
 
 
 def _programs() -> Path:
@@ -137,7 +141,7 @@ def main() -> None:
         command = worker.command(programs)
         print(f"remote-worker: starting at grpc://{worker.address}", flush=True)
         os.execv(command[0], command)
-    except RemoteWorkerError as error:
+    except (AddressError, RemoteWorkerError) as error:
         sys.exit(f"remote-worker: {error}")
 
 

@@ -155,13 +155,17 @@ def test_containers_are_locked_down(team: Team) -> None:
         f"{team.environment['COMPOSE_PROJECT_NAME']}-server-1"
     )
     assert not server.attrs["HostConfig"]["PortBindings"]
-    done = server.exec_run(
-        ["/opt/cache-server/bin/python", "-m", "cache_server.health"],
-        environment={"CACHE_SERVER_ADDRESS": "127.0.0.1:1"},
-    )
-    assert done.exit_code == 1
-    assert b"no answer: CACHE_SERVER_ADDRESS=127.0.0.1:1: " in done.output
-    assert b"Fix: " in done.output
+    for address, why in (
+        ("127.0.0.1:1", b"no answer: CACHE_SERVER_ADDRESS=127.0.0.1:1: "),
+        ("8980", b"CACHE_SERVER_ADDRESS='8980': it has no port"),
+    ):
+        done = server.exec_run(
+            ["/opt/cache-server/bin/python", "-m", "cache_server.health"],
+            environment={"CACHE_SERVER_ADDRESS": address},
+        )
+        assert done.exit_code == 1
+        assert why in done.output
+        assert b"Fix: " in done.output
 
 
 @pytest.mark.parametrize("version", ["1.30", str(latest_version())])

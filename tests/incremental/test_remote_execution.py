@@ -150,6 +150,7 @@ def test_tests_run_there(worker: Worker) -> None:
     [
         (["--folder=missing"], None, ["--folder='missing'"]),
         (["--network=/missing/network.json"], None, ["--network='/missing/network.json'"]),
+        (["--address=8985"], None, ["--address='8985'", "it has no port"]),
         (["--jobs=0"], None, ["--jobs=0"]),
         (["--store=/dev/null/store"], None, ["--store='/dev/null/store'", "Not a directory"]),
         ([], "/missing", ["bwrap", ":/missing'", "bubblewrap"]),

@@ -111,6 +111,7 @@ def test_folder_of_another_server(server: CacheServer) -> None:
     [
         ("address", "8980"),
         ("address", "localhost:99999"),
+        ("address", "::1:8980"),
         ("quota", "20"),
         ("quota", "1M"),
         ("keep-hours", "a day"),
