@@ -42,7 +42,7 @@ def shop(scratch: Path, pants: Pants, foundation: list[Section]) -> Iterator[Rep
     with repository.used():
         without_engine, _ = section.commands
         said = [repository.run(command) for command in without_engine]
-        (scratch / "explained").write_text(said[-1])
+        (scratch / "explained").write_text(said[-2])
         yield repository
 
 
@@ -75,6 +75,12 @@ def test_the_documents(shop: Repository, scratch: Path) -> None:
     materials = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert any("markupsafe" in json.dumps(material) for material in materials)
     assert "uvicorn" in (scratch / "explained").read_text()
+
+
+def test_the_picture(shop: Repository) -> None:
+    text = (shop.root / "dist/image.html").read_text(encoding="utf-8")
+    for part in (NAME, "<svg", "base</th>", ">uvicorn ", ">markupsafe 3.0.2", "/app/shop</th>"):
+        assert part.casefold() in text.casefold()
 
 
 def test_signatures(shop: Repository) -> None:

@@ -31,7 +31,7 @@ MAY_KNOW = {
     "oci.image": {"downloads", "oci.engine", "oci.layers", "oci.layout", "sandbox"},
     "oci.policy": {"oci.layout", "python_lock", "sandbox"},
     "oci.attest": {"oci.layers", "oci.layout", "python_lock", "sandbox"},
-    "oci.explain": {"oci.layers", "python_lock", "sandbox"},
+    "oci.explain": {"oci.layers", "oci.layout", "python_lock", "sandbox"},
     # What registers all of them.
     "oci": {"oci.attest", "oci.explain", "oci.image", "oci.layers", "oci.policy"},
 }

@@ -13,9 +13,14 @@ from pants.backend.python.target_types import PythonRequirementsField, PythonSou
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex_environment import PythonExecutable
 from pants.core.goals.package import BuiltPackage
-from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
+from pants.core.goals.run import (
+    RunFieldSet,
+    RunInSandboxBehavior,
+    RunRequest,
+    RunSubsystem,
+)
 from pants.engine.addresses import Address, Addresses
-from pants.engine.fs import CreateDigest, Digest, FileContent
+from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     Dependencies,
@@ -32,6 +37,7 @@ from qingkong_build.oci.explain.facts import (
     LockExplanation,
     LockExplanationRequest,
 )
+from qingkong_build.oci.explain.page import PAGE, ImagePage, ImagePageRequest
 from qingkong_build.oci.explain.target_types import ImageExplanationDependenciesField
 from qingkong_build.oci.layers.packaging import ImageLayerRequest
 from qingkong_build.oci.layers.pex_fields import PexField
@@ -194,7 +200,7 @@ async def explain(field_set: ImageExplanationFieldSet) -> Explanation:
 
 @rule
 async def run_explanation(
-    field_set: ImageExplanationFieldSet, python_setup: PythonSetup
+    field_set: ImageExplanationFieldSet, python_setup: PythonSetup, run: RunSubsystem
 ) -> RunRequest:
     explanation, python = await MultiGet(
         Get(Explanation, ImageExplanationFieldSet, field_set),
@@ -206,10 +212,13 @@ async def run_explanation(
     )
     digest = await Get(Digest, CreateDigest([*_SHOW.files(), FileContent(_DATA, explanation.text)]))
     # It runs in the workspace, beside which the sandbox is.
-    return RunRequest(
-        digest=digest,
-        args=(python.path, "-I", f"{{chroot}}/{_SHOW.path}", f"{{chroot}}/{_DATA}"),
-    )
+    args = [python.path, "-I", f"{{chroot}}/{_SHOW.path}", f"{{chroot}}/{_DATA}"]
+    # The image is built for its page alone.
+    if any(arg == "--html" or arg.startswith("--html=") for arg in run.args):
+        page = await Get(ImagePage, ImagePageRequest(field_set.address, field_set.dependencies))
+        digest = await Get(Digest, MergeDigests([digest, page.digest]))
+        args.append(f"--page={{chroot}}/{PAGE}")
+    return RunRequest(digest=digest, args=args)
 
 
 def rules() -> Iterable[object]:

@@ -29,6 +29,7 @@ from plugin_testing import machine
 from qingkong_build.oci.explain import register
 from qingkong_build.oci.explain.explain import ImageExplanationFieldSet
 from qingkong_build.oci.image import register as oci_image
+from qingkong_build.oci.image.image_integration_test import base_layout
 from qingkong_build.oci.layers import register as layers_backend
 
 PATH = "/usr/lib/python"
@@ -168,6 +169,30 @@ def test_the_image_of_a_pex(repository: RuleRunner, tmp_path: Path) -> None:
 def test_it_is_printed(explained: RunRequest) -> None:
     assert " 3rdparty:aiohttp@resolve=prod\n" in run(explained)
     assert "  used by src/app.py\n" in run(explained, "click")
+
+
+def test_the_page_of_an_image(repository: RuleRunner, tmp_path: Path) -> None:
+    """All layers of the image, for which it is built; of nothing else, it is no page."""
+    base = base_layout(tmp_path / "base", "amd64")
+    resolve = "--explain-image-install-from-resolve=dev"
+    options = (resolve, f"--image-assembly-base=oci:{base}", "--run-args='--html=image.html'")
+    set_options(repository, *options)
+    try:
+        explained = laid_out(repository, "explain-pex", tmp_path)
+        message = refusal(repository, "explain")
+    finally:
+        set_options(repository, resolve)
+    assert run(explained, f"--html={tmp_path / 'written.html'}").startswith("Wrote ")
+    text = (tmp_path / "written.html").read_text(encoding="utf-8")
+    for part in ("<svg", "base</th>", "deploy/run.requirements</th>", ">click 8.", "/app</th>"):
+        assert part in text
+    for part in (
+        "'dependencies' field in target deploy:explain",
+        "'deploy:app', 'deploy:requirements'",
+        "--html draws one image, and these are 0",
+        "Fix: ",
+    ):
+        assert part in message
 
 
 def refusal(runner: RuleRunner, name: str) -> str:

@@ -19,5 +19,8 @@ class ImageExplanationTarget(Target):
         Prints why each distribution is in the layers of an image, its size there and its license:
         `pants run` it, with `-- --json` or `-- NAME`. Nothing but the layers with distributions is
         built for it, and no engine is asked.
+
+        With `-- --html FILE`, it writes a page that shows the layers of the image and what is in
+        them, by size. The image is built for that.
         """
     )

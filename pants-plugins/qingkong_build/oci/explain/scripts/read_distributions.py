@@ -11,9 +11,19 @@ import json
 import posixpath
 import sys
 import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesParser
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A distribution of a layer; `paths` are those of its files that the layer has, sorted."""
+
+    metadata: Message
+    paths: tuple[str, ...]
 
 
 def license_of(metadata: Message) -> str:
@@ -33,34 +43,45 @@ def license_of(metadata: Message) -> str:
     return lines[0].strip() if lines else "unknown"
 
 
+def distributions(
+    sizes: Mapping[str, int], content: Callable[[str], bytes]
+) -> Iterator[Distribution]:
+    """Those of a layer whose files are `sizes`; `content` reads one of these.
+
+    What has no RECORD, such as a package of the system's, is none: whose its files are is unknown.
+    """
+    for path in sizes:
+        directory, base = posixpath.split(path)
+        record = f"{directory}/RECORD"
+        if base != "METADATA" or not directory.endswith(".dist-info") or record not in sizes:
+            continue
+        place = posixpath.dirname(directory)
+        rows = csv.reader(io.StringIO(content(record).decode("utf-8", "replace")))
+        paths = {posixpath.normpath(posixpath.join(place, row[0])) for row in rows if row}
+        metadata = BytesParser().parsebytes(content(path))
+        yield Distribution(metadata, tuple(sorted(paths & sizes.keys())))
+
+
 def read(path: str) -> list[dict[str, Any]]:
     """The distributions of one layer."""
-    found = []
     with tarfile.open(path) as tar:
         sizes = {member.name: member.size for member in tar if not member.isdir()}
-        for name in sizes:
-            directory, base = posixpath.split(name)
-            if base != "METADATA" or not directory.endswith(".dist-info"):
-                continue
-            content = tar.extractfile(name)
-            record = tar.extractfile(f"{directory}/RECORD")
-            assert content is not None
-            assert record is not None
-            metadata = BytesParser().parsebytes(content.read())
-            place = posixpath.dirname(directory)
-            rows = csv.reader(io.StringIO(record.read().decode()))
-            paths = {posixpath.normpath(posixpath.join(place, row[0])) for row in rows if row}
-            files = sorted(paths & sizes.keys())
-            found.append(
-                {
-                    "name": metadata["Name"],
-                    "version": metadata["Version"],
-                    "license": license_of(metadata),
-                    "files": len(files),
-                    "bytes": sum(sizes[file] for file in files),
-                }
-            )
-    return found
+
+        def content(name: str) -> bytes:
+            file = tar.extractfile(name)
+            assert file is not None
+            return file.read()
+
+        return [
+            {
+                "name": one.metadata["Name"],
+                "version": one.metadata["Version"],
+                "license": license_of(one.metadata),
+                "files": len(one.paths),
+                "bytes": sum(sizes[file] for file in one.paths),
+            }
+            for one in distributions(sizes, content)
+        ]
 
 
 def main(argv: list[str]) -> int:

@@ -19,6 +19,8 @@ FILES = {
         b"web-1.0.dist-info/RECORD,,\nweb/left_out.py,,\n../../bin/web,,\n"
     ),
     f"{PLACE}/of_no_distribution.py": b"",
+    # A package of the system's: nothing says which files it has.
+    "usr/lib/python3/dist-packages/old-1.0.dist-info/METADATA": b"Name: old\nVersion: 1.0\n",
 }
 
 

@@ -1,6 +1,6 @@
-"""Print why each distribution is in an image. Standard library only.
+"""Print why each distribution is in an image, or write the page of one. Standard library only.
 
-show_explanation.py EXPLANATION.json [--json] [NAME]
+show_explanation.py EXPLANATION.json [--page PAGE.html] [--html FILE | --json] [NAME]
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -73,15 +75,49 @@ def details(entry: Entry) -> Iterator[str]:
         yield f"  {reason(entry)}"
 
 
-def main(argv: Sequence[str]) -> int:
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """What the command line says."""
     parser = argparse.ArgumentParser(
-        prog="explain", description="Why each distribution is in the image."
+        prog="explain",
+        description="Why each distribution is in the image.",
+        # The plugin looks for the whole word.
+        allow_abbrev=False,
     )
     parser.add_argument("explanation", help=argparse.SUPPRESS)
+    parser.add_argument("--page", help=argparse.SUPPRESS)
     parser.add_argument("name", nargs="?", metavar="NAME", help="say all that is known of one")
-    parser.add_argument("--json", action="store_true", help="print JSON: sizes are bytes")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--json", action="store_true", help="print JSON: sizes are bytes")
+    kinds.add_argument(
+        "--html", metavar="FILE", help="write a page: the image's layers, what is in them, by size"
+    )
     # `--json NAME` too, which the plain parser refuses after the first argument.
     args = parser.parse_intermixed_args(argv)
+    if args.html is not None and args.name is not None:
+        parser.error("argument --html: it is of the whole image. Fix: leave out NAME.")
+    return args
+
+
+def write_page(page: str, output: str) -> int:
+    """Copy the page to the file that the user named; the exit code."""
+    try:
+        os.makedirs(os.path.dirname(output) or ".", exist_ok=True)
+        shutil.copyfile(page, output)
+    except OSError as error:
+        print(
+            f"explain: writing the page: --html={output!r}: {error.strerror or error}. "
+            "Fix: name a file in a folder that you may write to.",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"Wrote {output}")
+    return 0
+
+
+def main(argv: Sequence[str]) -> int:
+    args = arguments(argv)
+    if args.html is not None:
+        return write_page(args.page, args.html)
     with open(args.explanation, encoding="utf-8") as file:
         entries: list[Entry] = json.load(file)
     if args.name is not None:

@@ -84,6 +84,42 @@ def test_json(explanation: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == [ENTRIES[2]]
 
 
+def test_page(explanation: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, output = tmp_path / "image.html", tmp_path / "folder/written.html"
+    page.write_bytes(b"<!doctype html>\xe2\x80\xa6")
+    assert main([explanation, f"--page={page}", "--html", str(output)]) == 0
+    assert output.read_bytes() == page.read_bytes()
+    assert capsys.readouterr().out == f"Wrote {output}\n"
+
+
+def test_a_page_that_cannot_be_written(
+    explanation: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, output = tmp_path / "image.html", tmp_path / "image.html/written.html"
+    page.touch()
+    assert main([explanation, f"--page={page}", f"--html={output}"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    for part in (f"--html='{output}': ", "Fix: "):
+        assert part in line
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (["--html=x", "left"], "argument --html: it is of the whole image. Fix: leave out NAME."),
+        (["--html=x", "--json"], "not allowed with argument"),
+        # The plugin looks for the whole word.
+        (["--htm=x"], "unrecognized arguments: --htm=x"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    explanation: str, capsys: pytest.CaptureFixture[str], options: list[str], part: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main([explanation, *options])
+    assert part in capsys.readouterr().err
+
+
 def test_an_unknown_name(explanation: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([explanation, "htp"]) == 1
     printed = capsys.readouterr()
