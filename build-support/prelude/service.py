@@ -123,7 +123,8 @@ def fastapp_service(
         waivers: of rules of the policy, with a reason for each.
         prefixes: of the URLs of its apps; the names of their folders by default.
         port: on which it listens.
-        settings: variables that whoever runs it has to set, e.g. `["QK_PAYMENT_URL"]`.
+        settings: variables that whoever runs it has to set, e.g. `["QK_PAYMENT_URL"]`: it does
+            not start without.
         replicas: the least and the most pods of it on Kubernetes.
         cpu: what a pod asks for, in thousandths of a processor.
         memory: what a container may have, in mebibytes.
@@ -155,6 +156,11 @@ def fastapp_service(
     exposed = None
     if port != 8000:
         env, exposed = {"QK_PORT": str(port), **(env or {})}, [str(port)]
+    required = service_strings("settings", settings)
+    if required:
+        # Its servers say what is missing wherever they are started.
+        owners = ", ".join(f'"{setting}": "{build_file_dir()}"' for setting in required)
+        env = {"QK_REQUIRED_SETTINGS": f"{{{owners}}}", **(env or {})}
     # What is None is left to `__defaults__`.
     optional = {
         "env": env,
@@ -197,7 +203,7 @@ def fastapp_service(
         command,
         service_strings("prefixes", prefixes or [app.rpartition("/")[2] for app in folders]),
         port,
-        service_strings("settings", settings),
+        required,
         replicas,
         cpu,
         memory,

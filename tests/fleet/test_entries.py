@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import resource
 import shutil
@@ -67,6 +68,18 @@ def test_the_image_listens_where_the_entries_say(tmp_path: Path) -> None:
         build.write_text(f'fastapp_service(name="x", apps=["src/apps/x"]{fields})\n')
         image = read_build_file(str(build), prelude=PRELUDE)["oci"].fields
         assert (image.get("env"), image.get("exposed_ports")) == expected
+
+
+def test_the_image_requires_the_settings(tmp_path: Path) -> None:
+    build = tmp_path / "BUILD"
+    build.write_text(
+        'fastapp_service(name="x", apps=["a"], settings=["QK_A", "QK_B"], env={"QK_C": "c"})\n'
+    )
+    env = read_build_file(str(build), prelude=PRELUDE)["oci"].fields["env"]
+    assert json.loads(env.pop("QK_REQUIRED_SETTINGS")) == dict.fromkeys(
+        ("QK_A", "QK_B"), str(tmp_path)
+    )
+    assert env == {"QK_C": "c"}
 
 
 def test_no_entry_is_left_of_a_service_that_is_gone() -> None:

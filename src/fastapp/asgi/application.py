@@ -18,7 +18,7 @@ from fastapp.asgi.errors import install_error_handlers
 from fastapp.asgi.lifespan import make_lifespan, settings_lifespans
 from fastapp.asgi.observability import Observability
 from fastapp.conf import settings
-from fastapp.conf.secret import require_secret_key
+from fastapp.conf.required import require_settings
 from fastapp.contrib.healthz import HEALTH_PATHS, health_router
 from fastapp.contrib.metrics import METRICS_PATH
 from fastapp.docs import install_docs
@@ -43,7 +43,7 @@ def create_application(labels: Collection[str] | None = None) -> FastAPI:
         ImproperlyConfigured: the settings do not allow to serve.
         AppLoadError: a module of an app fails to import.
     """
-    require_secret_key(settings)
+    require_settings(settings)
     if not (settings.DEBUG or settings.ALLOWED_HOSTS):
         logger.warning("ALLOWED_HOSTS is empty: every request is refused. Set QK_ALLOWED_HOSTS.")
     return build_application(labels)

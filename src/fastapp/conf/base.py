@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,13 @@ from fastapp.conf.databases import DatabaseConfig, parse_databases
 from fastapp.conf.errors import describe, describe_undecodable
 from fastapp.conf.masking import mask
 from fastapp.conf.meta import SettingsMeta
-from fastapp.conf.sources import ENV_PREFIX, ClassDefaultsSource, dotenv_source, values_only
+from fastapp.conf.sources import (
+    ENV_PREFIX,
+    ClassDefaultsSource,
+    dotenv_names,
+    dotenv_source,
+    values_only,
+)
 from fastapp.conf.types import DatabaseMapping, StringList
 from fastapp.conf.unknown import UnreadSetting, unread_settings
 from fastapp.exceptions import ImproperlyConfigured
@@ -71,6 +78,9 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     DATA_DIR: Path | None = None
     #: At least 32 random characters. Servers refuse to start without it unless DEBUG is on.
     SECRET_KEY: str = ""
+    #: Variables that servers refuse to start without, each with who requires it. The image of a
+    #: service has those that its target names.
+    REQUIRED_SETTINGS: dict[str, str] = {}
     #: Host names that requests may be for: exact ones, ".example.com" for it and all below it, or
     #: "*". With none every request is refused.
     ALLOWED_HOSTS: StringList = []
@@ -312,6 +322,15 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
     def unread(self) -> list[UnreadSetting]:
         """Variables and fields of the project that look like settings, and that nothing reads."""
         return unread_settings(self)
+
+    def unset(self) -> dict[str, str]:
+        """Those of REQUIRED_SETTINGS that have no value, with who requires each."""
+        in_file = dotenv_names(type(self)) if self.REQUIRED_SETTINGS else ()
+        return {
+            name: owner
+            for name, owner in self.REQUIRED_SETTINGS.items()
+            if name not in in_file and not os.environ.get(name)
+        }
 
     def masked(self) -> dict[str, Any]:
         """All settings by name with the secrets hidden; made of JSON types only."""

@@ -62,7 +62,8 @@ def warn_of_unread_settings(settings: BaseSettings) -> None:
 def _variables(settings: BaseSettings, place: str, names: Iterable[str]) -> Iterator[UnreadSetting]:
     fields = settings.field_names()
     for name in sorted(names):
-        if not name.upper().startswith(ENV_PREFIX):
+        # What a service requires, its own code reads.
+        if not name.upper().startswith(ENV_PREFIX) or name in settings.REQUIRED_SETTINGS:
             continue
         field, delimiter, _ = name.removeprefix(ENV_PREFIX).partition("__")
         if not name.startswith(ENV_PREFIX) or field not in fields:

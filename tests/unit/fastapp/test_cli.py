@@ -251,6 +251,23 @@ def test_servers_refuse_to_start_without_a_secret(project: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command", [("runserver-aio",), ("runserver-aio", "--workers=2"), ("runserver",)]
+)
+def test_servers_refuse_to_start_without_a_required_setting(
+    project: Path, command: tuple[str, ...]
+) -> None:
+    required = '{"QK_PAYMENT_URL": "services/orders"}'
+    done = manage(project, *command, QK_SECRET_KEY=SECRET, QK_REQUIRED_SETTINGS=required)
+    assert done.returncode == 1
+    for part in (
+        "QK_PAYMENT_URL is not set, and services/orders requires it. ",
+        "Fix: set QK_PAYMENT_URL in ",
+    ):
+        assert part in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_servers_refuse_to_start_with_a_broken_app(project: Path, make_app: MakeApp) -> None:
     make_app("apps.shop", urls="import no_such_package_at_all")
     for workers in ("1", "2"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from fastapp.conf import BaseSettings, override_settings, settings
 from fastapp.conf.lazy import LazySettings, load_settings
+from fastapp.conf.required import require_settings
 from fastapp.conf.secret import require_secret_key, secret_key_problem
 from fastapp.exceptions import ImproperlyConfigured
 
@@ -235,6 +237,27 @@ def test_debug_makes_a_random_secret_that_workers_share(monkeypatch: pytest.Monk
     second = BaseSettings()
     require_secret_key(second)
     assert second.SECRET_KEY != first.SECRET_KEY
+
+
+def test_start_is_refused_without_a_required_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    required = {f"QK_{name}": f"services/{name.lower()}" for name in ("ONE", "TWO", "THREE")}
+    monkeypatch.setenv("QK_REQUIRED_SETTINGS", json.dumps(required))
+    monkeypatch.setenv("QK_SECRET_KEY", GOOD_KEY)
+    monkeypatch.setenv("QK_BASE_DIR", str(tmp_path))
+    monkeypatch.setenv("QK_ONE", "1")
+    # Nothing is not a value.
+    monkeypatch.setenv("QK_TWO", "")
+    with pytest.raises(ImproperlyConfigured) as caught:
+        require_settings(BaseSettings())
+    two, three = str(caught.value).splitlines()
+    for line, name in ((two, "TWO"), (three, "THREE")):
+        assert f"QK_{name} is not set, and services/{name.lower()} requires it. " in line
+        assert f"Fix: set QK_{name} in the environment, or in .env " in line
+    monkeypatch.setenv("QK_TWO", "2")
+    (tmp_path / ".env").write_text("QK_THREE=3\n", encoding="utf-8")
+    require_settings(BaseSettings())
 
 
 def test_settings_are_read_only() -> None:

@@ -72,6 +72,9 @@ def test_variables_that_are_read_are_not_reported(monkeypatch: pytest.MonkeyPatc
         SHOP_NAME: str = "x"
         SHOP_LIMITS: dict[str, Any] = {}  # noqa: RUF012 - a field, as Django users write it
 
+    # The code of a service reads it.
+    monkeypatch.setenv("QK_REQUIRED_SETTINGS", '{"QK_PAYMENT_URL": "services/orders"}')
+    monkeypatch.setenv("QK_PAYMENT_URL", "https://pay.example")
     for name in ("QK_DEBUG", "QK_DATABASES__default__OPTIONS__timeout", "QK_SHOP_LIMITS__a"):
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("QK_SHOP_NAME", "y")

@@ -39,12 +39,12 @@ def runserver(
     from fastapp.apps.ports import check_ports
     from fastapp.cli.commands.runserver_aio import server_options
     from fastapp.conf import settings
-    from fastapp.conf.secret import require_secret_key
+    from fastapp.conf.required import require_settings
     from fastapp.contrib.metrics import require_token
     from fastapp.supervisor.run import supervise
     from fastapp.supervisor.supervisor import Service
 
-    require_secret_key(settings)
+    require_settings(settings)
     require_token(settings)
     # Fails here, once, when a package of the server is missing.
     options = server_options(settings.HOST if host is None else host, 0, "runserver")

@@ -34,12 +34,12 @@ def runserver_aio(host: str | None, port: int | None, workers: int, reload: bool
         )
     options = server_options(address, number)
     if reload or workers > 1:
-        from fastapp.conf.secret import require_secret_key
+        from fastapp.conf.required import require_settings
         from fastapp.contrib.metrics import require_token
         from fastapp.supervisor.run import supervise
         from fastapp.supervisor.supervisor import Service
 
-        require_secret_key(settings)
+        require_settings(settings)
         require_token(settings)
         service = Service("", "", address, number, settings.BASE_DIR)
         return supervise([service], workers=workers, reload=settings.BASE_DIR if reload else None)
