@@ -6,7 +6,8 @@ packages_for() {
   case $1:$2 in
     apt-get:engine) echo docker.io ca-certificates ;;
     apt-get:compiler) echo gcc libc6-dev ;;
-    apt-get:registry) echo docker-registry skopeo ;;
+    # And what reads images beside our own code.
+    apt-get:registry) echo docker-registry skopeo zstd ;;
     apt-get:debootstrap) echo debootstrap debian-archive-keyring ;;
     # The programs without the service.
     apt-get:mariadb) echo mariadb-server-core mariadb-client-core ;;

@@ -62,7 +62,7 @@ is_here() {
     engine) engine_is_here ;;
     compiler) has strip && preprocesses gcc ;;
     debootstrap) [[ -x /usr/sbin/debootstrap ]] || has debootstrap ;;
-    registry) has docker-registry && has skopeo ;;
+    registry) has docker-registry && has skopeo && has zstd ;;
     postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || has initdb ;;
     mariadb) (PATH=$PATH:/usr/sbin && has mariadbd && has mariadb-install-db) ;;
     faketime | diffoscope | strace) has "$1" ;;

@@ -24,7 +24,7 @@ from pants.engine.target import (
 from pants.engine.unions import UnionRule
 from pants.testutil.rule_runner import RuleRunner
 
-_SCRIPTS = "pants-plugins/qingkong_build/oci/layout/scripts"
+_SCRIPTS = "pants-plugins/qingkong_build/oci/{}/scripts"
 # The builder's modules are no package of the plugins' resolve.
 _BUILD = """
 import json, pathlib, sys
@@ -68,11 +68,26 @@ def write_layout(
     """A layout at `path`: the first layer is its base's; files are (content, user id)."""
     place = Path(runner.build_root, path)
     shutil.rmtree(place, ignore_errors=True)
+    scripts = [str(Path(_SCRIPTS.format(name)).resolve()) for name in ("layout", "zstd")]
     subprocess.run(
         [sys.executable, "-c", _BUILD, str(place), json.dumps(list(layers)), json.dumps(settings)],
-        env={**os.environ, "PYTHONPATH": str(Path(_SCRIPTS).resolve())},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(scripts)},
         check=True,
     )
+
+
+def compress_again(runner: RuleRunner, path: str, compression: str) -> None:
+    """The same image in a layout whose layers somebody else has compressed in another way."""
+    place = Path(runner.build_root, path)
+    other = place.with_name(f"{place.name}-{compression}")
+    shutil.rmtree(other, ignore_errors=True)
+    words = ["skopeo", "--insecure-policy", "copy", "--quiet"]
+    subprocess.run(
+        [*words, f"--dest-compress-format={compression}", f"oci:{place}", f"oci:{other}:app:1"],
+        check=True,
+    )
+    shutil.rmtree(place)
+    other.rename(place)
 
 
 def rules() -> Iterable[object]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,17 @@ class Image:
     layers: dict[str, tuple[str, frozenset[str]]]
 
 
+def unpacked(blob: Path) -> bytes:
+    """The tar in a layer, whatever it is compressed with."""
+    return subprocess.run(
+        [*("zstd", "--decompress", "--stdout", "--format=zstd"), blob]
+        if blob.read_bytes().startswith(b"\x28\xb5\x2f\xfd")
+        else ["gzip", "--decompress", "--stdout", blob],
+        capture_output=True,
+        check=True,
+    ).stdout
+
+
 def read_image(layout: Path) -> Image:
     """Read the image of `layout`."""
 
@@ -36,7 +49,7 @@ def read_image(layout: Path) -> Image:
     image_id = document(described["digest"])["config"]["digest"]
     layers = {}
     for name, blob in own_layers(layout).items():
-        with tarfile.open(blob) as archive:
+        with tarfile.open(fileobj=io.BytesIO(unpacked(blob))) as archive:
             names = frozenset(member.name for member in archive if member.isfile())
         layers[name] = (f"sha256:{blob.name}", names)
     return Image(image_id, document(image_id), layers)

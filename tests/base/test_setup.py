@@ -64,7 +64,7 @@ def test_tests_need_servers_and_a_browser_too(bare: Machine) -> None:
     result = bare.setup("test")
     assert result.returncode == 1
     assert " mariadb-server-core mariadb-client-core " in result.stderr
-    assert " docker-registry skopeo openssl " in result.stderr
+    assert " docker-registry skopeo zstd openssl " in result.stderr
     assert " nginx-light redis-server chromium wrk hey gcc-" in result.stderr
     assert " podman crun uidmap iproute2 openssh-server openssh-client" in result.stderr
     # A release that has it without windows.

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from pants.backend.python.subsystems.python_tool_base import PythonToolRequirementsBase
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex_requirements import EntireLockfile, PexRequirements
 from pants.option.errors import OptionsError
 
@@ -25,6 +27,18 @@ class ScriptRequirements(PythonToolRequirementsBase):
 
     # Pants wants a lockfile to fall back on all the same. There is none of this name.
     default_lockfile_resource = ("qingkong_build.sandbox", "none.lock")
+
+    def python(self, python_setup: PythonSetup) -> InterpreterConstraints:
+        """Which interpreters `to_pex_request` installs for."""
+        if self.register_interpreter_constraints and not self.options.is_default(
+            "interpreter_constraints"
+        ):
+            return self.interpreter_constraints
+        return InterpreterConstraints(
+            python_setup.resolves_to_interpreter_constraints.get(
+                self.install_from_resolve, python_setup.interpreter_constraints
+            )
+        )
 
     def pex_requirements(
         self, *, extra_requirements: Iterable[str] = ()

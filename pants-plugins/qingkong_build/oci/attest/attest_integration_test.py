@@ -76,6 +76,8 @@ def repository() -> RuleRunner:
             "--image-attest-install-from-resolve=image-tools",
             f"--image-attest-requirements={list(tools)}",
             "--image-attest-builder-id=https://ci.example.test",
+            "--image-zstd-install-from-resolve=image-tools",
+            "--image-zstd-requirements=['zstandard']",
         ],
     )
     return runner
@@ -223,8 +225,10 @@ def run(runner: RuleRunner, place: Path, *arguments: str) -> subprocess.Complete
     )
 
 
-def test_signed_and_verified(repository: RuleRunner, tmp_path: Path) -> None:
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_signed_and_verified(repository: RuleRunner, tmp_path: Path, compression: str) -> None:
     """A package is signed where it is, and each of its files is verified."""
+    layouts.compress_again(repository, "deploy/oci", compression)
     place = tmp_path / "repository"
     for path, content in attest(repository).items():
         file = place / "dist/deploy/attested" / path

@@ -59,6 +59,8 @@ from qingkong_build.oci.attest.target_types import (
 )
 from qingkong_build.oci.layout.rules import (
     IMAGE_VIEW,
+    LayoutReader,
+    LayoutReaderRequest,
     OciLayout,
     OciLayoutRequest,
     addresses_in,
@@ -221,9 +223,10 @@ async def attest_image(
         ),
         Get(VenvPex, PexRequest, image_attest.to_pex_request()),
     )
-    sources, roots = await MultiGet(
+    sources, roots, reader = await MultiGet(
         Get(SourcesHash, SourcesHashRequest(layout.address)),
         Get(ImageRoots, ImageRootsRequest(layout.address)),
+        Get(LayoutReader, LayoutReaderRequest(layout, image_attest.python(python_setup))),
     )
     spec = {
         "target": layout.address.spec,
@@ -245,7 +248,9 @@ async def attest_image(
             f"Describe the image of {field_set.address}",
             tools,
             files=(FileContent(_SPEC, json.dumps(spec, sort_keys=True).encode()),),
-            digest=await Get(Digest, MergeDigests([layout.digest, wheels.digest, locks])),
+            digest=await Get(
+                Digest, MergeDigests([layout.digest, reader.digest, wheels.digest, locks])
+            ),
             output_directories=(_OUTPUT,),
             level=LogLevel.DEBUG,
         ),

@@ -18,11 +18,12 @@ from pants.core.goals.package import OutputPathField
 from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
 from pants.core.util_rules import distdir
 from pants.core.util_rules.distdir import DistDir
-from pants.engine.fs import CreateDigest, Digest
+from pants.engine.fs import CreateDigest, Digest, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 
 from qingkong_build.oci.attest.target_types import AttestedImageField
 from qingkong_build.oci.layout.rules import WHOLE_IMAGE
+from qingkong_build.oci.zstd.rules import ImageZstd, Zstd, ZstdRequest
 from qingkong_build.sandbox.script import Script
 
 # Where a package has the layout.
@@ -55,16 +56,20 @@ class ImageSignaturesFieldSet(RunFieldSet):
 
 @rule
 async def run_signatures(
-    field_set: ImageSignaturesFieldSet, python_setup: PythonSetup, dist_dir: DistDir
+    field_set: ImageSignaturesFieldSet,
+    python_setup: PythonSetup,
+    dist_dir: DistDir,
+    image_zstd: ImageZstd,
 ) -> RunRequest:
+    constraints = InterpreterConstraints(python_setup.interpreter_constraints)
     python, digest = await MultiGet(
-        Get(
-            PythonExecutable,
-            InterpreterConstraints,
-            InterpreterConstraints(python_setup.interpreter_constraints),
-        ),
+        Get(PythonExecutable, InterpreterConstraints, constraints),
         Get(Digest, CreateDigest(_SIGNATURES.files())),
     )
+    # Nothing is known of the layout here: it may be from another machine.
+    if image_zstd.install_from_resolve:
+        zstd = await Get(Zstd, ZstdRequest(constraints))
+        digest = await Get(Digest, MergeDigests([digest, zstd.digest]))
     packaged = field_set.output_path.value_or_default(file_ending=None)
     # It runs in the workspace, beside which the sandbox is. As sandboxes run scripts: isolated, but
     # for their own folder.

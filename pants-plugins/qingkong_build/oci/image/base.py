@@ -6,8 +6,11 @@ import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.engine.fs import (
+    EMPTY_DIGEST,
     Digest,
     DigestContents,
     DigestSubset,
@@ -28,9 +31,10 @@ from qingkong_build.oci.engine.rules import (
     ImageOffer,
     ImageOfferRequest,
 )
-from qingkong_build.oci.image.documents import BaseConfig, Blob
+from qingkong_build.oci.image.documents import ZSTD, BaseConfig, Blob
 from qingkong_build.oci.image.subsystem import BaseSourceKind, ImageAssembly
 from qingkong_build.oci.layers.base_field import DOCKER_ARCHIVE, OCI_LAYOUT
+from qingkong_build.oci.zstd.rules import ZSTD_LAYER, Zstd, ZstdRequest
 from qingkong_build.sandbox import local
 from qingkong_build.sandbox.local import LocalProcess
 from qingkong_build.sandbox.rules import ScriptRequest
@@ -40,7 +44,11 @@ logger = logging.getLogger(__name__)
 
 _PATHS = {DOCKER_ARCHIVE: "--docker-archive", OCI_LAYOUT: "--oci-layout"}
 _READ = Script(
-    "qingkong_build.oci.image", "read_base", ("base_documents",), package_modules=("layer_tree",)
+    "qingkong_build.oci.image",
+    "read_base",
+    ("base_documents",),
+    uses=(ZSTD_LAYER,),
+    package_modules=("layer_tree",),
 )
 # A client of registries.
 REGISTRY = Script(
@@ -213,8 +221,11 @@ async def get_base(request: BaseRequest) -> Base:
     return await Get(Base, SourcedBaseRequest(source, request.reference, request.architecture))
 
 
-@rule(desc="Get the base of a container image")
-async def get_sourced_base(request: SourcedBaseRequest, options: ImageAssembly) -> Base:
+# Before the rule that calls it, as above.
+async def _base_tree(
+    request: SourcedBaseRequest, python: InterpreterConstraints, library: Digest
+) -> tuple[Digest, dict[str, Any]]:
+    """What the script writes, and the document about it."""
     source = request.source
     process = await Get(
         Process,
@@ -222,7 +233,8 @@ async def get_sourced_base(request: SourcedBaseRequest, options: ImageAssembly) 
             source.script,
             source.argv,
             f"Get the base {request.reference} for linux/{request.architecture}",
-            options.python,
+            python,
+            digest=library,
             output_directories=("base",),
             caches=source.caches,
             cache_scope=source.cache_scope,
@@ -232,7 +244,16 @@ async def get_sourced_base(request: SourcedBaseRequest, options: ImageAssembly) 
     result = await Get(ProcessResult, LocalProcess(process))
     tree = await Get(Digest, RemovePrefix(result.output_digest, "base"))
     (document,) = await Get(DigestContents, DigestSubset(tree, PathGlobs(["base.json"])))
-    raw = json.loads(document.content)
+    return tree, json.loads(document.content)
+
+
+@rule(desc="Get the base of a container image")
+async def get_sourced_base(request: SourcedBaseRequest, options: ImageAssembly) -> Base:
+    tree, raw = await _base_tree(request, options.python, EMPTY_DIGEST)
+    # Known after the first look only: no other base waits for the library.
+    if raw.get("needs") == ZSTD:
+        zstd = await Get(Zstd, ZstdRequest())
+        tree, raw = await _base_tree(request, zstd.python, zstd.digest)
     layers = tuple(
         Blob(each["digest"][len("sha256:") :], each["size"], each["mediaType"])
         for each in raw["layers"]

@@ -13,7 +13,7 @@ LARGEST_LAYER = 4 << 20
 
 
 def compressed(layer: bytes) -> bytes:
-    """What `scripts/convert_layer.py compress` makes of a layer."""
+    """What `scripts/convert_layer.py gzip` makes of a layer."""
     file = io.BytesIO()
     with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
         packed.write(layer)

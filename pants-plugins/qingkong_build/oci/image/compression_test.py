@@ -13,5 +13,5 @@ def test_a_compressed_layer_is_that_of_the_script(tmp_path: Path) -> None:
     layer = b"layer " * 50_000
     (tmp_path / "layer").write_bytes(layer)
     output = tmp_path / "layer.gz"
-    assert convert_layer.main(["compress", str(tmp_path / "layer"), str(output)]) == 0
+    assert convert_layer.main(["gzip", str(tmp_path / "layer"), str(output)]) == 0
     assert output.read_bytes() == compressed(layer)

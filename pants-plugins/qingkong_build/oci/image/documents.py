@@ -14,6 +14,9 @@ from qingkong_build.oci.image.settings import ImageSettings, configured
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
+#: By the values of the field `compression`.
+GZIP, ZSTD = "gzip", "zstd"
+PACKED_LAYER_TYPES = {GZIP: f"{LAYER_TYPE}+gzip", ZSTD: f"{LAYER_TYPE}+zstd"}
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 # Read by `layout/scripts/image_view.py`.
 BASE_LAYERS = "io.qingkong.image.base-layers"

@@ -14,22 +14,26 @@ from pants.engine.fs import (
     FileContent,
     FileDigest,
     FileEntry,
+    MergeDigests,
 )
 from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 
 from qingkong_build.oci.image.compression import LARGEST_LAYER, compressed
+from qingkong_build.oci.image.documents import GZIP, ZSTD
 from qingkong_build.oci.image.subsystem import ImageAssembly
+from qingkong_build.oci.zstd.rules import ZSTD_LAYER, Zstd, ZstdRequest
 from qingkong_build.sandbox.rules import ScriptRequest
 from qingkong_build.sandbox.script import Script
 
 _CONVERT = Script("qingkong_build.oci.image", "convert_layer")
+_DECOMPRESS = "decompress"
 
 
 @dataclass(frozen=True)
 class ConvertedLayerRequest:
-    """`mode` is that of `scripts/convert_layer.py`."""
+    """`mode` is that of `scripts/convert_layer.py`, or `zstd`."""
 
     mode: str
     layer: FileDigest
@@ -58,19 +62,25 @@ async def convert_layer(request: ConvertedLayerRequest, options: ImageAssembly) 
     # The same name for each, so that a layer is converted once, whatever it is called.
     source = await Get(Digest, CreateDigest([FileEntry("layer", request.layer)]))
     output = "converted"
-    if request.mode == "compress" and request.layer.serialized_bytes_length <= LARGEST_LAYER:
+    if request.mode == GZIP and request.layer.serialized_bytes_length <= LARGEST_LAYER:
         (file,) = await Get(DigestContents, Digest, source)
         packed = await Get(Digest, CreateDigest([FileContent(output, compressed(file.content))]))
         (entry,) = await Get(DigestEntries, Digest, packed)
         assert isinstance(entry, FileEntry)
         return ConvertedLayer(entry.file_digest)
+    script, argv, python = _CONVERT, (request.mode, "layer", output), options.python
+    if request.mode == ZSTD:
+        zstd = await Get(Zstd, ZstdRequest())
+        script, argv, python = ZSTD_LAYER, argv[1:], zstd.python
+        source = await Get(Digest, MergeDigests([source, zstd.digest]))
+    verb = "Decompress" if request.mode == _DECOMPRESS else "Compress"
     result = await Get(
         ProcessResult,
         ScriptRequest(
-            _CONVERT,
-            (request.mode, "layer", output),
-            f"{request.mode.capitalize()} the layer {request.path}",
-            options.python,
+            script,
+            argv,
+            f"{verb} the layer {request.path}",
+            python,
             digest=source,
             output_files=(output,),
         ),
@@ -86,7 +96,7 @@ async def uncompressed_layers(request: LayerFilesRequest) -> LayerFiles:
     plain = await MultiGet(
         Get(
             ConvertedLayer,
-            ConvertedLayerRequest("decompress", entry.file_digest, os.path.basename(entry.path)),
+            ConvertedLayerRequest(_DECOMPRESS, entry.file_digest, os.path.basename(entry.path)),
         )
         for entry in packed
     )

@@ -24,7 +24,7 @@ from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
-from qingkong_build.oci.image.documents import REF_NAME, Blob, docker_manifest, index
+from qingkong_build.oci.image.documents import GZIP, REF_NAME, Blob, docker_manifest, index
 from qingkong_build.oci.image.platform_image import PlatformImage, PlatformImageRequest
 from qingkong_build.oci.image.subsystem import ImageAssembly
 from qingkong_build.oci.image.target_types import ArchiveField, LayersField, PlatformsField
@@ -47,10 +47,14 @@ class OciImageFieldSet(PackageFieldSet):
 
 @dataclass(frozen=True)
 class AssembledLayoutRequest:
-    """The layout of an `oci_image` target; `architectures` are those of its `platforms`."""
+    """The layout of an `oci_image` target; `architectures` are those of its `platforms`.
+
+    `compression` is as in `PlatformImageRequest`.
+    """
 
     address: Address
     architectures: tuple[str, ...]
+    compression: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,10 @@ class AssembledLayout:
 @rule(desc="Assemble an OCI image layout")
 async def assemble_layout(request: AssembledLayoutRequest) -> AssembledLayout:
     images = await MultiGet(
-        Get(PlatformImage, PlatformImageRequest(request.address, architecture))
+        Get(
+            PlatformImage,
+            PlatformImageRequest(request.address, architecture, request.compression),
+        )
         for architecture in request.architectures or (None,)
     )
     documents = [FileContent("oci-layout", _VERSION)]
@@ -96,6 +103,11 @@ async def assemble_layout(request: AssembledLayoutRequest) -> AssembledLayout:
         Get(Digest, MergeDigests(image.base for image in images)),
     )
     return AssembledLayout(images, top, files, base)
+
+
+def is_gzip(layout: AssembledLayout) -> bool:
+    """Whether every engine can load its layers."""
+    return all(x.media_type.endswith(GZIP) for image in layout.images for x in image.layers)
 
 
 @dataclass(frozen=True)
@@ -174,6 +186,10 @@ async def package_oci_image(field_set: OciImageFieldSet) -> BuiltPackage:
     ]
     if field_set.archive.value == "tar":
         path = f"{folder}.tar"
+        if not is_gzip(layout):
+            layout = await Get(
+                AssembledLayout, AssembledLayoutRequest(field_set.address, chosen, GZIP)
+            )
         archive = await Get(Archive, ArchiveRequest(layout, path))
         digests.append(archive.digest)
         artifacts.append(BuiltPackageArtifact(path))

@@ -22,7 +22,7 @@ from pants.util.frozendict import FrozenDict
 from qingkong_build.oci.image.platform_layers import PlatformLayers, PlatformLayersRequest
 from qingkong_build.oci.image.setting_fields import AnnotationsField, settings_of
 from qingkong_build.oci.image.settings import ImageSettings
-from qingkong_build.oci.image.target_types import LayersField, RepoTagsField
+from qingkong_build.oci.image.target_types import CompressionField, LayersField, RepoTagsField
 from qingkong_build.oci.layers.base_field import BaseField, Parent, ParentRequest, is_address
 from qingkong_build.oci.layers.pex_fields import PexField, PexLayersField, PexOtherPlatformsField
 from qingkong_build.oci.layers.pex_layers import SOURCES_PATH, PexLayers
@@ -54,6 +54,7 @@ class ImagePlan:
     settings: ImageSettings
     annotations: FrozenDict[str, str]
     layers: FrozenDict[str, FileDigest]
+    compression: str
     parent: ImagePlan | None = None
 
     @property
@@ -155,6 +156,7 @@ async def plan_image(request: ImagePlanRequest) -> ImagePlan:
         settings,
         target[AnnotationsField].value or FrozenDict(),
         FrozenDict(files),
+        target[CompressionField].value,
         parent,
     )
 

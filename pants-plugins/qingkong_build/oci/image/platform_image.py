@@ -16,7 +16,7 @@ from pants.engine.fs import CreateDigest, Digest, FileContent, FileDigest, FileE
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 
 from qingkong_build.oci.image.base import Base, BaseRequest
-from qingkong_build.oci.image.documents import LAYER_TYPE, Blob, Document, manifest
+from qingkong_build.oci.image.documents import PACKED_LAYER_TYPES, Blob, Document, manifest
 from qingkong_build.oci.image.layer_files import ConvertedLayer, ConvertedLayerRequest
 from qingkong_build.oci.image.plan import (
     BaseReference,
@@ -41,10 +41,14 @@ class PlatformImageRequest:
     """The image of an `oci_image` target for Linux on `architecture`.
 
     None is what its layers say they are for.
+
+    Attributes:
+        compression: of all layers above the base; None takes what each image of the repository says.
     """
 
     address: Address
     architecture: str | None
+    compression: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,14 +87,17 @@ async def assemble_image(request: PlatformImageRequest, options: ImageAssembly) 
     )
     tree = await Get(TreeDocument, BaseTreeRequest(base))
     restated = await Get(RestatedPlans, RestatedPlansRequest(plan, tree))
-    packed = await MultiGet(
-        Get(ConvertedLayer, ConvertedLayerRequest("compress", file, os.path.basename(path)))
+    wanted = [
+        ConvertedLayerRequest(
+            request.compression or each.compression, file, os.path.basename(path)
+        )
         for each in restated.plans
         for path, file in each.layers.items()
-    )
+    ]
+    packed = await MultiGet(Get(ConvertedLayer, ConvertedLayerRequest, each) for each in wanted)
     ours = [
-        Blob(x.file.fingerprint, x.file.serialized_bytes_length, f"{LAYER_TYPE}+gzip")
-        for x in packed
+        Blob(x.file.fingerprint, x.file.serialized_bytes_length, PACKED_LAYER_TYPES[each.mode])
+        for each, x in zip(wanted, packed)
     ]
     config = restated.config(base.config, options.created)
     image = manifest(config.blob, base.layers, ours, plan.annotations)

@@ -29,6 +29,7 @@ from qingkong_build.oci.image import (
 )
 from qingkong_build.oci.image.target_types import DockerImageImageField, OciImageTarget
 from qingkong_build.oci.image.upstream import without_replaced
+from qingkong_build.oci.zstd import rules as zstd
 from qingkong_build.sandbox.rules import rules as script_rules
 
 
@@ -53,5 +54,6 @@ def rules() -> Iterable[object]:
         *restated_layers.rules(),
         *script_rules(),
         *upstream.rules(),
+        *zstd.rules(),
         DockerImageTarget.register_plugin_field(DockerImageImageField),
     )

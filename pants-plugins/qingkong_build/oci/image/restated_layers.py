@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.engine.fs import (
+    EMPTY_DIGEST,
     CreateDigest,
     Digest,
     DigestContents,
@@ -27,15 +28,21 @@ from pants.util.logging import LogLevel
 
 from qingkong_build.oci.image.base import Base, BaseSource
 from qingkong_build.oci.image.compression import LARGEST_LAYER
-from qingkong_build.oci.image.documents import BaseConfig, Document, image_config
+from qingkong_build.oci.image.documents import ZSTD, BaseConfig, Document, image_config
 from qingkong_build.oci.image.layer_tree import LayerTree, directory_entries, read_layer, restated
 from qingkong_build.oci.image.plan import ImagePlan
 from qingkong_build.oci.image.settings import SettingsError
 from qingkong_build.oci.image.subsystem import ImageAssembly
+from qingkong_build.oci.zstd.rules import ZSTD_LAYER, Zstd, ZstdRequest
 from qingkong_build.sandbox.rules import ScriptRequest
 from qingkong_build.sandbox.script import Script
 
-_READ = Script("qingkong_build.oci.image", "read_layers", package_modules=("layer_tree",))
+_READ = Script(
+    "qingkong_build.oci.image",
+    "read_layers",
+    uses=(ZSTD_LAYER,),
+    package_modules=("layer_tree",),
+)
 _OUTPUT = "restated"
 
 
@@ -141,14 +148,18 @@ async def read_layer_tree(request: LayerTreeRequest, options: ImageAssembly) -> 
 
 @rule(level=LogLevel.DEBUG)
 async def read_base_tree(request: BaseTreeRequest, options: ImageAssembly) -> TreeDocument:
-    base = request.base
+    base, python, library = request.base, options.python, EMPTY_DIGEST
+    if any(layer.media_type.endswith(ZSTD) for layer in base.layers):
+        zstd = await Get(Zstd, ZstdRequest())
+        python, library = zstd.python, zstd.digest
     result = await Get(
         ProcessResult,
         ScriptRequest(
             _READ,
             ("base", *(f"base/{layer.path}" for layer in base.layers)),
             "Read which directories the base has",
-            options.python,
+            python,
+            digest=library,
             shared=FrozenDict({"base": base.digest}),
             level=LogLevel.DEBUG,
         ),

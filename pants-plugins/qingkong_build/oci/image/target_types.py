@@ -17,6 +17,7 @@ from pants.engine.target import (
 )
 from pants.util.strutil import help_text
 
+from qingkong_build.oci.image.documents import GZIP, ZSTD
 from qingkong_build.oci.image.setting_fields import SETTING_FIELDS
 from qingkong_build.oci.layers.base_field import BaseField
 from qingkong_build.oci.layers.pex_fields import PEX_FIELDS
@@ -87,6 +88,25 @@ class ArchiveField(StringField):
     )
 
 
+class CompressionField(StringField):
+    alias = "compression"
+    default = GZIP
+    valid_choices = (GZIP, ZSTD)
+    value: str
+    help = help_text(
+        """
+        How the layers are compressed: `gzip` (level 6), which everything reads, or `zstd` (level 9),
+        which is smaller and is unpacked faster. The image ID is the same with both, the manifest's
+        digest is not.
+
+        It is about the image's own layers. Those of the base stay as they are, and those of another
+        `oci_image` below this one are as that one says. The archive has gzip for its own layers in
+        any case, as some engines load nothing else; a `docker_image` is sent layers uncompressed.
+        `zstd` needs `[image-zstd]`.
+        """
+    )
+
+
 class RepositoriesField(StringSequenceField):
     alias = "repositories"
     default = ()
@@ -146,6 +166,7 @@ class OciImageTarget(Target):
         *PEX_FIELDS,
         RepoTagsField,
         PlatformsField,
+        CompressionField,
         ArchiveField,
         RepositoriesField,
         *SETTING_FIELDS,

@@ -8,13 +8,24 @@ from dataclasses import dataclass
 from itertools import chain
 
 from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.core.goals.package import (
     BuiltPackage,
     EnvironmentAwarePackageRequest,
     PackageFieldSet,
 )
 from pants.engine.addresses import Address, Addresses, UnparsedAddressInputs
-from pants.engine.fs import Digest, DigestSubset, GlobMatchErrorBehavior, PathGlobs, Snapshot
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    Digest,
+    DigestContents,
+    DigestEntries,
+    DigestSubset,
+    FileEntry,
+    GlobMatchErrorBehavior,
+    PathGlobs,
+    Snapshot,
+)
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     FieldSet,
@@ -32,12 +43,18 @@ from pants.util.logging import LogLevel
 from pants.util.strutil import help_text
 
 from qingkong_build.oci.layout.field_error import invalid
+from qingkong_build.oci.zstd import rules as zstd
+from qingkong_build.oci.zstd.rules import ZSTD_LAYER, Zstd, ZstdRequest
 from qingkong_build.sandbox.script import Script
 
 _MARKER = "oci-layout"
 # For the scripts of plugins that look into layouts, and for those that only check them.
-WHOLE_IMAGE = Script("qingkong_build.oci.layout", "whole_image", ("oci_layout",))
-IMAGE_VIEW = Script("qingkong_build.oci.layout", "image_view", ("oci_layout", "whole_image"))
+WHOLE_IMAGE = Script(
+    "qingkong_build.oci.layout", "whole_image", ("oci_layout",), uses=(ZSTD_LAYER,)
+)
+IMAGE_VIEW = Script("qingkong_build.oci.layout", "image_view", uses=(WHOLE_IMAGE,))
+# A blob with more bytes is no manifest.
+_LARGEST_MANIFEST = 4 << 20
 
 
 class ImageField(StringField):
@@ -120,6 +137,39 @@ async def find_layout(request: OciLayoutRequest) -> OciLayout:
 
 
 @dataclass(frozen=True)
+class LayoutReaderRequest:
+    """For a script on an interpreter of `python` that reads the layers of `layout`."""
+
+    layout: OciLayout
+    python: InterpreterConstraints
+
+
+@dataclass(frozen=True)
+class LayoutReader:
+    """`digest` has what the script needs beside itself: nothing, unless a layer is in zstd."""
+
+    digest: Digest
+
+
+@rule
+async def find_reader(request: LayoutReaderRequest) -> LayoutReader:
+    entries = await Get(DigestEntries, Digest, request.layout.digest)
+    small = [
+        entry.path
+        for entry in entries
+        if isinstance(entry, FileEntry)
+        and entry.file_digest.serialized_bytes_length <= _LARGEST_MANIFEST
+    ]
+    documents = await Get(
+        DigestContents, DigestSubset(request.layout.digest, PathGlobs(small))
+    )
+    # Before they are checked: whoever reads the layers says what is wrong with them.
+    if not any(x.content.startswith(b"{") and b"tar+zstd" in x.content for x in documents):
+        return LayoutReader(EMPTY_DIGEST)
+    return LayoutReader((await Get(Zstd, ZstdRequest(request.python))).digest)
+
+
+@dataclass(frozen=True)
 class ImageFieldSet(FieldSet):
     required_fields = (ImageField,)
 
@@ -182,4 +232,4 @@ def lockfile_globs(paths: Iterable[str]) -> PathGlobs:
 
 
 def rules() -> Iterable[object]:
-    return (*collect_rules(), UnionRule(InferDependenciesRequest, InferImage))
+    return (*collect_rules(), *zstd.rules(), UnionRule(InferDependenciesRequest, InferImage))

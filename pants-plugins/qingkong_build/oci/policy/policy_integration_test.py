@@ -37,6 +37,8 @@ WAIVERS = {
     f"QK-IMG-{number:03}": "The image of this test has no more than what is tested."
     for number in (8, 9, 10, 12, 17, 19)
 }
+# Not under the names that they have here: no default is one of them.
+LOCKS = {"tests": "dev", "ships": "prod", "image-tools": "image-tools"}
 
 
 @pytest.fixture(scope="module")
@@ -54,28 +56,31 @@ def repository() -> RuleRunner:
         ],
         target_types=[layouts.LayoutTarget, *register.target_types()],
     )
-    # Not under the names that they have here: no default is one of them.
-    locks = {"tests": "dev", "ships": "prod", "image-tools": "image-tools"}
     runner.write_files(
         {
             f"{name}.lock": Path(f"3rdparty/{source}.lock").read_text()
-            for name, source in locks.items()
+            for name, source in LOCKS.items()
         }
     )
+    set_options(runner)
+    write_image(runner, owner=0)
+    return runner
+
+
+def set_options(runner: RuleRunner, *more: str) -> None:
     machine.set_options(
         runner,
         [
             "--python-interpreter-constraints=['CPython==3.12.*']",
             "--python-enable-resolves",
-            f"--python-resolves={ {name: f'{name}.lock' for name in locks} }",
+            f"--python-resolves={ {name: f'{name}.lock' for name in LOCKS} }",
             "--python-default-resolve=ships",
             "--production-closure-development-resolves=['tests']",
             "--image-policies-install-from-resolve=image-tools",
             "--image-policies-requirements=['detect-secrets']",
+            *more,
         ],
     )
-    write_image(runner, owner=0)
-    return runner
 
 
 def write_image(runner: RuleRunner, owner: int) -> None:
@@ -124,6 +129,24 @@ def test_a_good_image(repository: RuleRunner) -> None:
     found = cases(repository, result)
     assert len(found) == 20
     assert not any(found.values())
+
+
+def test_layers_in_zstd(repository: RuleRunner) -> None:
+    """Only they need `zstandard`: the other tests are without."""
+    layouts.compress_again(repository, "deploy/oci", "zstd")
+    try:
+        with pytest.raises(ExecutionError, match=r"\[image-zstd\].install_from_resolve is not set"):
+            judge(repository)
+        set_options(
+            repository,
+            "--image-zstd-install-from-resolve=image-tools",
+            "--image-zstd-requirements=['zstandard']",
+        )
+        result = judge(repository)
+    finally:
+        set_options(repository)
+        write_image(repository, owner=0)
+    assert "20 rules, 0 failed, 6 waived" in result.stdout, result.stdout + result.stderr
 
 
 def test_a_changed_image_is_judged_again(repository: RuleRunner) -> None:

@@ -33,6 +33,8 @@ from pants.util.logging import LogLevel
 
 from qingkong_build.oci.layout.rules import (
     IMAGE_VIEW,
+    LayoutReader,
+    LayoutReaderRequest,
     OciLayout,
     OciLayoutRequest,
     lockfile_globs,
@@ -176,6 +178,9 @@ async def judge_image(
         Get(Digest, lockfile_globs([*production, *development])),
         Get(VenvPex, PexRequest, image_policy.to_pex_request()),
     )
+    reader = await Get(
+        LayoutReader, LayoutReaderRequest(layout, image_policy.python(python_setup))
+    )
     spec = {
         "target": field_set.address.spec,
         "layout": layout.path,
@@ -197,7 +202,7 @@ async def judge_image(
             tools,
             files=(FileContent(_SPEC, json.dumps(spec, sort_keys=True).encode()),),
             digest=await Get(
-                Digest, MergeDigests([layout.digest, extra.snapshot.digest, lockfiles])
+                Digest, MergeDigests([layout.digest, reader.digest, extra.snapshot.digest, lockfiles])
             ),
             output_files=(report,),
             timeout_seconds=field_set.timeout.calculate_from_global_options(test_subsystem),

@@ -15,6 +15,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import zstd_layer
+
 _CHUNK = 1 << 20
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 # Documents are small; a larger one is none.
@@ -129,16 +131,27 @@ def check_config(
     return diff_ids
 
 
-def check_diff_id(path: str, expected: str, where: str) -> None:
-    """Refuse a layer with gzip that unpacks to something else than the configuration says."""
-    found = hashlib.sha256()
+class ZstdNeededError(Exception):
+    """A layer is in zstd, and there is nothing to read it with."""
+
+
+def check_readable(layers: list[dict[str, Any]]) -> None:
+    """Raise `ZstdNeededError` before anything is copied or downloaded in vain."""
+    if not zstd_layer.is_readable():
+        if any(each["mediaType"].endswith("zstd") for each in layers):
+            raise ZstdNeededError
+
+
+def check_diff_id(path: str, kind: str, expected: str, where: str) -> None:
+    """Refuse a compressed layer that unpacks to something else than the configuration says."""
+    found, name = hashlib.sha256(), "zstd" if kind.endswith("zstd") else "gzip"
     try:
-        with gzip.open(path, "rb") as file:
+        with zstd_layer.opened(path) if name == "zstd" else gzip.open(path) as file:
             while block := file.read(_CHUNK):
                 found.update(block)
     except (OSError, EOFError, zlib.error) as error:
         raise BaseError(
-            f"reading {where}: layer {os.path.basename(path)} is not gzip: {error}. Fix: {_FIX}"
+            f"reading {where}: layer {os.path.basename(path)} is not {name}: {error}. Fix: {_FIX}"
         ) from None
     if f"sha256:{found.hexdigest()}" != expected:
         raise malformed(

@@ -1,4 +1,4 @@
-"""Compress or decompress one layer: convert_layer.py (compress|decompress) INPUT OUTPUT.
+"""Compress or decompress one layer: convert_layer.py (gzip|decompress) INPUT OUTPUT.
 
 The compressed bytes depend on the content and on the zlib of the interpreter alone.
 """
@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
     mode, source, target = argv
     os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
     try:
-        {"compress": compress, "decompress": decompress}[mode](source, target)
+        {"gzip": compress, "decompress": decompress}[mode](source, target)
     except (OSError, EOFError) as error:
         print(f"oci_image: the layer {source} is not what its name says: {error}", file=sys.stderr)
         return 1

@@ -16,9 +16,11 @@ from typing import Any
 from base_documents import (
     DEEPEST,
     BaseError,
+    ZstdNeededError,
     check_blob,
     check_config,
     check_diff_id,
+    check_readable,
     descriptors,
     digest_name,
     malformed,
@@ -26,7 +28,7 @@ from base_documents import (
     parsed,
     read_document,
 )
-from read_base import _BLOBS, choose, compress, plain_descriptor, save
+from read_base import _BLOBS, NEEDS_ZSTD, choose, compress, plain_descriptor, save
 from registry import Registry, RegistryError, parse_reference
 
 
@@ -56,6 +58,7 @@ def fetch(pinned: str, architecture: str, plain: list[str]) -> dict[str, Any]:
     config = read_document(path, named, pinned)
     os.remove(path)
     found = descriptors(document, "layers", pinned)
+    check_readable(found)
     diff_ids = check_config(config, len(found), architecture, pinned)
     layers = []
     for descriptor, diff_id in zip(found, diff_ids):
@@ -63,8 +66,8 @@ def fetch(pinned: str, architecture: str, plain: list[str]) -> dict[str, Any]:
         path = os.path.join(_BLOBS, digest_name(digest, pinned))
         registry.download(digest, path, descriptor["size"])
         check_blob(path, descriptor, pinned)
-        if kind.endswith("gzip"):
-            check_diff_id(path, diff_id, pinned)
+        if kind.endswith(("gzip", "zstd")):
+            check_diff_id(path, kind, diff_id, pinned)
             layers.append(plain_descriptor(descriptor))
         elif kind.endswith("tar"):
             if digest != diff_id:
@@ -73,7 +76,7 @@ def fetch(pinned: str, architecture: str, plain: list[str]) -> dict[str, Any]:
                 layers.append(compress(layer)[0])
             os.remove(path)
         else:
-            raise BaseError(f"a layer of {pinned} is {kind}; use a base with gzip")
+            raise BaseError(f"a layer of {pinned} is {kind}; use a base with gzip or zstd")
     return {"config": config, "layers": layers}
 
 
@@ -91,6 +94,8 @@ def main(argv: list[str]) -> int:
             return 0
         os.makedirs(_BLOBS, exist_ok=True)
         base = fetch(options.reference, options.architecture, options.plain_http)
+    except ZstdNeededError:
+        base = NEEDS_ZSTD
     except (RegistryError, BaseError) as error:
         print(f"oci_image: the base {options.reference}: {error}", file=sys.stderr)
         return 1

@@ -3,7 +3,8 @@
     read_base.py --offer FILE --image ID | --docker-archive PATH | --oci-layout DIRECTORY
 
 Writes `base/blobs/sha256/*` and `base/base.json`: the configuration, and a descriptor of each
-layer.
+layer. Where a layer of a layout is in zstd and there is no `zstandard`, it writes `NEEDS_ZSTD`
+instead.
 
     read_base.py --offer FILE --image ID --tree
 
@@ -33,9 +34,11 @@ from typing import Any, BinaryIO, cast
 from base_documents import (
     DEEPEST,
     BaseError,
+    ZstdNeededError,
     check_blob,
     check_config,
     check_diff_id,
+    check_readable,
     descriptors,
     digest_name,
     malformed,
@@ -48,7 +51,11 @@ from qingkong_build.oci.image.layer_tree import LayerTree, merged_base, read_lay
 
 _CHUNK = 1 << 20
 _GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
+_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 _BLOBS = os.path.join("base", "blobs", "sha256")
+
+#: In place of a base.
+NEEDS_ZSTD: dict[str, Any] = {"needs": "zstd"}
 
 
 def compress(source: BinaryIO) -> tuple[dict[str, Any], str]:
@@ -232,13 +239,14 @@ def from_layout(directory: str, architecture: str) -> dict[str, Any]:
     named = member(document, "config", dict, directory)
     config = read_document(path_of(named), named, directory)
     found = descriptors(document, "layers", directory)
+    check_readable(found)
     diff_ids = check_config(config, len(found), architecture, directory)
     layers = []
     for descriptor, diff_id in zip(found, diff_ids):
         source, kind = path_of(descriptor), descriptor["mediaType"]
         check_blob(source, descriptor, directory)
-        if kind.endswith("gzip"):
-            check_diff_id(source, diff_id, directory)
+        if kind.endswith(("gzip", "zstd")):
+            check_diff_id(source, kind, diff_id, directory)
             name = digest_name(descriptor["digest"], directory)
             shutil.copyfile(source, os.path.join(_BLOBS, name))
             layers.append(plain_descriptor(descriptor))
@@ -250,13 +258,14 @@ def from_layout(directory: str, architecture: str) -> dict[str, Any]:
             with open(source, "rb") as layer:
                 layers.append(compress(layer)[0])
         else:
-            raise BaseError(f"a layer of the base is {kind}; use one with gzip")
+            raise BaseError(f"a layer of the base is {kind}; use one with gzip or zstd")
     return {"config": config, "layers": layers}
 
 
 def plain_descriptor(descriptor: Mapping[str, Any]) -> dict[str, Any]:
-    """The descriptor of a layer with gzip, in OCI's words."""
-    return {"mediaType": _GZIP, "digest": descriptor["digest"], "size": descriptor["size"]}
+    """The descriptor of a compressed layer, in OCI's words."""
+    kind = _ZSTD if descriptor["mediaType"].endswith("zstd") else _GZIP
+    return {"mediaType": kind, "digest": descriptor["digest"], "size": descriptor["size"]}
 
 
 def choose(manifests: list[dict[str, Any]], architecture: str) -> dict[str, Any]:
@@ -310,6 +319,8 @@ def main(argv: list[str]) -> int:
                 base = from_docker_archive(file, options.docker_archive, options.architecture)
         else:
             base = from_layout(options.oci_layout, options.architecture)
+    except ZstdNeededError:
+        base = NEEDS_ZSTD
     except BaseError as error:
         print(f"oci_image: {error}", file=sys.stderr)
         return 1

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import read_base
 import read_layers
+import zstandard
+import zstd_layer
 
 KIND = "application/vnd.oci.image"
 PLAIN = b"\0" * 1024
@@ -81,6 +83,29 @@ def test_a_layout_is_read(layout: Layout) -> None:
     assert os.listdir("base/blobs/sha256") == [layout.layer["digest"].partition(":")[2]]
 
 
+def test_a_layer_in_zstd_is_kept_as_it_is(
+    layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout.layer = layout.blob(zstandard.compress(PLAIN), "layer.v1.tar+zstd")
+    assert read_base.main(["--oci-layout", layout.write()]) == 0
+    assert json.loads(Path("base/base.json").read_text())["layers"] == [layout.layer]
+    (name,) = os.listdir("base/blobs/sha256")
+    blob = Path("base/blobs/sha256", name)
+    assert blob.read_bytes() == zstandard.compress(PLAIN)
+    assert read_layers.main(["base", str(blob)]) == 0
+    assert "directories" in json.loads(capsys.readouterr().out)
+
+
+def test_without_what_reads_zstd_nothing_is_copied(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zstd_layer, "is_readable", lambda: False)
+    layout.layer = layout.blob(zstandard.compress(PLAIN), "layer.v1.tar+zstd")
+    assert read_base.main(["--oci-layout", layout.write()]) == 0
+    assert json.loads(Path("base/base.json").read_text()) == read_base.NEEDS_ZSTD
+    assert os.listdir("base/blobs/sha256") == []
+
+
 def layer(**fields: Any) -> Callable[[Layout], None]:
     return lambda layout: layout.layer.update(fields)
 
@@ -95,6 +120,10 @@ def described(**fields: Any) -> Callable[[Layout], None]:
 
 def more(**fields: Any) -> Callable[[Layout], None]:
     return lambda layout: layout.more.update(fields)
+
+
+def other_zstd(content: bytes) -> Callable[[Layout], None]:
+    return lambda layout: layout.layer.update(layout.blob(content, "layer.v1.tar+zstd"))
 
 
 def other_bytes(content: bytes) -> Callable[[Layout], None]:
@@ -142,6 +171,9 @@ DIFF_ID = f"sha256:{'0' * 64}"
         (other_gzip(b"no gzip"), "layer", "is not gzip"),
         (other_gzip(gzip.compress(b"other")), "diff_ids", "the layer unpacks to"),
         (other_gzip(gzip.compress(PLAIN)[:-9]), "layer", "is not gzip"),
+        (other_zstd(b"no zstd"), "layer", "is not zstd"),
+        (other_zstd(zstandard.compress(b"other")), "diff_ids", "the layer unpacks to"),
+        (other_zstd(zstandard.compress(PLAIN)[:-3]), "diff_ids", "the layer unpacks to"),
     ],
 )
 def test_each_fault_is_one_error_and_writes_nothing_outside(

@@ -1,10 +1,10 @@
 """Say what layers have, or put directories into one.
 
     read_layers.py layer FILE                    what an uncompressed layer has, in JSON
-    read_layers.py base FILE...                  what a base of these layers with gzip has
+    read_layers.py base FILE...                  what a base of these compressed layers has
     read_layers.py restate FILE OUTPUT JSON      the layer, with these directories in front of it
 
-Standard library only.
+Standard library only, and `zstandard` where a layer is in zstd.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import zlib
 from contextlib import ExitStack
 from typing import BinaryIO, cast
 
+import zstd_layer
+
 from qingkong_build.oci.image.layer_tree import LayerTree, directory_entries, read_base, read_layer
 
 _CHUNK = 1 << 20
@@ -31,7 +33,12 @@ def of_layer(path: str) -> LayerTree:
 
 def of_base(paths: list[str]) -> LayerTree:
     with ExitStack() as stack:
-        return read_base(cast(BinaryIO, stack.enter_context(gzip.open(path))) for path in paths)
+        return read_base(stack.enter_context(_opened(path)) for path in paths)
+
+
+def _opened(path: str) -> BinaryIO:
+    is_zstd = zstd_layer.is_zstd(path)
+    return zstd_layer.opened(path) if is_zstd else cast(BinaryIO, gzip.open(path))
 
 
 def restate(source: str, target: str, directories: str) -> None:

@@ -1,6 +1,6 @@
 """Whether an image of a layout is whole: each blob, and what each layer unpacks to.
 
-Standard library only.
+Standard library only, and `zstandard` where a layer is in zstd.
 """
 
 from __future__ import annotations
@@ -9,12 +9,19 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
 
+import zstd_layer
 from oci_layout import Descriptor, ImageManifest, Layout, LayoutError
 
 _GZIP = (
     "application/vnd.oci.image.layer.v1.tar+gzip",
     "application/vnd.docker.image.rootfs.diff.tar.gzip",
+)
+_ZSTD = (
+    "application/vnd.oci.image.layer.v1.tar+zstd",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd",
 )
 _PLAIN = ("application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff.tar")
 _BLOCK = 1 << 20
@@ -55,24 +62,33 @@ def unpacked_blocks(layout: Layout, descriptor: Descriptor, diff_id: str) -> Ite
     """
     path = layout.check_blob(descriptor)
     kind = descriptor["mediaType"]
-    if kind not in (*_GZIP, *_PLAIN):
+    unpacking = f"unpacking layer {descriptor['digest']} of {layout.directory}: mediaType={kind!r}"
+    if kind not in (*_GZIP, *_ZSTD, *_PLAIN):
         raise LayoutError(
             f"layer {descriptor['digest']} is of the media type {kind!r}; this reads "
-            f"{', '.join((*_PLAIN, *_GZIP))}."
+            f"{', '.join((*_PLAIN, *_GZIP, *_ZSTD))}."
+        )
+    if kind in _ZSTD and not zstd_layer.is_readable():
+        raise LayoutError(
+            f"{unpacking}: there is no `zstandard` to read it with. Fix: set "
+            "[image-zstd].install_from_resolve to a resolve that has it."
         )
     found = hashlib.sha256()
-    with gzip.open(path) if kind in _GZIP else path.open("rb") as file:
+    with _opened(path, kind) as file:
         try:
             while block := file.read(_BLOCK):
                 found.update(block)
                 yield block
         except (EOFError, OSError, zlib.error) as error:
-            raise LayoutError(
-                f"unpacking layer {descriptor['digest']} of {layout.directory}: "
-                f"mediaType={kind!r}: {error}. {_AGAIN}"
-            ) from None
+            raise LayoutError(f"{unpacking}: {error}. {_AGAIN}") from None
     if f"sha256:{found.hexdigest()}" != diff_id:
         raise LayoutError(
             f"layer {descriptor['digest']} unpacks to sha256:{found.hexdigest()}, but the "
             f"configuration's 'diff_ids' say {diff_id}. {_AGAIN}"
         )
+
+
+def _opened(path: Path, kind: str) -> IO[bytes]:
+    if kind in _ZSTD:
+        return zstd_layer.opened(path)
+    return gzip.open(path) if kind in _GZIP else path.open("rb")

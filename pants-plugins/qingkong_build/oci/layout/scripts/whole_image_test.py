@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
+import zstd_layer
 from layout_builder import write_layout, write_tar
 from oci_layout import ImageManifest, Layout, LayoutError
 from whole_image import check_image
@@ -38,6 +40,9 @@ def image(place: Path, content: bytes, media_type: str) -> tuple[Layout, ImageMa
         (gzip.compress(ARCHIVE), f"{PLAIN}+gzip"),
         # Some compress in parts.
         (gzip.compress(ARCHIVE[:700]) + gzip.compress(ARCHIVE[700:]), f"{PLAIN}+gzip"),
+        (zstandard.compress(ARCHIVE), f"{PLAIN}+zstd"),
+        (zstandard.compress(ARCHIVE[:700]) + zstandard.compress(ARCHIVE[700:]), f"{PLAIN}+zstd"),
+        (zstandard.compress(ARCHIVE), "application/vnd.docker.image.rootfs.diff.tar.zstd"),
     ],
 )
 def test_whole(tmp_path: Path, content: bytes, media_type: str) -> None:
@@ -52,6 +57,10 @@ def test_whole(tmp_path: Path, content: bytes, media_type: str) -> None:
         (gzip.compress(ARCHIVE) + b"x", f"{PLAIN}+gzip", "unpacking layer {digest}"),
         (gzip.compress(ARCHIVE)[:-9], f"{PLAIN}+gzip", "unpacking layer {digest}"),
         (ARCHIVE, f"{PLAIN}+gzip", "unpacking layer {digest}"),
+        (zstandard.compress(ARCHIVE + b"x"), f"{PLAIN}+zstd", "unpacks to sha256:"),
+        (zstandard.compress(ARCHIVE)[:-9], f"{PLAIN}+zstd", "unpacks to sha256:"),
+        (zstandard.compress(ARCHIVE) + b"x", f"{PLAIN}+zstd", "unpacking layer {digest}"),
+        (ARCHIVE, f"{PLAIN}+zstd", "unpacking layer {digest}"),
         (ARCHIVE, "text/plain", "layer {digest} is of the media type 'text/plain'"),
     ],
 )
@@ -60,3 +69,12 @@ def test_not_whole(tmp_path: Path, content: bytes, media_type: str, part: str) -
     with pytest.raises(LayoutError) as error:
         check_image(layout, found)
     assert part.format(digest=found.manifest["layers"][0]["digest"]) in str(error.value)
+
+
+def test_zstd_without_what_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zstd_layer, "is_readable", lambda: False)
+    layout, found = image(tmp_path, zstandard.compress(ARCHIVE), f"{PLAIN}+zstd")
+    with pytest.raises(LayoutError) as error:
+        check_image(layout, found)
+    for part in (found.manifest["layers"][0]["digest"], "+zstd'", "Fix: set [image-zstd]"):
+        assert part in str(error.value)

@@ -1,0 +1,166 @@
+"""Measures what zstd saves in the layers of an image beside gzip: bytes, and time both ways.
+
+./pants package deploy:oci
+./pants run benchmarks/image:compression -- dist/deploy/oci
+
+Each layer above the base is compressed and unpacked by both as `oci_image` does it, on one processor.
+Times are medians, in seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import zstd_layer
+
+_BASE_LAYERS = "io.qingkong.image.base-layers"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A layer in one form: its bytes, and the seconds to write it and to read it."""
+
+    size: int
+    writing: float
+    reading: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A layer in both forms; `plain` are the bytes of the tar."""
+
+    name: str
+    plain: int
+    gzip: Packed
+    zstd: Packed
+
+    def row(self) -> str:
+        first, second = self.gzip, self.zstd
+        numbers = (
+            *(f"{self.plain}", f"{first.size}", f"{second.size}"),
+            *(f"{100 * (1 - second.size / first.size):.1f}%",),
+            *(f"{each:.3f}" for each in (first.writing, second.writing)),
+            *(f"{each:.3f}" for each in (first.reading, second.reading)),
+        )
+        return f"| {self.name} | {' | '.join(numbers)} |"
+
+
+def write_gzip(source: str, target: str) -> None:
+    """As `oci_image` writes a layer."""
+    with open(source, "rb") as plain, open(target, "wb") as raw:
+        with gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed:
+            shutil.copyfileobj(plain, packed, _CHUNK)
+
+
+def seconds(runs: int, action: Callable[[], object]) -> float:
+    """The median of several runs."""
+    found = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        action()
+        found.append(time.perf_counter() - start)
+    return statistics.median(found)
+
+
+def measure_form(
+    source: Path,
+    runs: int,
+    write: Callable[[str, str], None],
+    read: Callable[[str], BinaryIO | gzip.GzipFile],
+) -> Packed:
+    target = source.with_name("packed")
+
+    def unpack() -> None:
+        with read(str(target)) as file:
+            while file.read(_CHUNK):
+                pass
+
+    writing = seconds(runs, lambda: write(str(source), str(target)))
+    return Packed(target.stat().st_size, writing, seconds(runs, unpack))
+
+
+def measure_layer(name: str, layer: bytes, runs: int) -> Measured:
+    """Compress and unpack a tar in both ways."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "layer")
+        source.write_bytes(layer)
+        return Measured(
+            name,
+            len(layer),
+            measure_form(source, runs, write_gzip, gzip.open),
+            measure_form(source, runs, zstd_layer.compress, zstd_layer.opened),
+        )
+
+
+def measure(layout: Path, runs: int) -> list[Measured]:
+    """The layers above the base of the one image of a layout, which have gzip."""
+
+    def blob(descriptor: dict[str, Any]) -> bytes:
+        return layout.joinpath("blobs", *str(descriptor["digest"]).split(":")).read_bytes()
+
+    index = json.loads((layout / "index.json").read_bytes())
+    manifest = json.loads(blob(index["manifests"][0]))
+    count = int(manifest["annotations"][_BASE_LAYERS])
+    history = json.loads(blob(manifest["config"]))["history"]
+    return [
+        measure_layer(step["created_by"], gzip.decompress(blob(descriptor)), runs)
+        for step, descriptor in zip(history[count:], manifest["layers"][count:], strict=True)
+    ]
+
+
+def total(rows: Sequence[Measured]) -> Measured:
+    def summed(forms: Sequence[Packed]) -> Packed:
+        return Packed(
+            sum(each.size for each in forms),
+            sum(each.writing for each in forms),
+            sum(each.reading for each in forms),
+        )
+
+    return Measured(
+        "all",
+        sum(row.plain for row in rows),
+        summed([row.gzip for row in rows]),
+        summed([row.zstd for row in rows]),
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks/image:compression", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("layout", type=Path, help="what an `oci_image` is packaged to")
+    parser.add_argument("--runs", type=int, default=7, help="runs of each (default: 7)")
+    options = parser.parse_args(argv)
+    try:
+        rows = measure(options.layout, options.runs)
+    except (OSError, KeyError, ValueError) as error:
+        print(
+            f"benchmarks/image:compression: layout={str(options.layout)!r}: {error!r}: it is no "
+            "layout of an `oci_image` with gzip for one platform. Fix: name one, e.g. "
+            "dist/deploy/oci after `./pants package deploy:oci`.",
+            file=sys.stderr,
+        )
+        return 1
+    print(
+        "| layer | tar | gzip | zstd | less | gzip, s | zstd, s | unpack gzip, s | unpack zstd, s |\n"
+        "| --- | --: | --: | --: | --: | --: | --: | --: | --: |"
+    )
+    for row in (*rows, total(rows)):
+        print(row.row())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

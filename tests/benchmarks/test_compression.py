@@ -1,0 +1,61 @@
+"""What zstd saves: on layers made for it, whose sizes other code gives too."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+import zstd_layer
+
+from image.compression_program import main, measure
+
+SMALL, LARGE = (hashlib.sha256(b"seed").digest() * count for count in (10, 10_000))
+
+
+def layout(folder: Path, *layers: bytes) -> Path:
+    """A layout of an image whose first layer is its base."""
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def blob(content: bytes) -> dict[str, str]:
+        digest = hashlib.sha256(content).hexdigest()
+        (blobs / digest).write_bytes(content)
+        return {"digest": f"sha256:{digest}"}
+
+    history = [{"created_by": f"layer {number}"} for number, _ in enumerate(layers)]
+    manifest: dict[str, Any] = {
+        "config": blob(json.dumps({"history": history}).encode()),
+        "layers": [blob(gzip.compress(each, mtime=0)) for each in layers],
+        "annotations": {"io.qingkong.image.base-layers": "1"},
+    }
+    index = {"manifests": [blob(json.dumps(manifest).encode())]}
+    (folder / "index.json").write_text(json.dumps(index))
+    return folder
+
+
+def test_the_layers_above_the_base(tmp_path: Path) -> None:
+    found = measure(layout(tmp_path / "oci", b"base", SMALL, LARGE), 1)
+    assert [row.name for row in found] == ["layer 1", "layer 2"]
+    compressor = zstandard.ZstdCompressor(level=zstd_layer.LEVEL, write_checksum=True)
+    assert [(row.plain, row.gzip.size, row.zstd.size) for row in found] == [
+        (len(each), len(gzip.compress(each, 6)), len(compressor.compress(each)))
+        for each in (SMALL, LARGE)
+    ]
+
+
+def test_the_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(layout(tmp_path / "oci", b"base", SMALL, LARGE)), "--runs=1"]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.startswith(f"| all | {len(SMALL) + len(LARGE)} | ")
+
+
+def test_no_layout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert str(tmp_path) in error
+    assert "Fix: name one" in error
