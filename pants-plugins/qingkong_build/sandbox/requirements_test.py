@@ -33,6 +33,8 @@ def test_the_interpreters_are_those_of_the_resolve() -> None:
     """As Pants installs for them, where a tool has no constraints of its own."""
     setup = create_subsystem(
         PythonSetup,
+        enable_resolves=True,
+        resolves={"art": "art.lock", "other": "other.lock"},
         interpreter_constraints=["CPython==3.12.*"],
         resolves_to_interpreter_constraints={"art": ["CPython==3.9.*"]},
     )
