@@ -3,8 +3,8 @@
 ./pants package deploy:oci
 ./pants run benchmarks/image:compression -- dist/deploy/oci
 
-Each layer above the base is compressed and unpacked by both as `oci_image` does it, on one processor.
-Times are medians, in seconds.
+Each layer above the base is compressed and unpacked by both as `oci_image` does it, on one
+processor. Times are medians, in seconds.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def main(argv: Sequence[str]) -> int:
         )
         return 1
     print(
-        "| layer | tar | gzip | zstd | less | gzip, s | zstd, s | unpack gzip, s | unpack zstd, s |\n"
+        "| layer | tar | gzip | zstd | less | gzip, s | zstd, s | gunzip, s | unzstd, s |\n"
         "| --- | --: | --: | --: | --: | --: | --: | --: | --: |"
     )
     for row in (*rows, total(rows)):

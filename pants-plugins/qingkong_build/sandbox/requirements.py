@@ -36,7 +36,7 @@ class ScriptRequirements(PythonToolRequirementsBase):
             return self.interpreter_constraints
         return InterpreterConstraints(
             python_setup.resolves_to_interpreter_constraints.get(
-                self.install_from_resolve, python_setup.interpreter_constraints
+                self.install_from_resolve or "", python_setup.interpreter_constraints
             )
         )
 

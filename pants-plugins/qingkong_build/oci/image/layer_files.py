@@ -68,10 +68,11 @@ async def convert_layer(request: ConvertedLayerRequest, options: ImageAssembly) 
         (entry,) = await Get(DigestEntries, Digest, packed)
         assert isinstance(entry, FileEntry)
         return ConvertedLayer(entry.file_digest)
-    script, argv, python = _CONVERT, (request.mode, "layer", output), options.python
+    script, python = _CONVERT, options.python
+    argv: tuple[str, ...] = (request.mode, "layer", output)
     if request.mode == ZSTD:
         zstd = await Get(Zstd, ZstdRequest())
-        script, argv, python = ZSTD_LAYER, argv[1:], zstd.python
+        script, python, argv = ZSTD_LAYER, zstd.python, ("layer", output)
         source = await Get(Digest, MergeDigests([source, zstd.digest]))
     verb = "Decompress" if request.mode == _DECOMPRESS else "Compress"
     result = await Get(

@@ -43,7 +43,7 @@ class PlatformImageRequest:
     None is what its layers say they are for.
 
     Attributes:
-        compression: of all layers above the base; None takes what each image of the repository says.
+        compression: of all layers above the base; None is what each image of the repository says.
     """
 
     address: Address
@@ -88,9 +88,7 @@ async def assemble_image(request: PlatformImageRequest, options: ImageAssembly) 
     tree = await Get(TreeDocument, BaseTreeRequest(base))
     restated = await Get(RestatedPlans, RestatedPlansRequest(plan, tree))
     wanted = [
-        ConvertedLayerRequest(
-            request.compression or each.compression, file, os.path.basename(path)
-        )
+        ConvertedLayerRequest(request.compression or each.compression, file, os.path.basename(path))
         for each in restated.plans
         for path, file in each.layers.items()
     ]

@@ -95,13 +95,15 @@ class CompressionField(StringField):
     value: str
     help = help_text(
         """
-        How the layers are compressed: `gzip` (level 6), which everything reads, or `zstd` (level 9),
-        which is smaller and is unpacked faster. The image ID is the same with both, the manifest's
-        digest is not.
+        How the image's own layers are compressed: `gzip` (level 6), which everything reads, or
+        `zstd` (level 9), which is smaller and is unpacked faster, but which old engines, such as
+        Docker 20.10, cannot pull. The image ID is the same with both, the digest of the manifest is
+        not.
 
-        It is about the image's own layers. Those of the base stay as they are, and those of another
-        `oci_image` below this one are as that one says. The archive has gzip for its own layers in
-        any case, as some engines load nothing else; a `docker_image` is sent layers uncompressed.
+        Layers of the base stay as they are, and those of another `oci_image` below this one are as
+        that one says. The archive has gzip in place of zstd for all of these but the base's, as
+        some engines load nothing else. An engine is sent uncompressed layers by a `docker_image`.
+
         `zstd` needs `[image-zstd]`.
         """
     )

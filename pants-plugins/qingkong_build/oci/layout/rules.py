@@ -160,9 +160,7 @@ async def find_reader(request: LayoutReaderRequest) -> LayoutReader:
         if isinstance(entry, FileEntry)
         and entry.file_digest.serialized_bytes_length <= _LARGEST_MANIFEST
     ]
-    documents = await Get(
-        DigestContents, DigestSubset(request.layout.digest, PathGlobs(small))
-    )
+    documents = await Get(DigestContents, DigestSubset(request.layout.digest, PathGlobs(small)))
     # Before they are checked: whoever reads the layers says what is wrong with them.
     if not any(x.content.startswith(b"{") and b"tar+zstd" in x.content for x in documents):
         return LayoutReader(EMPTY_DIGEST)

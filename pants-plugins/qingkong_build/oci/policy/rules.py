@@ -178,9 +178,8 @@ async def judge_image(
         Get(Digest, lockfile_globs([*production, *development])),
         Get(VenvPex, PexRequest, image_policy.to_pex_request()),
     )
-    reader = await Get(
-        LayoutReader, LayoutReaderRequest(layout, image_policy.python(python_setup))
-    )
+    reader = await Get(LayoutReader, LayoutReaderRequest(layout, image_policy.python(python_setup)))
+    inputs = (layout.digest, reader.digest, extra.snapshot.digest, lockfiles)
     spec = {
         "target": field_set.address.spec,
         "layout": layout.path,
@@ -201,9 +200,7 @@ async def judge_image(
             f"Judge the image of {field_set.address}",
             tools,
             files=(FileContent(_SPEC, json.dumps(spec, sort_keys=True).encode()),),
-            digest=await Get(
-                Digest, MergeDigests([layout.digest, reader.digest, extra.snapshot.digest, lockfiles])
-            ),
+            digest=await Get(Digest, MergeDigests(inputs)),
             output_files=(report,),
             timeout_seconds=field_set.timeout.calculate_from_global_options(test_subsystem),
             level=LogLevel.DEBUG,

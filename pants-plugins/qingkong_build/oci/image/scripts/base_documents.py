@@ -137,9 +137,9 @@ class ZstdNeededError(Exception):
 
 def check_readable(layers: list[dict[str, Any]]) -> None:
     """Raise `ZstdNeededError` before anything is copied or downloaded in vain."""
-    if not zstd_layer.is_readable():
-        if any(each["mediaType"].endswith("zstd") for each in layers):
-            raise ZstdNeededError
+    in_zstd = any(each["mediaType"].endswith("zstd") for each in layers)
+    if in_zstd and not zstd_layer.is_readable():
+        raise ZstdNeededError
 
 
 def check_diff_id(path: str, kind: str, expected: str, where: str) -> None:

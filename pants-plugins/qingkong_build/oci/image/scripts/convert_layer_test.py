@@ -14,9 +14,7 @@ def test_compressed_bytes_depend_on_the_content_alone(tmp_path: Path) -> None:
     content = b"content " * 1000
     for name in ("one", "two"):
         (tmp_path / name).write_bytes(content)
-        assert (
-            convert_layer.main(["gzip", str(tmp_path / name), str(tmp_path / f"{name}.gz")]) == 0
-        )
+        assert convert_layer.main(["gzip", str(tmp_path / name), str(tmp_path / f"{name}.gz")]) == 0
     packed = (tmp_path / "one.gz").read_bytes()
     assert packed == (tmp_path / "two.gz").read_bytes()
     assert (

@@ -10,7 +10,7 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import zstd_layer
 from oci_layout import Descriptor, ImageManifest, Layout, LayoutError
@@ -91,4 +91,4 @@ def unpacked_blocks(layout: Layout, descriptor: Descriptor, diff_id: str) -> Ite
 def _opened(path: Path, kind: str) -> IO[bytes]:
     if kind in _ZSTD:
         return zstd_layer.opened(path)
-    return gzip.open(path) if kind in _GZIP else path.open("rb")
+    return cast(IO[bytes], gzip.open(path)) if kind in _GZIP else path.open("rb")
