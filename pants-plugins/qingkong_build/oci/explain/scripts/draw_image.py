@@ -60,7 +60,7 @@ def names_of(image: ImageView) -> list[str]:
 def compressed_size(layer: LayerView) -> int | None:
     """Of the blob; None where it is not compressed."""
     size: int = layer.descriptor["size"]
-    return size if layer.descriptor["mediaType"].endswith("gzip") else None
+    return size if layer.descriptor["mediaType"].endswith(("gzip", "zstd")) else None
 
 
 def drawn(image: ImageView) -> DrawnImage:
