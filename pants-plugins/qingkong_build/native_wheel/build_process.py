@@ -19,7 +19,7 @@ from pants.backend.python.util_rules.pex_environment import PythonExecutable
 from pants.engine.addresses import Address
 from pants.engine.fs import Digest, DigestContents, FileContent, MergeDigests
 from pants.engine.platform import Platform
-from pants.engine.process import ProcessResult
+from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     HydratedSources,
@@ -115,6 +115,13 @@ class NativeWheelInputs:
     requirements: BuildRequirements
     sdist: VerifiedFile
     patches: HydratedSources
+
+
+@dataclass(frozen=True)
+class NativeWheelProcess:
+    """The build of a wheel, of which everything is at hand: it has only to run."""
+
+    process: Process
 
 
 @dataclass(frozen=True)
@@ -297,10 +304,10 @@ async def get_inputs(
     )
 
 
-@rule(desc="Build a native wheel")
-async def build_native_wheel(
+@rule
+async def describe_build(
     request: NativeWheelBuildRequest, subsystem: NativeWheelSubsystem, building: Platform
-) -> BuiltNativeWheel:
+) -> NativeWheelProcess:
     wrapped = await Get(
         WrappedTarget, WrappedTargetRequest(request.address, description_of_origin="<infallible>")
     )
@@ -319,8 +326,8 @@ async def build_native_wheel(
     other = other_platform(target[NativeWheelPlatformField].value, building)
     if other is not None:
         spec["machine"] = MACHINES[other]
-    result = await Get(
-        ProcessResult,
+    process = await Get(
+        Process,
         ScriptRequest(
             _BACKEND,
             (f"--out={OUT}",),
@@ -334,6 +341,13 @@ async def build_native_wheel(
             output_directories=(OUT,),
         ),
     )
+    return NativeWheelProcess(process)
+
+
+@rule(desc="Build a native wheel")
+async def build_native_wheel(request: NativeWheelBuildRequest) -> BuiltNativeWheel:
+    described = await Get(NativeWheelProcess, NativeWheelBuildRequest, request)
+    result = await Get(ProcessResult, Process, described.process)
     return BuiltNativeWheel(result.output_digest)
 
 

@@ -38,7 +38,7 @@ from qingkong_build.native_wheel import build_process
 from qingkong_build.native_wheel.build_process import (
     BuiltNativeWheel,
     NativeWheelBuildRequest,
-    NativeWheelInputs,
+    NativeWheelProcess,
     NativeWheelRequest,
 )
 from qingkong_build.native_wheel.target_types import (
@@ -267,9 +267,10 @@ class LocalWheels:
 
 @dataclass(frozen=True)
 class LocalWheelInputs:
-    """Says that the sources and build requirements of the native wheels are in Pants' store.
+    """Says that all is at hand that the builds of the native wheels need.
 
-    Whoever asks for the wheels after that waits for compilers alone.
+    Who asks for the wheels then waits for the compilers alone, which are first among what is
+    asked for at the same time: as many processes run as there are processors.
     """
 
 
@@ -281,7 +282,7 @@ async def get_local_wheel_inputs(request: LocalWheelsRequest) -> LocalWheelInput
         for each in wanted
         if each.has_field(NativeWheelProjectField)
     )
-    await MultiGet(Get(NativeWheelInputs, NativeWheelBuildRequest, build) for build in builds)
+    await MultiGet(Get(NativeWheelProcess, NativeWheelBuildRequest, build) for build in builds)
     return LocalWheelInputs()
 
 
