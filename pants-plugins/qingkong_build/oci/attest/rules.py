@@ -217,10 +217,7 @@ async def attest_image(
                 field_set.address, field_set.wheels.alias, field_set.wheels.value or ()
             ),
         ),
-        Get(
-            Digest,
-            lockfile_globs(lockfiles),
-        ),
+        Get(Digest, lockfile_globs(lockfiles)),
         Get(VenvPex, PexRequest, image_attest.to_pex_request()),
     )
     sources, roots, reader = await MultiGet(
@@ -228,6 +225,7 @@ async def attest_image(
         Get(ImageRoots, ImageRootsRequest(layout.address)),
         Get(LayoutReader, LayoutReaderRequest(layout, image_attest.python(python_setup))),
     )
+    inputs = (layout.digest, reader.digest, wheels.digest, locks)
     spec = {
         "target": layout.address.spec,
         "layout": layout.path,
@@ -248,9 +246,7 @@ async def attest_image(
             f"Describe the image of {field_set.address}",
             tools,
             files=(FileContent(_SPEC, json.dumps(spec, sort_keys=True).encode()),),
-            digest=await Get(
-                Digest, MergeDigests([layout.digest, reader.digest, wheels.digest, locks])
-            ),
+            digest=await Get(Digest, MergeDigests(inputs)),
             output_directories=(_OUTPUT,),
             level=LogLevel.DEBUG,
         ),

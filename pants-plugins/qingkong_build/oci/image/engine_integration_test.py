@@ -162,6 +162,23 @@ def test_the_image_lands_in_the_engine_that_a_variable_names(
         engine.remove(BASE)
 
 
+def test_an_image_in_zstd_is_sent_uncompressed(
+    repository: RuleRunner, docker: StartedEngine
+) -> None:
+    """Docker 20.10 reads no zstd, and nothing is compressed for an engine: no tool is set."""
+    engine = engine_of(docker)
+    load_base(engine, BASE)
+    ids = set()
+    for more in ("", '    compression="zstd",\n'):
+        build = BUILD.replace("    repo_tags=", f"{more}    repo_tags=")
+        repository.write_files({"app/BUILD": build})
+        choose(repository, docker.variables["DOCKER_HOST"])
+        ids.add(package(repository).image_id)
+        engine.remove("engine-test:1")
+    assert len(ids) == 1
+    engine.remove(BASE)
+
+
 @pytest.mark.parametrize(
     ("fields", "parts"),
     [
