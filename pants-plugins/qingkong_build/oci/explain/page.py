@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.engine.addresses import Address
-from pants.engine.fs import Digest
+from pants.engine.fs import Digest, MergeDigests
 from pants.engine.process import ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import Dependencies, DependenciesRequest, Targets
@@ -19,7 +19,13 @@ from pants.engine.target import Dependencies, DependenciesRequest, Targets
 from qingkong_build.oci.explain.target_types import ImageExplanationDependenciesField
 from qingkong_build.oci.layers.base_field import BaseField
 from qingkong_build.oci.layout.field_error import invalid
-from qingkong_build.oci.layout.rules import IMAGE_VIEW, OciLayout, OciLayoutRequest
+from qingkong_build.oci.layout.rules import (
+    IMAGE_VIEW,
+    LayoutReader,
+    LayoutReaderRequest,
+    OciLayout,
+    OciLayoutRequest,
+)
 from qingkong_build.sandbox.rules import ScriptRequest
 from qingkong_build.sandbox.rules import rules as script_rules
 from qingkong_build.sandbox.script import Script
@@ -76,14 +82,16 @@ async def draw_image(request: ImagePageRequest, python_setup: PythonSetup) -> Im
     layout = await Get(
         OciLayout, OciLayoutRequest(request.address, request.dependencies.alias, image.spec)
     )
+    python = InterpreterConstraints(python_setup.interpreter_constraints)
+    reader = await Get(LayoutReader, LayoutReaderRequest(layout, python))
     result = await Get(
         ProcessResult,
         ScriptRequest(
             _DRAW,
             (layout.path, PAGE),
             f"Draw {image}",
-            InterpreterConstraints(python_setup.interpreter_constraints),
-            digest=layout.digest,
+            python,
+            digest=await Get(Digest, MergeDigests([layout.digest, reader.digest])),
             output_files=(PAGE,),
         ),
     )
