@@ -118,7 +118,9 @@ class Needs:
                 rules = self._by_output.get(kind, ())
                 answers = [self._of_rule(each, rest, (*callers, rule)) for each in rules]
                 possible = [each for each in answers if each is not None]
-                needed |= min(possible, key=lambda each: self._cost(each - rest), default={kind})
+                itself: frozenset[type] = frozenset([kind])
+                best = min(possible, key=lambda each: self._cost(each - rest), default=itself)
+                needed |= best
         calls = [self.calls[call] for call in self._calls_of[rule]]
         result = None
         if None not in calls:
@@ -198,15 +200,17 @@ def narrow_scopes() -> None:
     from pants.engine.internals import native_engine, scheduler
     from pants.help import help_info_extracter
 
+    # Names that these modules import.
     engine: Any = native_engine
-    register_rules = scheduler.register_rules
-    create = scheduler.Scheduler.__init__
-    is_union = help_info_extracter.is_union
     asking: Any = scheduler
+    helping: Any = help_info_extracter
+    register_rules = asking.register_rules
+    create = asking.Scheduler.__init__
+    is_union = asking.is_union
 
     # To the engine alone they are unions.
     def is_declared_by_pants(kind: type) -> bool:
-        return kind not in _declared and is_union(kind)
+        return kind not in _declared and bool(is_union(kind))
 
     def register_narrowed(index: RuleIndex, unions: UnionMembership) -> Any:
         members = frozenset(member for base in unions.union_rules for member in unions[base])
@@ -232,15 +236,15 @@ def narrow_scopes() -> None:
 
     def create_narrowed(self: Any, **arguments: Any) -> None:
         _withdraw()
-        scheduler.register_rules = register_narrowed
+        asking.register_rules = register_narrowed
         try:
             create(self, **arguments)
         except ValueError as error:
             # What the rules need was judged wrongly, or they are wrong. Pants says which.
             logger.debug("The rule graph is computed without narrowed scopes: %s", error)
             _withdraw()
-            scheduler.register_rules = register_rules
+            asking.register_rules = register_rules
             create(self, **arguments)
 
-    scheduler.Scheduler.__init__ = create_narrowed  # type: ignore[method-assign]
-    help_info_extracter.is_union = is_declared_by_pants
+    asking.Scheduler.__init__ = create_narrowed
+    helping.is_union = is_declared_by_pants

@@ -108,7 +108,8 @@ async def length(request: BothRequest) -> Length:
     )
 
 
-RULES = [word, word_of_place, word_of_member, length_of_place, length_of_pair, length]
+HELPING: Any = help_info_extracter
+RULES: list[Any] = [word, word_of_place, word_of_member, length_of_place, length_of_pair, length]
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ def test_what_a_call_needs_from_its_scope(needs: Needs) -> None:
 
 def test_a_call_that_nothing_answers_needs_what_is_not_known(needs: Needs) -> None:
     unions = UnionMembership.from_rules([])
-    needs = Needs(RuleIndex.create([length]), unions, (), frozenset([EnvironmentName]))
+    needs = Needs(RuleIndex.create([RULES[-1]]), unions, (), frozenset([EnvironmentName]))
     assert needs.calls[Word, (WordRequest,)] is None
     assert needs.calls[Length, (BothRequest,)] is None
     assert declarable(needs, frozenset()) == {}
@@ -149,11 +150,11 @@ def test_types_that_declare_what_they_leave_in_scope(needs: Needs) -> None:
 @pytest.fixture
 def restored() -> Iterator[None]:
     """Pants as it was, afterwards."""
-    before = Scheduler.__init__, scheduler.register_rules, help_info_extracter.is_union
+    create, registered, asked = Scheduler.__init__, scheduler.register_rules, HELPING.is_union
     yield
     pants_scopes._withdraw()
-    Scheduler.__init__ = before[0]  # type: ignore[method-assign]
-    scheduler.register_rules, help_info_extracter.is_union = before[1:]
+    Scheduler.__init__ = create  # type: ignore[method-assign]
+    scheduler.register_rules, HELPING.is_union = registered, asked
 
 
 def rules_of_graph(directory: Path) -> dict[str, set[frozenset[str]]]:
@@ -197,7 +198,7 @@ def test_help_does_not_take_them_for_unions(restored: None, tmp_path: Path) -> N
     rules_of_graph(tmp_path)
     declared = set(pants_scopes._declared)
     assert all(is_union(kind) for kind in declared)
-    assert not any(help_info_extracter.is_union(kind) for kind in declared)
+    assert not any(HELPING.is_union(kind) for kind in declared)
     # Of another scheduler in this process they declare what is true of that one.
     RuleRunner()
     gone = declared - pants_scopes._declared
