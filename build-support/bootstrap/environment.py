@@ -25,8 +25,8 @@ _PANTS_SIZE = 120_000_000
 _SERVER_PROGRAM = "pants_server.py"
 _PATCHES = (
     *("pants_cache.py", "pants_daemon_start.py", "pants_disk.py", "pants_dist.py"),
-    *("pants_graph.py", "pants_memory.py", "pants_patches.py", "pants_rules.py"),
-    "pants_scopes.py",
+    *("pants_graph.py", "pants_memory.py", "pants_missing.py", "pants_patches.py"),
+    *("pants_rules.py", "pants_scopes.py"),
 )
 
 

@@ -1,4 +1,7 @@
-"""Says which disk is full, and which option names another, after Pants' own error."""
+"""Says after Pants' own error how to fix it: which disk is full, and which option names another.
+
+What it says of an address that leads nowhere is in `pants_missing`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,11 @@ import os
 import re
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
+
+from pants.base.build_environment import get_buildroot
+from pants_missing import fix
 
 #: What the engine, Python programs and shells say of a disk that takes no more.
 NO_ROOM = re.compile(
@@ -71,7 +78,7 @@ def _explained(error: Exception, options: Any) -> Exception | None:
     text = str(error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         text += os.strerror(error.errno)
-    explanation = explain(text, options)
+    explanation = explain(text, options) or fix(text, Path(get_buildroot()))
     return ExplainedError(f"{error}\n{explanation}") if explanation else None
 
 

@@ -215,6 +215,23 @@ def test_two_services_in_one_folder(teams: Clone) -> None:
 
 
 @pytest.mark.parametrize("files", [{}, {"src/apps/third/__init__.py": ""}], ids=["folder", "BUILD"])
+@pytest.mark.parametrize("goal", ["dependencies", "peek"])
+def test_an_app_that_is_missing_where_nothing_is_built(
+    teams: Clone, goal: str, files: dict[str, str]
+) -> None:
+    path = "services/first/BUILD"
+    write(teams, {path: FILES[path].replace("src/apps/first", "src/apps/third"), **files})
+    try:
+        with pytest.raises(CommandError) as error:
+            teams.pants(goal, "services/first:runtime")
+    finally:
+        write(teams, {path: FILES[path]})
+        shutil.rmtree(teams.root / "src/apps/third", ignore_errors=True)
+    for part in ("'src/apps/third'", "Fix: ", "in services/first/BUILD", "`apps`"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize("files", [{}, {"src/apps/third/__init__.py": ""}], ids=["folder", "BUILD"])
 def test_an_app_that_is_missing(teams: Clone, files: dict[str, str]) -> None:
     path = "services/first/BUILD"
     service = FILES[path].replace("src/apps/first", "src/apps/third")
