@@ -105,6 +105,17 @@ def test_inner_names_of_pants_are_listed() -> None:
     assert names - listed == set()
 
 
+def test_each_listed_interface_has_what_moved_since() -> None:
+    """By Pants' change notes and sources: docs/adopt.md has a table for it, in the same order."""
+    tables = Path("docs/adopt.md").read_text(encoding="utf-8").split("| interface of Pants |")[1:]
+    listed, moved = (
+        [line.split(" | ")[0] for line in table.partition("\n\n")[0].splitlines()[2:]]
+        for table in tables
+    )
+    assert listed == moved
+    assert len(listed) > 1
+
+
 def test_no_circle_of_imports() -> None:
     graph = {module_of(path): imports_of(path) - {module_of(path)} for path in MODULES}
     assert list(TopologicalSorter(graph).static_order())
