@@ -10,6 +10,7 @@ from pathlib import Path
 from image import builder
 from image.engine import Engine
 from image.recipes import PACKAGE, append_line
+from image.registry import Registry
 from image.requirement import Release, pins
 from image.settings import PackageSettings
 from image.start import SERVE
@@ -18,7 +19,8 @@ from measuring.commands import Done, run
 # asyncmy-0.2.9.tar.gz, the version that the old recipe names, on any mirror of the index.
 _ASYNCMY = "50/1e/67ec08cde59222d275909a508ad2db1ac8c20a72404a189dca31e242179b"
 _ASYNCMY_OF_UV = "asyncmy==0.2.18"
-_FILE = "Containerfile"
+#: What the recipe of a context is called.
+FILE = "Containerfile"
 
 
 class ContainerfileRecipe(ABC):
@@ -67,9 +69,9 @@ class ContainerfileRecipe(ABC):
             )
         shutil.copy2(root / "src" / "manage.py", project / "manage.py")
         # Of its own from now on; the recipe of another round shares nothing but the run.
-        text = (self._recipe / _FILE).read_text(encoding="utf-8")
+        text = (self._recipe / FILE).read_text(encoding="utf-8")
         marked = builder.marked(text, run, context.name)
-        (context / _FILE).write_text(marked, encoding="utf-8")
+        (context / FILE).write_text(marked, encoding="utf-8")
         self.prepare()
         self.write(self._versions)
 
@@ -98,7 +100,7 @@ class ContainerfileRecipe(ABC):
         first = None if self._made else builder.records(self._engine)
         done = self._engine.build(
             self.context,
-            self.context / _FILE,
+            self.context / FILE,
             (self._tag,),
             {"BASE_IMAGE": self._base, **self.arguments()},
             {key: self.settings.secrets[key] for key in self.secrets},
@@ -106,12 +108,20 @@ class ContainerfileRecipe(ABC):
         )
         if first is not None:
             self._contexts = builder.contexts(first, builder.records(self._engine))
-        self._made.add(self._engine.inspect(self._tag)["Id"])
+        self._made.add(self.image_id())
         return done, None
 
     def image(self) -> str | None:
         """The name of what was built."""
         return self._tag
+
+    def image_id(self) -> str:
+        """The sha256 of the image's configuration."""
+        return str(self._engine.inspect(self._tag)["Id"])
+
+    def push(self, registry: Registry) -> None:
+        """Push what was built."""
+        registry.push(self._engine, self._tag, self._tag.partition(":")[0])
 
     def stop(self) -> None:
         """Take away what was made of it: images, and what the builder keeps of this run."""

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from image.profile import phases
 from image.recipes import PantsRecipe, Recipe
 from image.registry import Stored
 from image.requirement import RELEASES, Release, fetch
-from image.setup import ARCHIVE, BYTECODE, IMAGE, Setup
+from image.setup import ARCHIVE, BASE, BYTECODE, IMAGE, Setup
 from image.start import READ_ONLY, Server
 from image.starts import Starts, measure_starts
 from measuring.rounds import Measurements, Turn, interleaved
@@ -93,7 +92,7 @@ def measure(setup: Setup, plan: Plan, progress: Callable[[str], None]) -> Result
     counted = [name for name in setup.recipes if plan.cold_rounds and name != BYTECODE]
     for name, recipe in setup.recipes.items():
         progress(f"first build: {name}")
-        taken = first_build(setup, recipe, digests[name], cached=name not in counted)
+        taken = first_build(recipe, digests[name], cached=name not in counted)
         if name in counted:
             cold.add(name, taken)
     sizes = measure_sizes(setup, progress)
@@ -187,12 +186,10 @@ def requirement_turn(recipe: Recipe, releases: list[Release]) -> Turn:
     return turn
 
 
-def first_build(
-    setup: Setup, recipe: Recipe, digests: list[str], *, cached: bool
-) -> dict[str, float]:
+def first_build(recipe: Recipe, digests: list[str], *, cached: bool) -> dict[str, float]:
     """Build what was never built, and note what came out."""
     done, _ = recipe.build(cached=cached)
-    digests.append(image_id(setup, recipe))
+    digests.append(recipe.image_id())
     return {"cold": done.seconds}
 
 
@@ -200,28 +197,9 @@ def cold_turn(setup: Setup, name: str, digests: list[str]) -> dict[str, float]:
     """Set a recipe up again, and build from nothing."""
     recipe = setup.new(name)
     try:
-        return first_build(setup, recipe, digests, cached=False)
+        return first_build(recipe, digests, cached=False)
     finally:
         recipe.stop()
-
-
-def image_id(setup: Setup, recipe: Recipe) -> str:
-    """The sha256 of the image's configuration: the same exactly if the image is."""
-    name = recipe.image()
-    if name is not None:
-        assert setup.engine is not None
-        return str(setup.engine.inspect(name)["Id"])
-    return str(layout_manifest(recipe)["config"]["digest"])
-
-
-def layout_manifest(recipe: Recipe) -> dict[str, Any]:
-    """The manifest of the layout that was written."""
-    assert isinstance(recipe, PantsRecipe)
-    layout = recipe.clone.root / "dist" / "deploy" / "oci"
-    index = json.loads((layout / "index.json").read_text(encoding="utf-8"))
-    digest = index["manifests"][0]["digest"].replace(":", "/")
-    document: dict[str, Any] = json.loads((layout / "blobs" / digest).read_text(encoding="utf-8"))
-    return document
 
 
 def measure_sizes(setup: Setup, progress: Callable[[str], None]) -> dict[str, dict[str, int]]:
@@ -229,16 +207,16 @@ def measure_sizes(setup: Setup, progress: Callable[[str], None]) -> dict[str, di
     sizes: dict[str, dict[str, int]] = {}
     if setup.engine:
         progress("pushing the base")
-        push(setup, setup.base, "base")
+        setup.registry.push(setup.engine, setup.base, BASE)
     for name, recipe in setup.recipes.items():
         progress(f"pushing {name}, and once more after an edit")
         before = setup.registry.stored()
-        send(setup, recipe)
+        recipe.push(setup.registry)
         first = setup.registry.stored().since(before)
         recipe.edit()
         recipe.build()
         before = setup.registry.stored()
-        send(setup, recipe)
+        recipe.push(setup.registry)
         second = setup.registry.stored().since(before)
         sizes[name] = {
             "packed": packed(setup, recipe, first),
@@ -260,31 +238,11 @@ def packed(setup: Setup, recipe: Recipe, first: Stored) -> int:
     """Bytes of the layers above the base, as they travel."""
     if recipe.image() is not None:
         return first.size
-    manifest = layout_manifest(recipe)
+    assert isinstance(recipe, PantsRecipe)
+    manifest = recipe.layout_manifest()
     diff_ids = [each["size"] for each in manifest["layers"]]
     # The base of ours is one image: how many layers it has, the engine or its own history says.
     lowest = (
         1 if setup.engine is None else len(setup.engine.inspect(setup.base)["RootFS"]["Layers"])
     )
     return sum(diff_ids[lowest:])
-
-
-def send(setup: Setup, recipe: Recipe) -> None:
-    """Push what was built."""
-    name = recipe.image()
-    if name is not None:
-        push(setup, name, name.partition(":")[0])
-    else:
-        assert isinstance(recipe, PantsRecipe)
-        recipe.clone.pants("publish", recipe.target)
-
-
-def push(setup: Setup, name: str, repository: str) -> None:
-    """Push an image of the engine."""
-    assert setup.engine is not None
-    remote = f"{setup.registry.address}/{repository}:pushed"
-    setup.engine.run("tag", name, remote)
-    try:
-        setup.engine.run("push", "--quiet", remote)
-    finally:
-        setup.engine.remove((remote,))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from image import builder
 from image.engine import Engine
+from image.registry import Registry
 from image.requirement import Release, lock
 from image.start import SERVE
 from image.watching import watching
@@ -40,6 +43,12 @@ class Recipe(Protocol):
 
     def image(self) -> str | None:
         """The name in the engine of what was built; None where it is not there."""
+
+    def image_id(self) -> str:
+        """The sha256 of the image's configuration: the same exactly if the image is."""
+
+    def push(self, registry: Registry) -> None:
+        """Push what was built."""
 
     def stop(self) -> None:
         """End what runs on, and take away what was made outside the tree."""
@@ -98,8 +107,43 @@ class PantsRecipe:
     def image(self) -> str | None:
         return self.names[0] if self.names else None
 
+    def image_id(self) -> str:
+        if self.engine and self.names:
+            return str(self.engine.inspect(self.names[0])["Id"])
+        return str(self.layout_manifest()["config"]["digest"])
+
+    def layout_manifest(self) -> dict[str, Any]:
+        """The manifest of the layout that was written."""
+        layout = self.clone.root / "dist" / "deploy" / "oci"
+        index = json.loads((layout / "index.json").read_text(encoding="utf-8"))
+        digest = index["manifests"][0]["digest"].replace(":", "/")
+        text = (layout / "blobs" / digest).read_text(encoding="utf-8")
+        document: dict[str, Any] = json.loads(text)
+        return document
+
+    def push(self, registry: Registry) -> None:
+        if self.engine and self.names:
+            registry.push(self.engine, self.names[0], self.names[0].partition(":")[0])
+        else:
+            self.clone.pants("publish", self.target)
+
     def stop(self) -> None:
         self.clone.stop()
         if self.engine:
             self.engine.remove(self.names)
             self.engine.remove_nameless(self._made)
+
+
+@dataclass
+class GuideRecipe(PantsRecipe):
+    """A `docker_image` whose Dockerfile has commands, of which the builder keeps what they made.
+
+    `run` is what no other run of the benchmark is called.
+    """
+
+    run: str = ""
+
+    def stop(self) -> None:
+        super().stop()
+        assert self.engine is not None
+        builder.remove(self.engine, builder.made_by(self.run, builder.records(self.engine)))

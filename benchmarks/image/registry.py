@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from image.engine import EngineError
+from image.engine import Engine, EngineError
 
 _SECONDS = 60.0
 _PAUSE = 0.05
@@ -53,6 +53,19 @@ class Registry:
         """What it has now."""
         below = self.folder / "docker" / "registry" / "v2" / "blobs" / "sha256"
         return Stored({data.parent.name: data.stat().st_size for data in below.glob("*/*/data")})
+
+    def push(self, engine: Engine, name: str, repository: str) -> None:
+        """Push an image of an engine."""
+        remote = self.reference(repository)
+        engine.run("tag", name, remote)
+        try:
+            engine.run("push", "--quiet", remote)
+        finally:
+            engine.remove((remote,))
+
+    def reference(self, repository: str) -> str:
+        """What an image of a repository is called once it is pushed."""
+        return f"{self.address}/{repository}:pushed"
 
 
 @contextmanager

@@ -8,21 +8,32 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from image.containerfiles import OldRecipe, UvRecipe
+from image import builder
+from image.buildah import BuildahRecipe, find_buildah
+from image.client import buildkit_options, uncached_options
+from image.containerfiles import ContainerfileRecipe, OldRecipe, UvRecipe
 from image.engine import Engine, find_engine
-from image.nocache import uncached_options
-from image.recipes import PantsRecipe, Recipe
+from image.recipes import GuideRecipe, PantsRecipe, Recipe
 from image.registry import Registry, registry
 from image.settings import package_settings
 from image.start import SERVE
 from measuring.clone import Clone, clone
 from measuring.commands import run
 
-ARCHIVE, IMAGE, PLAIN, OLD, UV = "deploy:oci", "deploy:image", "plain docker_image", "old", "uv"
+ARCHIVE, IMAGE, OLD, UV, BUILDAH = "deploy:oci", "deploy:image", "old", "uv", "buildah"
+PLAIN, VENVS = "plain docker_image", "venvs docker_image"
 BYTECODE = f"{IMAGE}, bytecode"
-RECIPES = (ARCHIVE, IMAGE, BYTECODE, PLAIN, OLD, UV)
+RECIPES = (ARCHIVE, IMAGE, BYTECODE, PLAIN, VENVS, OLD, UV, BUILDAH)
+#: The repository that the base is pushed to.
+BASE = "base"
 _OFFICIAL = "python:3.12-slim-bookworm"
 _PLAIN_TARGET = "benchmarks/image/plain"
+_VENVS_TARGET = "benchmarks/image/venvs"
+_CONTAINERFILES: dict[str, type[ContainerfileRecipe]] = {
+    OLD: OldRecipe,
+    UV: UvRecipe,
+    BUILDAH: BuildahRecipe,
+}
 # Those that build in a clone with the layers of deploy/.
 _OURS = (ARCHIVE, IMAGE, BYTECODE)
 # The one line by which a team chooses bytecode, above the images of deploy/BUILD.
@@ -82,6 +93,33 @@ def own_cache(folder: Path) -> dict[str, str | None]:
     return {"XDG_CACHE_HOME": str(folder), "QINGKONG_BUILD_CACHE": None}
 
 
+def guided(tree: Clone, target: str, base: str, mark: str) -> str:
+    """Have a `docker_image` of a guide built on this base, and under a name of its own."""
+    name = f"benchmark-{Path(target).name}"
+    tree.options.append(f"--docker-build-args=BASE_IMAGE={base}")
+    tree.replace(f"{target}/BUILD", f'"{name}"', f'"{name}-{mark}"')
+    return f"{name}-{mark}:latest"
+
+
+def plain(tree: Clone, engine: Engine, base: str, mark: str) -> Recipe:
+    """One PEX, whose image has the program as its entry point."""
+    tag = guided(tree, _PLAIN_TARGET, base, mark)
+    uncached = uncached_options(tree.root.with_name(f"client-{mark}"))
+    return PantsRecipe(PLAIN, tree, _PLAIN_TARGET, engine, (tag,), uncached, SERVE[2:])
+
+
+def venvs(tree: Clone, engine: Engine, base: str, mark: str, token: str) -> Recipe:
+    """Two PEXes, made into one environment by commands of this run."""
+    tag = guided(tree, _VENVS_TARGET, base, mark)
+    file = tree.root / _VENVS_TARGET / "Dockerfile"
+    file.write_text(builder.marked(file.read_text(encoding="utf-8"), token, mark), encoding="utf-8")
+    clients = tree.root.with_name(f"client-{mark}")
+    tree.options.extend(buildkit_options(engine, clients / "warm"))
+    uncached = buildkit_options(engine, clients / "cold", "--no-cache")
+    names = (tag,)
+    return GuideRecipe(VENVS, tree, _VENVS_TARGET, engine, names, uncached, SERVE[2:], run=token)
+
+
 @contextmanager
 def prepared(
     root: Path,
@@ -117,24 +155,21 @@ def prepared(
                 tree.replace("deploy/BUILD", _FIRST, f"{_CHOICE}\n{_FIRST}")
             return PantsRecipe(name, tree, IMAGE, engine, renamed)
 
-        def plain(tree: Clone, mark: str) -> Recipe:
-            tree.options.append(f"--docker-build-args=BASE_IMAGE={base}")
-            tree.replace(f"{_PLAIN_TARGET}/BUILD", "benchmark-plain", f"benchmark-plain-{mark}")
-            tag = f"benchmark-plain-{mark}:latest"
-            uncached = uncached_options(folder / f"client-{mark}")
-            # The image's entry point is the program.
-            serve = SERVE[2:]
-            return PantsRecipe(PLAIN, tree, _PLAIN_TARGET, engine, (tag,), uncached, serve)
-
         def make(name: str, mark: str, variables: dict[str, str | None]) -> Recipe:
             tree = partial(clone, source, folder / f"clone-{mark}", variables)
             if name in _OURS:
                 return ours(name, tree(), mark)
-            if name == PLAIN:
-                return plain(tree(), mark)
             assert engine is not None
-            kind = OldRecipe if name == OLD else UvRecipe
-            return kind(name, engine, source, folder / f"{name}-{mark}", settings, base, token)
+            if name == PLAIN:
+                return plain(tree(), engine, base, mark)
+            if name == VENVS:
+                return venvs(tree(), engine, base, mark, token)
+            context, origin = folder / f"{name}-{mark}", base
+            if name == BUILDAH:
+                there.push(engine, base, BASE)
+                origin = there.reference(BASE)
+            kind = _CONTAINERFILES[name]
+            return kind(name, engine, source, context, settings, origin, token)
 
         numbers = iter(range(1_000))
 
@@ -153,5 +188,7 @@ def prepared(
         versions = {"base": base}
         if engine:
             versions["engine"] = f"{engine.server}, client {engine.version} with BuildKit"
+        if BUILDAH in names:
+            versions["buildah"] = run([find_buildah(), "--version"], folder).output.split()[2]
         versions["uv"] = run([settings.uv_program, "--version"], folder).output.split()[1]
         yield Setup(recipes, new, engine, there, base, python, folder, versions)

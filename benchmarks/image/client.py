@@ -1,4 +1,7 @@
-"""The engine's client for a Pants that has no option to build without the builder's memory."""
+"""The engine's client as Pants is to find it: with BuildKit, or without the builder's memory.
+
+Pants 2.17 has an option for neither.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import shlex
 import shutil
 from pathlib import Path
 
-from image.engine import EngineError
+from image.engine import Engine, EngineError
 
 
 def uncached_options(folder: Path) -> tuple[str, ...]:
@@ -23,12 +26,23 @@ def uncached_options(folder: Path) -> tuple[str, ...]:
     client = shutil.which("docker")
     if client is None:
         raise EngineError("there is no client of a container engine on PATH: install one")
+    return _options(folder, [f"client={shlex.quote(client)}"], "--no-cache")
+
+
+def buildkit_options(engine: Engine, folder: Path, *words: str) -> tuple[str, ...]:
+    """The options of Pants that have BuildKit build, with `words` for `docker build`."""
+    lines = [f"client={shlex.quote(engine.client)}", "export DOCKER_BUILDKIT=1"]
+    return _options(folder, lines, *words)
+
+
+def _options(folder: Path, settings: list[str], *words: str) -> tuple[str, ...]:
     folder.mkdir(parents=True)
     program = folder / "docker"
+    build = shlex.join(["build", *words])
     lines = [
         "#!/bin/sh",
-        f"client={shlex.quote(client)}",
-        'if [ "$1" = build ]; then shift; exec "$client" build --no-cache "$@"; fi',
+        *settings,
+        f'if [ "$1" = build ]; then shift; exec "$client" {build} "$@"; fi',
         'exec "$client" "$@"',
     ]
     program.write_text("\n".join(lines) + "\n", encoding="utf-8")
