@@ -60,6 +60,24 @@ $ QK_TIME_ZONE=Europe/Berlin python manage.py check
 `FASTAPP_SETTINGS_MODULE` names the settings module; the default is `common.settings`.
 `python manage.py about` prints the resulting settings with secrets masked.
 
+## Databases
+
+`OPTIONS` in `DATABASES` limit how long a request waits for a database. The request is 503 then, and
+the log says what was waited for; 0 is no limit:
+
+```console
+$ export QK_DATABASES__default__OPTIONS__read_timeout=120
+```
+
+| option | of | default | seconds |
+| --- | --- | --- | --- |
+| `pool_timeout` | MySQL, MariaDB, PostgreSQL | 30 | until there is a connection, free or new |
+| `read_timeout` | MySQL, MariaDB | 30 in servers, none in commands | in which a statement gets no part of its answer |
+| `command_timeout` | PostgreSQL | 30 in servers, none in commands | until a statement is done |
+
+Only servers limit statements: a migration may take hours. The defaults together are what the
+gateway waits for a service, `GATEWAY_READ_TIMEOUT`.
+
 ## Mistakes
 
 A wrong value ends every command with one line that names the place, the setting, the value and the

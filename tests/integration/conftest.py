@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from integration.mariadb import MariaDB
+from integration.postgresql import PostgreSQL
 
 #: Seconds that every client of these tests waits unless it says otherwise. httpx's own 5 are too
 #: few on a busy machine, and it has no public setting.
@@ -23,6 +24,19 @@ def mariadb() -> Iterator[MariaDB]:
     """A server of its own for the module."""
     folder = Path(tempfile.mkdtemp(prefix="mdb"))
     server = MariaDB(folder)
+    try:
+        server.install()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A server of its own for the module."""
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    server = PostgreSQL(folder)
     try:
         server.install()
         yield server

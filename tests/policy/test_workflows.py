@@ -41,6 +41,12 @@ def test_what_changed_is_linted_then_tested_then_packaged(file: Path) -> None:
     assert ["bash", ".ci/run"] in commands(file)
 
 
+def test_what_answers_soonest_comes_first_where_everything_runs() -> None:
+    steps = re.findall(r"^step (\S+)", Path(".ci/run").read_text(encoding="utf-8"), re.M)
+    assert steps[:2] == ["lint", "check"]
+    assert "test" in steps[2:]
+
+
 @pytest.mark.parametrize("file", [GITHUB, GITLAB], ids=str)
 def test_every_program_of_the_repository_exists(file: Path) -> None:
     named = {word for words in commands(file) for word in words if "/" in word and "$" not in word}

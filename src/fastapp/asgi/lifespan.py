@@ -51,7 +51,7 @@ def make_lifespan(lifespans: Sequence[Lifespan], mounted: Sequence[Starlette]) -
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         state: dict[str, Any] = {}
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(databases())
+            await stack.enter_async_context(databases(serving=True))
             for enter in lifespans:
                 _merge(state, await stack.enter_async_context(enter(app)))
             for sub in mounted:

@@ -19,8 +19,11 @@ _PLACEHOLDER = "fastapp.db.placeholder"
 _PLACEHOLDER_LABEL = "_placeholder"
 
 
-def tortoise_config() -> dict[str, Any]:
+def tortoise_config(*, serving: bool = False) -> dict[str, Any]:
     """Connections and apps, as ``TortoiseContext.init`` takes them.
+
+    Args:
+        serving: whether they are for a server.
 
     Raises:
         AppLoadError: a models module fails to import.
@@ -30,7 +33,7 @@ def tortoise_config() -> dict[str, Any]:
     connections = {}
     for alias, database in settings.databases.items():
         require_driver(database)
-        connections[alias] = connection_config(database, settings.data_dir)
+        connections[alias] = connection_config(database, settings.data_dir, serving=serving)
     found = {}
     for config in apps:
         if config.default_connection not in connections:

@@ -5,6 +5,7 @@ Pure functions: no driver is imported here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,27 @@ def _ssl(value: Any) -> Any:
     return to_bool(value)
 
 
+def _seconds(value: Any) -> float | None:
+    """A time limit; 0 is none.
+
+    Raises:
+        ValueError: it is no number of seconds.
+    """
+    seconds = float(value)
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise ValueError("expected seconds, or 0 for no limit")
+    return seconds or None
+
+
 Cast = Callable[[Any], Any]
+
+#: Seconds that a server waits for a database: for a connection, and for the answer to a statement.
+#: Together no more than the gateway waits for the server (GATEWAY_READ_TIMEOUT).
+POOL_TIMEOUT = 30.0
+STATEMENT_TIMEOUT = 30.0
+
+#: What limits a statement, by engine. Commands have no such limit: a migration may take hours.
+_STATEMENT_OPTIONS = {MYSQL: "read_timeout", POSTGRESQL: "command_timeout"}
 
 #: Options of MySQL by the name in OPTIONS: the name for the driver, and how to read the value.
 MYSQL_OPTIONS: dict[str, tuple[str, Cast]] = {
@@ -62,8 +83,9 @@ MYSQL_OPTIONS: dict[str, tuple[str, Cast]] = {
     "minsize": ("minsize", int),
     "maxsize": ("maxsize", int),
     "pool_recycle": ("pool_recycle", int),
+    "pool_timeout": ("pool_timeout", _seconds),
     "connect_timeout": ("connect_timeout", float),
-    "read_timeout": ("read_timeout", float),
+    "read_timeout": ("read_timeout", _seconds),
     "charset": ("charset", str),
     "unix_socket": ("unix_socket", str),
     "ssl": ("ssl", _ssl),
@@ -84,22 +106,26 @@ POSTGRESQL_OPTIONS: dict[str, tuple[str, Cast]] = {
     "pool_max_size": ("maxsize", int),
     "minsize": ("minsize", int),
     "maxsize": ("maxsize", int),
+    "pool_timeout": ("pool_timeout", _seconds),
     "schema": ("schema", str),
     "application_name": ("application_name", str),
     "timeout": ("timeout", float),
-    "command_timeout": ("command_timeout", float),
+    "command_timeout": ("command_timeout", _seconds),
     "statement_cache_size": ("statement_cache_size", int),
     "max_inactive_connection_lifetime": ("max_inactive_connection_lifetime", float),
     "ssl": ("ssl", lambda value: value),
 }
 
 
-def connection_config(config: DatabaseConfig, data_dir: Path) -> dict[str, Any]:
+def connection_config(
+    config: DatabaseConfig, data_dir: Path, *, serving: bool = False
+) -> dict[str, Any]:
     """The ``connections`` entry for Tortoise ORM.
 
     Args:
         config: the database.
         data_dir: folder that a relative SQLite file name is in.
+        serving: whether it is for a server, whose statements are limited.
 
     Raises:
         ImproperlyConfigured: names the option that is wrong and what was expected.
@@ -114,6 +140,7 @@ def connection_config(config: DatabaseConfig, data_dir: Path) -> dict[str, Any]:
             "user": config.user or "",
             "password": config.password or "",
             "database": config.name,
+            **({_STATEMENT_OPTIONS[config.engine]: STATEMENT_TIMEOUT} if serving else {}),
             **_options(config, table),
         }
     return {"engine": ENGINES[config.engine], "credentials": credentials}

@@ -34,16 +34,19 @@ _shared = _Shared()
 
 
 @asynccontextmanager
-async def databases() -> AsyncIterator[TortoiseContext]:
+async def databases(*, serving: bool = False) -> AsyncIterator[TortoiseContext]:
     """The ORM, ready for use inside the block; what was opened is closed at the end of it.
 
-    Blocks nest and overlap: the last one to end closes.
+    Blocks nest and overlap: the first one to begin opens, and the last one to end closes.
+
+    Args:
+        serving: whether requests are answered from them, for which no statement may take long.
 
     Raises:
         ImproperlyConfigured: the settings or an app's models are wrong. An unreachable database
             is no error here.
     """
-    context = await _enter()
+    context = await _enter(serving)
     try:
         yield context
     finally:
@@ -54,7 +57,7 @@ async def databases() -> AsyncIterator[TortoiseContext]:
                 await context.close_connections()
 
 
-async def _enter() -> TortoiseContext:
+async def _enter(serving: bool) -> TortoiseContext:
     loop = asyncio.get_running_loop()
     if _shared.loop is not loop:
         _shared.loop, _shared.lock = loop, asyncio.Lock()
@@ -64,13 +67,13 @@ async def _enter() -> TortoiseContext:
             await stale.close_connections()
     async with _shared.lock:
         if _shared.context is None:
-            _shared.context = await _open()
+            _shared.context = await _open(serving)
         _shared.users += 1
         return _shared.context
 
 
-async def _open() -> TortoiseContext:
-    config = tortoise_config()
+async def _open(serving: bool) -> TortoiseContext:
+    config = tortoise_config(serving=serving)
     # Statements are cached for the process by alias and table, in the dialect of the database that
     # had the alias first.
     EXECUTOR_CACHE.clear()

@@ -36,3 +36,11 @@ class Pooled(Protocol):
 def pool_state(client: BaseDBAsyncClient) -> PoolState | None:
     """How the pool of a client is doing; None when it has none, or none yet."""
     return client.pool_state() if isinstance(client, Pooled) else None
+
+
+def no_connection_in(seconds: float | None, state: PoolState | None) -> str:
+    """Why a task that waited for this long got no connection."""
+    text = f"no connection in {seconds:g} seconds"
+    if state is not None and state.size - state.free >= state.limit:
+        text += f", as all {state.limit} of the pool are in use"
+    return text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import random
 import socket
@@ -45,6 +46,7 @@ TARGETS = [
     *(b"app.test:80", b":80", b"[::1]:80", b"app.test", b"/shop/echo#x", b"?x", b"/?", b"\\x"),
     *(b"http://app.test/shop/echo", b"https://app.test", b"http://", b"http://app.test:99999/"),
     *(b"http://u:p@app.test/", b"http://evil.example/", b"ws://app.test/shop/ws", b"file:///x"),
+    b"/shop/echo?\xff\x80\x7f",
     *(b"/" + b"a" * 9000, b"/" + b"%41" * 4000, b"/?" + b"a=b&" * 4000, b"/" * 4000),
 ]
 VERSIONS = [
@@ -57,6 +59,7 @@ UPGRADES = [
     (b"Upgrade: h2c", b"Connection: close"),
     (b"Connection: Upgrade",),
     (b"Upgrade: websocket", b"Connection: Upgrade"),
+    (b"Upgrade: websocket", b"Connection: close, upgrade"),
     (b"Upgrade: websocket, h2c", b"Connection: Upgrade"),
     (b"Upgrade: h2c", b"Upgrade: websocket", b"Connection: Upgrade", b"Connection: keep-alive"),
     (
@@ -87,17 +90,22 @@ HOSTS = [
 ]
 
 
-def fuzzed(chance: random.Random) -> bytes:
+#: Turned through at once. No two lengths have a common divisor, so that each value of one meets
+#: each of another.
+PARTS: list[list[Any]] = [METHODS, TARGETS, VERSIONS, UPGRADES]
+
+
+def fuzzed(number: int, chance: random.Random) -> bytes:
     """A request of one of every part, whose client asks for the connection to be closed."""
+    method, target, version, upgrade = (part[number % len(part)] for part in PARTS)
     fields, body = chance.choice(BODIES)
     heads = [
         *chance.choice(HOSTS),
-        *chance.choice(UPGRADES),
+        *upgrade,
         *fields,
         *(() if chance.random() < 0.5 else (b"Connection: close",)),
     ]
-    line = chance.choice(METHODS) + b" " + chance.choice(TARGETS) + chance.choice(VERSIONS)
-    return b"\r\n".join([line, *heads, b"", b""]) + body
+    return b"\r\n".join([method + b" " + target + version, *heads, b"", b""]) + body
 
 
 class Counted(logging.Handler):
@@ -202,11 +210,17 @@ def test_every_method_with_a_path(target: tuple[Watched, int], method: bytes) ->
     is_unharmed(target)
 
 
+def test_every_two_parts_meet() -> None:
+    for one, other in itertools.combinations(PARTS, 2):
+        pairs = {(number % len(one), number % len(other)) for number in range(CASES)}
+        assert len(pairs) == len(one) * len(other)
+
+
 def test_no_request_costs_much(target: tuple[Watched, int]) -> None:
     chance = random.Random(SEED)
     is_unharmed(target)
     for number in range(CASES):
-        message = fuzzed(chance)
+        message = fuzzed(number, chance)
         seconds, size, answer = cost(target, message)
         told = f"case {number}: {message[:300]!r}: {seconds:.3f} s, {size} bytes, {answer[:80]!r}"
         assert answer.startswith(b"HTTP/1.1 "), told

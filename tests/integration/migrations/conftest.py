@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,20 +14,6 @@ from integration.migrations.stores import (
     SQLiteStore,
     Store,
 )
-from integration.postgresql import PostgreSQL
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[PostgreSQL]:
-    """A server of its own for the module."""
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    server = PostgreSQL(folder)
-    try:
-        server.install()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -118,6 +118,24 @@ def test_mysql_options_are_cast(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("engine", "option"), [("mysql", "read_timeout"), ("postgresql", "command_timeout")]
+)
+def test_statements_of_servers_have_a_limit(tmp_path: Path, engine: str, option: str) -> None:
+    def credentials(serving: bool, **options: Any) -> dict[str, Any]:
+        entry = {"ENGINE": engine, "NAME": "x", "OPTIONS": options}
+        found = parse_database("default", entry)
+        made: dict[str, Any] = connection_config(found, tmp_path, serving=serving)["credentials"]
+        return made
+
+    assert credentials(True)[option] == 30.0
+    assert option not in credentials(False)
+    for serving in (True, False):
+        assert credentials(serving, **{option: "120"})[option] == 120.0
+        assert credentials(serving, **{option: "0"})[option] is None
+        assert credentials(serving, pool_timeout="0.5")["pool_timeout"] == 0.5
+
+
+@pytest.mark.parametrize(
     ("options", "expected"),
     [
         (
@@ -125,6 +143,8 @@ def test_mysql_options_are_cast(tmp_path: Path) -> None:
             r"\['OPTIONS'\]\['pool_max_sise'\]: no such option; expected one of.*Fix: ",
         ),
         ({"pool_max_size": "many"}, r"\['pool_max_size'\]='many': .*Fix: "),
+        ({"read_timeout": -1}, r"\['read_timeout'\]=-1: expected seconds, or 0 .*Fix: "),
+        ({"pool_timeout": "inf"}, r"\['pool_timeout'\]='inf': expected seconds, or 0 .*Fix: "),
         ({"ssl": "perhaps"}, r"\['ssl'\]='perhaps': expected true or false. Fix: "),
         (
             {"ssl": {"certificate": "x"}},

@@ -6,13 +6,15 @@ connection of the pool, by the driver's ``init_command``: one statement, one rou
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
 from fastapp.db.backends.mysql_session import STRICT_SQL_MODE, session_command, utc_offset
 from fastapp.db.backends.session import SessionTransaction
+from fastapp.db.credentials import POOL_TIMEOUT
 from fastapp.db.errors import is_connection_lost
-from fastapp.db.pools import PoolState
+from fastapp.db.pools import PoolState, no_connection_in
 from fastapp.exceptions import ImproperlyConfigured
 
 try:
@@ -28,12 +30,13 @@ except ModuleNotFoundError as exc:
 
 from asyncmy.charset import charset_by_name
 from tortoise.backends.base.client import (
+    NestedTransactionContext,
     PoolConnectionWrapper,
     TransactionContext,
     TransactionContextPooled,
 )
 from tortoise.backends.mysql.client import MySQLClient as TortoiseMySQLClient
-from tortoise.backends.mysql.client import TransactionWrapper
+from tortoise.backends.mysql.client import TransactionWrapper, translate_exceptions
 from tortoise.connection import get_connections
 from tortoise.exceptions import DBConnectionError, OperationalError
 from tortoise.timezone import get_default_timezone
@@ -53,6 +56,7 @@ class MySQLClient(TortoiseMySQLClient):
         self.extra.pop("sql_mode", None)
         self.time_zone: str | None = self.extra.pop("time_zone", None)
         self.further_init: str = self.extra.pop("init_command", "")
+        self.pool_timeout: float | None = self.extra.pop("pool_timeout", POOL_TIMEOUT)
         #: Tasks that are waiting for a connection.
         self.waiting = 0
 
@@ -103,11 +107,15 @@ class MySQLClient(TortoiseMySQLClient):
         return _PooledConnection(self, self._pool_init_lock)
 
     def _in_transaction(self) -> TransactionContext:
-        return _Transaction(TransactionWrapper(self), self._pool_init_lock)
+        return _Transaction(_TransactionWrapper(self), self._pool_init_lock)
 
     def _unreachable(self, exc: Exception) -> str:
         place = self.extra.get("unix_socket") or f"{self.host}:{self.port}"
         return f"cannot connect to MySQL at {place}: {exc}"
+
+    def _no_connection(self) -> str:
+        why = no_connection_in(self.pool_timeout, self.pool_state())
+        return self._unreachable(TimeoutError(why))
 
 
 class _PooledConnection(PoolConnectionWrapper[Any]):
@@ -117,9 +125,13 @@ class _PooledConnection(PoolConnectionWrapper[Any]):
         client = _client(self.client)
         client.waiting += 1
         try:
-            return await super().__aenter__()
+            # The driver limits the TCP connection, not the greeting of the server behind it.
+            async with asyncio.timeout(client.pool_timeout):
+                return await super().__aenter__()
         except errors.OperationalError as exc:
             raise DBConnectionError(client._unreachable(exc)) from exc
+        except TimeoutError as exc:
+            raise DBConnectionError(client._no_connection()) from exc
         finally:
             client.waiting -= 1
 
@@ -133,16 +145,20 @@ class _Transaction(TransactionContextPooled):
     """
 
     async def __aenter__(self) -> Any:
+        client = _client(self.client._parent)
         try:
-            await self.ensure_connection()
-            pool = self.client._parent._pool
-            for _ in range(pool.maxsize):
-                if await self._begin(pool):
-                    break
-            else:
-                await self._begin(pool, last=True)
+            async with asyncio.timeout(client.pool_timeout):
+                await self.ensure_connection()
+                pool = client._pool
+                for _ in range(pool.maxsize):
+                    if await self._begin(pool):
+                        break
+                else:
+                    await self._begin(pool, last=True)
         except errors.OperationalError as exc:
-            raise DBConnectionError(_client(self.client._parent)._unreachable(exc)) from exc
+            raise DBConnectionError(client._unreachable(exc)) from exc
+        except TimeoutError as exc:
+            raise DBConnectionError(client._no_connection()) from exc
         self.token = get_connections().set(self.connection_name, self.client)
         return self.client
 
@@ -164,7 +180,32 @@ class _Transaction(TransactionContextPooled):
         return True
 
 
-class SessionClient(TransactionWrapper):
+class _TransactionWrapper(TransactionWrapper):
+    """Reports a connection that is lost in every operation, and asks only an open one to roll back.
+
+    The server does that by itself when one is gone, and the driver's refusal would hide the error.
+    """
+
+    commit = translate_exceptions(TransactionWrapper.commit)
+    release_savepoint = translate_exceptions(TransactionWrapper.release_savepoint)
+
+    @translate_exceptions
+    async def rollback(self) -> None:
+        if self._connection.connected:
+            await super().rollback()
+        self._finalized = True
+
+    @translate_exceptions
+    async def savepoint_rollback(self) -> None:
+        if self._connection.connected:
+            await super().savepoint_rollback()
+        self._finalized = True
+
+    def _in_transaction(self) -> TransactionContext:
+        return NestedTransactionContext(_TransactionWrapper(self))
+
+
+class SessionClient(_TransactionWrapper):
     """One connection of the pool, outside of a transaction."""
 
     def __init__(self, client: Any) -> None:
@@ -175,7 +216,7 @@ class SessionClient(TransactionWrapper):
         return SessionTransaction(_SessionTransaction(self))
 
 
-class _SessionTransaction(TransactionWrapper):
+class _SessionTransaction(_TransactionWrapper):
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self.charset = client.charset
