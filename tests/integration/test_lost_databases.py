@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -10,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from forked import Started
 from httpx import ASGITransport, AsyncClient
-from integration import mariadb, postgresql
+from integration import mariadb
 from integration.pausing import paused
 from tortoise.exceptions import DBConnectionError, OperationalError
 
+import manage
 from fastapp.apps import apps
 from fastapp.asgi import create_application
 from fastapp.conf import override_settings
@@ -181,22 +185,30 @@ async def test_a_pool_whose_connections_are_all_in_use_says_so(server: Server) -
         await serves(client)
 
 
-async def test_commands_give_up_on_a_database_that_stands_still(
-    server: Server, tmp_path: Any
-) -> None:
-    (tmp_path / "own_settings.py").write_text(
-        "from fastapp.conf import BaseSettings\n"
-        "class Settings(BaseSettings):\n"
-        f"    DATABASES = {{'default': {server.database(pool_timeout=LIMIT)!r}}}\n"
-        f"    INSTALLED_APPS = []\n    SECRET_KEY = {SECRET!r}\nsettings = Settings()\n"
-    )
+async def test_commands_give_up_on_a_database_that_stands_still(server: Server) -> None:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("QK_")}
+    environment = {
+        **inherited,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "QK_SECRET_KEY": SECRET,
+        "QK_INSTALLED_APPS": '["apps.shop"]',
+        "QK_DATABASES": json.dumps({"default": server.database(pool_timeout=LIMIT)}),
+    }
     with server.paused():
         for command in (("check", "--database", "all"), ("migrate",)):
-            done = await asyncio.to_thread(Started(tmp_path, command, {}, None).done)
-            assert done.code == 1, done
-            assert "database 'default'" in done.err
-            assert "no connection in 1.5 seconds" in done.err
-            assert "Traceback" not in done.err
+            done = await asyncio.to_thread(
+                subprocess.run,
+                [sys.executable, str(manage.__file__), *command],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=3 * PATIENCE,
+                check=False,
+            )
+            assert done.returncode == 1, done
+            assert "database 'default'" in done.stderr
+            assert "no connection in 1.5 seconds" in done.stderr
+            assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -238,9 +250,9 @@ async def test_requests_that_are_cancelled_give_their_connections_back(server: S
 
 
 async def test_a_restart_of_the_server_is_503_and_then_serves(server: Server) -> None:
-    async with shop(server, connect_timeout=5) if server.engine == "mysql" else shop(
-        server
-    ) as client:
+    async with (
+        shop(server, connect_timeout=5) if server.engine == "mysql" else shop(server) as client
+    ):
         server.server.stop()
         try:
             assert await statuses(client) == {503}

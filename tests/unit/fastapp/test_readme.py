@@ -14,7 +14,19 @@ from fastapp.test.client import app_client
 BLOCK = re.compile(r"```python\n# (apps/\S+)\n(.*?)```", re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+PAGES = ["README.md", "README.zh-CN.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_image_is_built_above_where_it_is_run(page: str) -> None:
+    text = Path(page).read_text(encoding="utf-8")
+    build = "docker build -t "
+    assert text.count(build) == 1
+    name = text.partition(build)[2].split()[0]
+    assert text.index(name) == text.index(build + name) + len(build)
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_the_app_runs(page: str, project: Path) -> None:
     text = Path(page).read_text(encoding="utf-8")
     files = dict(BLOCK.findall(text))

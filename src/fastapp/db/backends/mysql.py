@@ -149,7 +149,7 @@ class _Transaction(TransactionContextPooled):
         try:
             async with asyncio.timeout(client.pool_timeout):
                 await self.ensure_connection()
-                pool = client._pool
+                pool: Any = client._pool
                 for _ in range(pool.maxsize):
                     if await self._begin(pool):
                         break

@@ -44,13 +44,14 @@ _LOST = (
 
 def _is_lost(exc: BaseException | None) -> bool:
     """Whether an error of the driver says that the connection cannot be used any more."""
-    # A wrong number of values is an InterfaceError, too.
-    closed = isinstance(exc, asyncpg.InterfaceError) and "closed" in str(exc)
-    return closed or isinstance(exc, _LOST)
+    if isinstance(exc, asyncpg.InterfaceError):
+        # So is a wrong number of values.
+        return any(word in str(exc) for word in ("is closed", "released back to the pool"))
+    return isinstance(exc, _LOST)
 
 
 def _lost(exc: BaseException) -> DBConnectionError:
-    return DBConnectionError(f"lost the connection to PostgreSQL: {exc or type(exc).__name__}")
+    return DBConnectionError(f"lost the connection to PostgreSQL: {exc!r}")
 
 
 class _Translating:

@@ -12,7 +12,7 @@ import importlib
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContext
@@ -169,7 +169,9 @@ async def _unlock(client: BaseDBAsyncClient, dialect: str) -> None:
         else:
             await client.execute_query("SELECT pg_advisory_unlock($1)", [_number(client)])
     except Exception:  # noqa: BLE001 - a connection that is gone holds no lock
-        client._connection.close()
+        raw = client._connection
+        with suppress(Exception):
+            (raw.close if dialect == "mysql" else raw.terminate)()
 
 
 def _database(client: BaseDBAsyncClient) -> str:
