@@ -27,6 +27,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from fastapp.leaving import PATIENCE, leave_within
+from fastapp.refusals import refusal
 
 logger = logging.getLogger("fastapp.server")
 
@@ -90,7 +91,7 @@ def waiting_connections(listeners: Sequence[socket.socket]) -> int:
 
 
 class DrainingWebSocket(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket, which ends with a closing handshake that gives the reason."""
+    """uvicorn's WebSocket, which answers each handshake and says why it ends."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -98,6 +99,17 @@ class DrainingWebSocket(WebSocketsSansIOProtocol):
         self.logger = logging.getLogger("fastapp.websockets")
         # "Connection: close" is for answers of HTTP.
         self.default_headers = [item for item in self.default_headers if item[0] != b"connection"]
+
+    def data_received(self, data: bytes) -> None:
+        """Read; refuse a handshake whose head the library does not read, which uvicorn forgets."""
+        super().data_received(data)
+        if self.handshake_initiated or self.conn.handshake_exc is None:
+            return
+        self.handshake_complete = self.close_sent = True
+        # The library has an answer to what is too long for it, and none to what it cannot read.
+        is_too_long = b"".join(self.conn.data_to_send()) != b""
+        self.transport.write(refusal(431 if is_too_long else 400))
+        self.transport.close()
 
     def shutdown(self) -> None:
         """Say 1001 at the first call; close at the second."""

@@ -8,7 +8,6 @@ no choice about and what two servers in a row could understand differently.
 from __future__ import annotations
 
 import asyncio
-import json
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -16,20 +15,10 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from fastapp.coalescing import CoalescingProtocol
+from fastapp.refusals import refusal, refusal_body
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
-
-_PHRASES: Final = {
-    400: ("bad_request", "Bad Request", "The request is not valid HTTP."),
-    408: ("request_timeout", "Request Timeout", "The request did not arrive in time."),
-    431: (
-        "headers_too_large",
-        "Request Header Fields Too Large",
-        "The request line and headers are too large.",
-    ),
-}
-
 
 #: Bytes of an unfinished head that the limit does not count: method, version, and white space that
 #: the format does not need. A head near the limit with more of it may be refused.
@@ -283,12 +272,7 @@ class LimitedProtocol(CoalescingProtocol):
                 # In the middle of an answer another one would be taken for a part of it.
                 self.transport.close()
                 return
-        body = _refusal(status)
-        head = (
-            f"HTTP/1.1 {status} {_PHRASES[status][1]}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
+        self.transport.write(refusal(status))
         self.transport.close()
 
     def _arm(self) -> None:
@@ -315,18 +299,11 @@ class LimitedProtocol(CoalescingProtocol):
             self._refuse(408)
 
 
-def _refusal(status: int) -> bytes:
-    """The body of an error, as every error of the server has."""
-    error, _phrase, message = _PHRASES[status]
-    fields = {"error": error, "message": message, "detail": None, "request_id": "-"}
-    return json.dumps(fields).encode()
-
-
 def _refusing(status: int) -> ASGI3Application:
     """An application that answers with an error and reads nothing."""
 
     async def refuse(_scope: Any, _receive: Any, send: Any) -> None:
-        body = _refusal(status)
+        body = refusal_body(status)
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),

@@ -165,6 +165,27 @@ def test_broken_request_lines_are_refused(target: Target, line: bytes) -> None:
     target.is_unharmed()
 
 
+@pytest.mark.parametrize(
+    ("line", "field", "status"),
+    [
+        (b"GET /shop/echo?" + b"a" * 9000 + b" HTTP/1.1", b"X: 1", b"431"),
+        (b"GET /shop/echo HTTP/1.1", b"Cookie: " + b"a" * 9000, b"431"),
+        (b"GET /shop/echo HTTP/1.1", b"X: 1\r\n" * 130 + b"X: 1", b"431"),
+        (b"GET /shop/echo HTTP/1.1", b"X: \x7f", b"400"),
+    ],
+    ids=["line", "cookie", "fields", "control"],
+)
+def test_handshakes_that_cannot_be_read_are_refused(
+    target: Target, line: bytes, field: bytes, status: bytes
+) -> None:
+    fields = [b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13"]
+    fields += [b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", field]
+    answer = raw(target.port, head(fields, line))
+    assert answer.startswith(b"HTTP/1.1 " + status), answer
+    assert b'"error"' in answer
+    target.is_unharmed()
+
+
 def test_a_head_has_one_host(target: Target) -> None:
     for start in (b"", b"Host: 127.0.0.1\r\nHost: 127.0.0.1\r\n", b"Host: a/b\r\n", b"Host:\r\n"):
         answer = raw(target.port, b"GET /shop/echo HTTP/1.1\r\n" + start + b"\r\n", timeout=0.5)

@@ -204,3 +204,16 @@ def indexes(project: Project) -> set[tuple[object, ...]]:
         )
         return set(found)
     return set(project.store.query("SELECT indexdef FROM pg_indexes WHERE tablename = 'item'"))
+
+
+def test_a_statement_that_fails_says_how_to_go_on(project: Project) -> None:
+    filled(project)
+    project.item(NAME, "code = models.CharField(20, default='same', unique=True)")
+    project.ok("makemigrations")
+    failed = project.run("migrate", "--yes")
+    assert failed.code == 1
+    for part in ("shop.0002_add_item_code", "database 'default'", "Fix: ", "run migrate again."):
+        assert part in failed.err
+    project.store.query("DELETE FROM item WHERE id > 1")
+    project.ok("migrate", "--yes")
+    assert "code" in project.store.columns("item")

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tortoise.fields.relational import ForeignKeyFieldInstance
 from tortoise.migrations.operations import (
     AddField,
     Operation,
     RemoveField,
     RenameField,
-    RenameModel,
     TortoiseOperation,
 )
 from tortoise.migrations.schema_generator.operation_generator import ModelKey, OperationGenerator
 from tortoise.migrations.schema_generator.state import ModelState, State
 from tortoise.migrations.schema_generator.state_diff import _field_signature
 
-from fastapp.db.migrations.operations import RenameModel as RenameModelWithTable
+from fastapp.db.migrations.operations import RenameForeignKey, RenameModel
 from fastapp.exceptions import CommandError
 
 
@@ -130,7 +130,7 @@ def _models(parts: list[str], target: str, old: State, new: State) -> list[Renam
         return []
     *app, name = parts
     return [
-        Rename(key[0], _renamed(name, target, old.models[key], new.models[(key[0], target)]))
+        Rename(key[0], RenameModel(name, target, new.models[(key[0], target)].table))
         for key in old.models
         if key[1] == name
         and (not app or [key[0]] == app)
@@ -140,17 +140,14 @@ def _models(parts: list[str], target: str, old: State, new: State) -> list[Renam
     ]
 
 
-def _renamed(name: str, target: str, old: ModelState, new: ModelState) -> RenameModel:
-    by_name = target.lower() if old.table == name.lower() else old.table
-    if new.table == by_name:
-        return RenameModel(name, target)
-    return RenameModelWithTable(name, target, new.table)
+def _renaming(field: object) -> type[RenameField]:
+    return RenameForeignKey if isinstance(field, ForeignKeyFieldInstance) else RenameField
 
 
 def _fields(parts: list[str], target: str, old: State, new: State) -> list[Rename]:
     *place, name = parts
     return [
-        Rename(key[0], RenameField(key[1], name, target))
+        Rename(key[0], _renaming(before.fields[name])(key[1], name, target))
         for key, before, after in _common(old, new)
         if place in ([], [key[1]], list(key))
         and name in before.fields

@@ -133,7 +133,9 @@ async def apply(
     except (BaseORMException, CommandError, OSError) as exc:
         if not current:
             raise
-        raise CommandError(f"migration {current} of database {plan.alias!r}: {exc}") from exc
+        fix = "" if "Fix: " in str(exc) else ". Fix: remove the cause, then run migrate again."
+        text = str(exc).rstrip()
+        raise CommandError(f"migration {current} of database {plan.alias!r}: {text}{fix}") from exc
 
 
 def _no_migrations(label: str) -> str:

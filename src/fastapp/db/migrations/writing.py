@@ -18,6 +18,7 @@ from fastapp.db.config import migratable_apps
 from fastapp.db.migrations.destructive import operation_loss
 from fastapp.db.migrations.filling import is_required, no_filling
 from fastapp.db.migrations.loading import migrated_apps
+from fastapp.db.migrations.operations import RenameForeignKey
 from fastapp.db.migrations.operations import RenameModel as RenameModelWithTable
 from fastapp.db.migrations.renames import ExactGenerator, apply_renames, operations_of
 from fastapp.exceptions import CommandError
@@ -136,6 +137,10 @@ class _Writer(MigrationWriter):
             imports.add_module(RenameModelWithTable.__module__)
             names = f"{operation.old_name!r}, {operation.new_name!r}, table={operation.table!r}"
             return [f"{indent}{RenameModelWithTable.__module__}.RenameModel({names}),"]
+        if isinstance(operation, RenameForeignKey):
+            imports.add_module(RenameForeignKey.__module__)
+            names = f"{operation.model_name!r}, {operation.old_name!r}, {operation.new_name!r}"
+            return [f"{indent}{RenameForeignKey.__module__}.RenameForeignKey({names}),"]
         return super()._format_operation(operation, imports, indent=indent)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
@@ -30,6 +31,26 @@ class CommonEditor(BaseSchemaEditor):
 
     def _table(self, model: type[Model]) -> str:
         return self._qualify_table_name(model._meta.db_table, model._meta.schema)
+
+    def _get_index_sql(
+        self, model: type[Model], field_names: Sequence[str], *args: Any, **options: Any
+    ) -> str:
+        columns = self._resolve_fields_to_columns(model, list(field_names))
+        return super()._get_index_sql(model, columns, *args, **options)
+
+    async def add_index(self, model: type[Model], index: Index) -> None:
+        """Make an index, whose fields may be foreign keys."""
+        await super().add_index(model, self._on_columns(model, index))
+
+    async def remove_index(self, model: type[Model], index: Index) -> None:
+        """Drop an index, whose fields may be foreign keys."""
+        await super().remove_index(model, self._on_columns(model, index))
+
+    def _on_columns(self, model: type[Model], index: Index) -> Index:
+        """The base class takes names of fields for those of columns."""
+        on_columns = copy(index)
+        on_columns.fields = self._resolve_fields_to_columns(model, index.fields)
+        return on_columns
 
     async def add_field(self, model: type[Model], field_name: str) -> None:
         """Add a column; rows that exist already get the field's default.
@@ -109,10 +130,37 @@ class CommonEditor(BaseSchemaEditor):
             if isinstance(old, ManyToManyFieldInstance):
                 await super().alter_field(old_model, new_model, field_name)
                 return
+        before = self._foreign_key_sql(old_model, field_name)
+        after = self._foreign_key_sql(new_model, field_name)
+        if before not in (None, after):
+            for name in await self._foreign_key_names(old_model, field_name):
+                await self._run_sql(
+                    self.DELETE_FK_TEMPLATE.format(table=self._table(old_model), name=name)
+                )
         old, new = column_field(old_model, field_name), column_field(new_model, field_name)
         if old.null and not new.null and has_filling(new_model._meta.fields_map[field_name]):
             await self._fill_null(new_model, field_name, self._column(old))
         await self._alter_field(new_model, old, new)
+        if after not in (None, before):
+            await self._run_sql(f"ALTER TABLE {self._table(new_model)} ADD {after}")
+
+    def _foreign_key_sql(self, model: type[Model], field_name: str) -> str | None:
+        """The constraint of a foreign key; None for other fields."""
+        field: Any = model._meta.fields_map[field_name]
+        if not isinstance(field, ForeignKeyFieldInstance) or not field.db_constraint:
+            return None
+        related: Any = field.related_model
+        column = self._column(column_field(model, field_name))
+        target = self._column(field.to_field_instance)
+        name = self._generate_fk_name(model._meta.db_table, column, related._meta.db_table, target)
+        return (
+            f"CONSTRAINT {self.quote(name)} FOREIGN KEY ({self.quote(column)}) "
+            f"REFERENCES {self._table(related)} ({self.quote(target)}) ON DELETE {field.on_delete}"
+        )
+
+    async def _foreign_key_names(self, model: type[Model], field_name: str) -> list[str]:
+        """Names of the constraints of a foreign key; there may be none."""
+        raise NotImplementedError
 
     async def _fill_null(self, model: type[Model], field_name: str, column: str) -> None:
         literal = await filling_literal(model, field_name, self.DIALECT)

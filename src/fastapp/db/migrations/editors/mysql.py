@@ -9,6 +9,7 @@ from tortoise.fields import Field
 from tortoise.fields.base import DB_DEFAULT_NOT_SET
 from tortoise.fields.db_defaults import SqlDefault
 from tortoise.fields.relational import ForeignKeyFieldInstance
+from tortoise.migrations.constraints import CheckConstraint
 from tortoise.migrations.schema_editor import MySQLSchemaEditor
 from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 from tortoise.models import Model
@@ -29,6 +30,7 @@ class MySQLEditor(CommonEditor, MySQLSchemaEditor):
     """
 
     planned: list[str] | None = None
+    DELETE_FK_TEMPLATE = "ALTER TABLE {table} DROP FOREIGN KEY `{name}`"
 
     async def _run_sql(self, sql: str) -> None:
         if self.collect_sql:
@@ -108,11 +110,19 @@ class MySQLEditor(CommonEditor, MySQLSchemaEditor):
     async def remove_field(self, model: type[Model], field: Any) -> None:
         """Drop a column, its foreign key first."""
         if isinstance(field, ForeignKeyFieldInstance):
-            for name in await self._foreign_key_names(model, field):
+            for name in await self._foreign_key_names(model, field.model_field_name):
                 await self._run_sql(
                     f"ALTER TABLE {self._table(model)} DROP FOREIGN KEY {self.quote(name)}"
                 )
         await super().remove_field(model, field)
+
+    async def remove_constraint(self, model: type[Model], constraint: Any) -> None:
+        """Drop a constraint; MariaDB does not know the base class's DROP CHECK."""
+        if isinstance(constraint, CheckConstraint):
+            name = self.quote(constraint.name)
+            await self._run_sql(f"ALTER TABLE {self._table(model)} DROP CONSTRAINT {name}")
+        else:
+            await super().remove_constraint(model, constraint)
 
     async def _get_unique_constraint_names_from_db(
         self, table_name: str, column_names: list[str], schema: str | None = None
@@ -127,17 +137,13 @@ class MySQLEditor(CommonEditor, MySQLSchemaEditor):
         )
         return [row["name"] for row in rows]
 
-    async def _foreign_key_names(
-        self, model: type[Model], field: ForeignKeyFieldInstance[Any]
-    ) -> list[str]:
-        column = field.source_field or field.model_field_name
+    async def _foreign_key_names(self, model: type[Model], field_name: str) -> list[str]:
+        column = self._column(column_field(model, field_name))
         if self.collect_sql:
-            related: Any = field.related_model
-            target = field.to_field_instance
+            field: Any = model._meta.fields_map[field_name]
+            table, target = field.related_model._meta.db_table, field.to_field_instance
             return [
-                self._generate_fk_name(
-                    model._meta.db_table, column, related._meta.db_table, self._column(target)
-                )
+                self._generate_fk_name(model._meta.db_table, column, table, self._column(target))
             ]
         rows = await self.client.execute_query_dict(
             "SELECT CONSTRAINT_NAME AS name FROM information_schema.key_column_usage "

@@ -13,6 +13,7 @@ from typing import Any
 from tortoise.fields.db_defaults import SqlDefault
 from tortoise.fields.relational import ForeignKeyFieldInstance
 from tortoise.indexes import Index
+from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.migrations.schema_editor import SqliteSchemaEditor
 from tortoise.models import Model
 
@@ -81,6 +82,30 @@ class SQLiteEditor(CommonEditor, SqliteSchemaEditor):
             return field.db_default.get_sql(dialect=self.DIALECT)
         return None
 
+    def _foreign_key_sql(self, model: type[Model], field_name: str) -> None:
+        """Part of the table that is made again."""
+
+    async def remove_constraint(self, model: type[Model], constraint: Any) -> None:
+        """Drop a constraint; one that the table was made with takes a table without it."""
+        if isinstance(constraint, CheckConstraint):
+            # The model is the one before the change.
+            declared = model._meta.constraints
+            model._meta.constraints = tuple(c for c in declared if c.name != constraint.name)
+            try:
+                await self._remake_table(model)
+            finally:
+                model._meta.constraints = declared
+            return
+        if isinstance(constraint, UniqueConstraint) and not self.collect_sql:
+            columns = self._resolve_fields_to_columns(model, constraint.fields)
+            if any(
+                item.is_unique and item.sql is None and item.columns == columns
+                for item in await self._indexes(model._meta.db_table)
+            ):
+                await self._remake_table(model, no_longer_unique=columns)
+                return
+        await super().remove_constraint(model, constraint)
+
     async def _fill_null(self, model: type[Model], field_name: str, column: str) -> None:
         """Done while the rows are copied."""
 
@@ -106,6 +131,7 @@ class SQLiteEditor(CommonEditor, SqliteSchemaEditor):
         create_field: Any = None,
         delete_field: Any = None,
         alter_fields: Any = None,
+        no_longer_unique: list[str] | None = None,
     ) -> None:
         kept = [] if self.collect_sql else await self._indexes(model._meta.db_table)
         fields, key = model._meta.fields_map, None
@@ -120,6 +146,7 @@ class SQLiteEditor(CommonEditor, SqliteSchemaEditor):
         if self.collect_sql:
             self.collected_sql.append("-- and the indexes and triggers of the table, as they were")
             return
+        kept = [item for item in kept if not (item.is_unique and item.columns == no_longer_unique)]
         await self._restore_indexes(model, kept, delete_field, alter_fields or ())
 
     async def _restore_indexes(
