@@ -12,6 +12,7 @@ from fastapp.apps import AppConfig, apps
 from fastapp.conf import settings
 from fastapp.conf.databases import DatabaseConfig
 from fastapp.db.credentials import DRIVERS, connection_config
+from fastapp.db.relations import resolve_relations
 from fastapp.exceptions import ImproperlyConfigured
 from fastapp.packages import installed
 
@@ -90,6 +91,7 @@ def _app_entry(config: AppConfig) -> dict[str, Any] | None:
         # Tortoise gives a model to the first app in whose models module it finds the name, which
         # would be the wrong one for a model that is imported there from another app.
         model._meta.app = config.label
+        resolve_relations(model, config.label)
     entry: dict[str, Any] = {
         "models": [module.__name__],
         "default_connection": config.default_connection,

@@ -20,14 +20,11 @@ from tortoise.fields import (
     CharField,
     DateField,
     DurationField,
-    ForeignKey,
     ForeignKeyNullableRelation,
     ForeignKeyRelation,
     IntegerField,
     IntEnumField,
-    ManyToManyField,
     ManyToManyRelation,
-    OneToOneField,
     OneToOneNullableRelation,
     OneToOneRelation,
     ReverseRelation,
@@ -42,6 +39,7 @@ from tortoise.queryset import QuerySet
 from fastapp.db.fields import DateTimeField, DecimalField, FloatField, JSONField
 from fastapp.db.manager import Manager
 from fastapp.db.model import Model
+from fastapp.db.relations import ForeignKey, ManyToManyField, OneToOneField
 
 #: Django's name for refusing to delete a row that others refer to.
 PROTECT = RESTRICT

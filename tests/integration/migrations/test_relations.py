@@ -173,6 +173,25 @@ def test_names_that_are_words_of_sql(project: Project) -> None:
     assert project.store.tables() == set()
 
 
+def test_relations_within_an_app_need_no_label(project: Project) -> None:
+    project.models(
+        f"{HEAD}class Base(models.Model):\n"
+        "    parent = models.ForeignKey('self', null=True, related_name=False)\n"
+        "    class Meta:\n        abstract = True\n"
+        "class Item(Base):\n"
+        "    kind = models.OneToOneField('Kind', null=True)\n"
+        "    tags = models.ManyToManyField('Tag')\n"
+        "    class Meta:\n        table = 'item'\n"
+        "class Other(Base):\n"
+        "    class Meta:\n        table = 'other'\n"
+    )
+    project.apply()
+    assert project.ok("makemigrations") == "No changes.\n"
+    refuses(project, "INSERT INTO item (parent_id) VALUES (99)")
+    refuses(project, "INSERT INTO other (parent_id) VALUES (99)")
+    refuses(project, "INSERT INTO item (kind_id) VALUES (99)")
+
+
 def test_models_that_refer_to_each_other(project: Project) -> None:
     model = (
         "class {0}(models.Model):\n"
