@@ -72,7 +72,7 @@ $ export QK_DATABASES__default__OPTIONS__read_timeout=120
 | option | of | default | seconds |
 | --- | --- | --- | --- |
 | `pool_timeout` | MySQL, MariaDB, PostgreSQL | 30 | until there is a connection, free or new |
-| `read_timeout` | MySQL, MariaDB | 30 in servers, none in commands | in which a statement gets no part of its answer |
+| `read_timeout` | MySQL, MariaDB | 30 in servers, none in commands | until more of an answer |
 | `command_timeout` | PostgreSQL | 30 in servers, none in commands | until a statement is done |
 
 Only servers limit statements: a migration may take hours. The defaults together are what the
