@@ -78,6 +78,9 @@ $ export QK_DATABASES__default__OPTIONS__read_timeout=120
 Only servers limit statements: a migration may take hours. The defaults together are what the
 gateway waits for a service, `GATEWAY_READ_TIMEOUT`.
 
+The tests run on SQLite and on Debian 12's MariaDB and PostgreSQL. None runs on a server of MySQL
+itself, which Debian does not package.
+
 ## Mistakes
 
 A wrong value ends every command with one line that names the place, the setting, the value and the
