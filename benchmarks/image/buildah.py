@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from image.containerfiles import FILE, UvRecipe
@@ -81,9 +82,9 @@ class BuildahRecipe(UvRecipe):
         """Take away what was made of it, here and in the engine."""
         self._engine.remove((self._tag,))
         self._engine.remove_nameless(self._made)
-        try:
+        # It may have built nothing, and an empty storage is not mounted.
+        with suppress(CommandError):
             self._run_buildah("rmi", "--all", "--force")
+        with suppress(CommandError):
             run(["umount", self._storage / "root" / "overlay"], self.context)
-        except CommandError:
-            pass  # It has not built anything, or the storage is not mounted.
         shutil.rmtree(self._storage, ignore_errors=True)
