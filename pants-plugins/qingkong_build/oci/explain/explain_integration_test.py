@@ -34,7 +34,7 @@ from qingkong_build.oci.layers import register as layers_backend
 
 PATH = "/usr/lib/python"
 # Those of the image and the tools, and what puts wheels into layers.
-LOCKS = ("prod.lock", "dev.lock", "image-layer.lock")
+LOCKS = ("prod.lock", "dev.lock", "image-layer.lock", "image-tools.lock")
 FILES = {
     "3rdparty/BUILD": """
 for name in ("aiohttp", "click"):
@@ -52,6 +52,8 @@ image_explanation(name="nothing", dependencies=[":app"])
 pex_binary(name="run", entry_point="app")
 oci_image(name="oci", base="nothing:1", pex=":run")
 image_explanation(name="explain-pex", dependencies=[":oci"])
+oci_image(name="oci-zstd", base="nothing:1", pex=":run", compression="zstd")
+image_explanation(name="explain-zstd", dependencies=[":oci-zstd"])
 """,
 }
 
@@ -171,14 +173,19 @@ def test_it_is_printed(explained: RunRequest) -> None:
     assert "  used by src/app.py\n" in run(explained, "click")
 
 
-def test_the_page_of_an_image(repository: RuleRunner, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["explain-pex", "explain-zstd"])
+def test_the_page_of_an_image(repository: RuleRunner, tmp_path: Path, name: str) -> None:
     """All layers of the image, for which it is built; of nothing else, it is no page."""
     base = base_layout(tmp_path / "base", "amd64")
     resolve = "--explain-image-install-from-resolve=dev"
-    options = (resolve, f"--image-assembly-base=oci:{base}", "--run-args='--html=image.html'")
+    options = (
+        *(resolve, f"--image-assembly-base=oci:{base}", "--run-args='--html=image.html'"),
+        "--image-zstd-install-from-resolve=image-tools",
+        "--image-zstd-requirements=['zstandard']",
+    )
     set_options(repository, *options)
     try:
-        explained = laid_out(repository, "explain-pex", tmp_path)
+        explained = laid_out(repository, name, tmp_path)
         message = refusal(repository, "explain")
     finally:
         set_options(repository, resolve)
