@@ -1,6 +1,6 @@
-"""Says after Pants' own error how to fix it: which disk is full, and which option names another.
+"""How to fix it, after Pants' own error: which disk is full, and which option names another.
 
-What it says of an address that leads nowhere is in `pants_missing`.
+For an address that leads nowhere is in `pants_missing`.
 """
 
 from __future__ import annotations

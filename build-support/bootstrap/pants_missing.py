@@ -1,4 +1,4 @@
-"""Says how to fix an address that leads nowhere, after Pants' own error."""
+"""How to fix an address that leads nowhere, for the end of Pants' own error."""
 
 from __future__ import annotations
 
@@ -20,13 +20,21 @@ def _build_files(root: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in names if name == "BUILD")
 
 
+def _text(file: Path) -> str:
+    """Of a BUILD file; none of one that cannot be read, such as a link that leads nowhere."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
 def _named_in(path: str, root: Path) -> str:
     """The BUILD files that name the path; Pants does not say which for one without a BUILD file."""
     whole = re.compile(rf"(?<![\w/]){re.escape(path)}(?![\w/-])")
     files = (
         str(file.relative_to(root))
         for file in _build_files(root)
-        if whole.search(file.read_text(encoding="utf-8", errors="replace"))
+        if whole.search(_text(file))
     )
     return ", ".join(files) or "the BUILD file or the command that names it"
 

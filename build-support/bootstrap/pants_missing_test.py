@@ -25,6 +25,8 @@ def root(tmp_path: Path) -> Path:
     }.items():
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
+    # It can be read by no one.
+    (tmp_path / "BUILD").symlink_to("nowhere")
     return tmp_path
 
 

@@ -2,8 +2,8 @@
 
 At each start Pants computes which rule answers which `Get`. A `Get` leaves all parameters of its
 caller in scope, used or not, and Pants visits each rule once for every set of parameters that it
-can be reached with: some 500 sets a rule with the backends of this repository, which took three
-quarters of a start's processor time. Only a `Get` of a union declares what it leaves in scope.
+can be reached with: some 500 sets a rule with the backends of this repository, which takes most of
+a start's processor time. Only a `Get` of a union declares what it leaves in scope.
 
 Here the types that rules ask by declare it, too: the parameters that the answer needs, computed
 from the rules themselves. Each rule is visited with what it needs, and the graph is the same.
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 Call = tuple["type[Any]", tuple["type[Any]", ...]]
 logger = logging.getLogger(__name__)
 _NONE: frozenset[type] = frozenset()
+#: The rules of this repository need four.
+_ROUNDS = 50
+#: Of a class that Python code made (`Py_TPFLAGS_HEAPTYPE`): others take no attributes.
+_HEAP_TYPE = 1 << 9
 
 
 class Needs:
@@ -79,13 +83,15 @@ class Needs:
     def _solve(self) -> None:
         asked = {call for calls in self._calls_of for call in calls} - set(self.of_unions)
         self.calls = {**dict.fromkeys(asked, _NONE), **self.of_unions}
-        # Rules call each other in circles: from nothing needed, until nothing is added.
-        changed = True
-        while changed:
+        # Rules call each other in circles: from nothing needed, until nothing changes. Where one
+        # of two rules answers or the other in turn, that never ends.
+        for _ in range(_ROUNDS):
             self._known: dict[tuple[int, frozenset[type]], frozenset[type] | None] = {}
             answers = {call: self._of_call(*call) for call in asked}
-            changed = any(self.calls[call] != needed for call, needed in answers.items())
+            if all(self.calls[call] == needed for call, needed in answers.items()):
+                return
             self.calls.update(answers)
+        raise ValueError(f"what rules need of their scopes is not known after {_ROUNDS} rounds")
 
     def _of_call(self, output: type, given: tuple[type, ...]) -> frozenset[type] | None:
         have = frozenset(given)
@@ -134,7 +140,8 @@ def declarable(needs: Needs, members: frozenset[type]) -> dict[type, frozenset[t
     """The types that can declare what they leave in scope, and what that is.
 
     A declaration is of a type, whatever it asks for: it has to be the same for all. Types that
-    are given beside others, members of unions and those of the engine itself stay as they are.
+    are given beside others, members of unions and those that are not made by Python code stay as
+    they are.
     """
     found: dict[type, set[frozenset[type] | None]] = defaultdict(set)
     left = set(members)
@@ -146,10 +153,14 @@ def declarable(needs: Needs, members: frozenset[type]) -> dict[type, frozenset[t
     return {
         kind: needed
         for kind, answers in found.items()
-        if kind not in left and "native_engine" not in kind.__module__ and len(answers) == 1
+        if kind not in left and _takes_attributes(kind) and len(answers) == 1
         for needed in answers
         if needed is not None
     }
+
+
+def _takes_attributes(kind: type) -> bool:
+    return bool(kind.__flags__ & _HEAP_TYPE) and "native_engine" not in kind.__module__
 
 
 _declared: set[type] = set()
@@ -194,8 +205,20 @@ def _native_rules() -> list[tuple[type, tuple[type, ...]]]:
     ]
 
 
+def installs_plugins(index: RuleIndex) -> bool:
+    """Whether it is the graph by which Pants installs `[GLOBAL].plugins`."""
+    from pants.init.bootstrap_scheduler import BootstrapStatus
+
+    statuses = (rule.func() for rule in index.rules if rule.output_type is BootstrapStatus)
+    return any(status.in_progress for status in statuses)
+
+
 def narrow_scopes() -> None:
-    """Have the types declare it; where that makes no graph, start as Pants does by itself."""
+    """Have the types declare it; where that makes no graph, start as Pants does by itself.
+
+    What a type declares is true of all graphs of the process. Where a second one installs plugins,
+    with rules of its own, nothing is declared.
+    """
     from pants.engine.environment import EnvironmentName
     from pants.engine.internals import native_engine, scheduler
     from pants.help import help_info_extracter
@@ -207,12 +230,17 @@ def narrow_scopes() -> None:
     register_rules = asking.register_rules
     create = asking.Scheduler.__init__
     is_union = asking.is_union
+    has_installed_plugins = False
 
     # To the engine alone they are unions.
     def is_declared_by_pants(kind: type) -> bool:
         return kind not in _declared and bool(is_union(kind))
 
     def register_narrowed(index: RuleIndex, unions: UnionMembership) -> Any:
+        nonlocal has_installed_plugins
+        has_installed_plugins |= installs_plugins(index)
+        if has_installed_plugins:
+            return register_rules(index, unions)
         members = frozenset(member for base in unions.union_rules for member in unions[base])
         needs = Needs(index, unions, _native_rules(), frozenset([EnvironmentName]))
         scopes = declarable(needs, members)
@@ -239,9 +267,10 @@ def narrow_scopes() -> None:
         asking.register_rules = register_narrowed
         try:
             create(self, **arguments)
-        except ValueError as error:
-            # What the rules need was judged wrongly, or they are wrong. Pants says which.
-            logger.debug("The rule graph is computed without narrowed scopes: %s", error)
+        except Exception as error:
+            # What the rules need was judged wrongly, or they are wrong: then it fails again.
+            why = str(error).partition("\n")[0]
+            logger.info("The graph of rules takes longer, with all that callers have: %s", why)
             _withdraw()
             asking.register_rules = register_rules
             create(self, **arguments)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pants_scopes
@@ -21,11 +22,13 @@ from pants.core.goals.package import BuiltPackage
 from pants.engine.environment import EnvironmentName
 from pants.engine.internals import native_engine, scheduler
 from pants.engine.internals.scheduler import Scheduler
+from pants.engine.internals.selectors import AwaitableConstraints
 from pants.engine.rules import Get, QueryRule, RuleIndex, rule
 from pants.engine.unions import UnionMembership, UnionRule, is_union, union
 from pants.help import help_info_extracter
+from pants.init.bootstrap_scheduler import BootstrapStatus
 from pants.testutil.rule_runner import RuleRunner
-from pants_scopes import Needs, declarable, narrow_scopes
+from pants_scopes import Needs, declarable, installs_plugins, narrow_scopes
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,40 @@ def test_types_that_declare_what_they_leave_in_scope(needs: Needs) -> None:
     }
 
 
+@rule
+async def word_of_number(number: int) -> Word:
+    return Word(str(number))
+
+
+@rule
+async def length_of_number(request: WordRequest) -> Length:
+    return Length(len((await Get(Word, int, len(request.text))).text))
+
+
+def test_a_type_that_takes_no_attributes_declares_nothing() -> None:
+    rules: list[Any] = [word_of_number, length_of_number]
+    unions = UnionMembership.from_rules([])
+    needs = Needs(RuleIndex.create(rules), unions, (), frozenset([EnvironmentName]))
+    assert needs.calls == {(Word, (int,)): frozenset()}
+    assert declarable(needs, frozenset()) == {}
+
+
+def test_rules_whose_needs_never_settle_are_refused() -> None:
+    """Wrong ones, in a circle: Pants by itself says what is wrong with them."""
+    index: Any = SimpleNamespace(
+        rules=[
+            SimpleNamespace(output_type=output, input_selectors=inputs, input_gets=gets, masked_types=())
+            for output, inputs, gets in (
+                (EnvironmentName, (Word, EnvironmentName), ()),
+                (EnvironmentName, (Word,), (AwaitableConstraints(Word, (EnvironmentName,), False),)),
+                (Word, (Word,), (AwaitableConstraints(EnvironmentName, (Word,), False),)),
+            )
+        ]
+    )
+    with pytest.raises(ValueError, match="rounds"):
+        Needs(index, UnionMembership.from_rules([]), (), frozenset([EnvironmentName]))
+
+
 @pytest.fixture
 def restored() -> Iterator[None]:
     """Pants as it was, afterwards."""
@@ -222,3 +259,38 @@ def test_rules_that_make_no_graph_with_it_start_as_before(
     monkeypatch.setattr(native_engine, "scheduler_create", create_as_before)
     RuleRunner(rules=RULES)
     assert tries == [True, False]
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, KeyError])
+def test_what_fails_while_it_is_judged_is_left_to_pants(
+    restored: None, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise error("judged wrongly")
+
+    narrow_scopes()
+    monkeypatch.setattr(pants_scopes, "declarable", fail)
+    assert RuleRunner(rules=RULES).scheduler
+    assert not pants_scopes._declared
+
+
+def status(in_progress: bool) -> RuleIndex:
+    @rule(canonical_name=f"status_{in_progress}")
+    def bootstrap_status() -> BootstrapStatus:
+        return BootstrapStatus(in_progress)
+
+    rules: list[Any] = [bootstrap_status]
+    return RuleIndex.create(rules)
+
+
+def test_where_plugins_are_installed_nothing_is_declared(
+    restored: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another graph of the process has rules of its own."""
+    assert [installs_plugins(status(in_progress)) for in_progress in (True, False)] == [True, False]
+    narrow_scopes()
+    with monkeypatch.context() as patch:
+        patch.setattr(pants_scopes, "installs_plugins", lambda index: True)
+        RuleRunner(rules=RULES)
+    RuleRunner(rules=RULES)
+    assert not pants_scopes._declared

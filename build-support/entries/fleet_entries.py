@@ -161,6 +161,11 @@ def write(root: Path, entry: ServiceEntry) -> None:
         for path, new in complete.items():
             new.replace(root / path)
             print(f"Wrote {path}")
+    except (NotADirectoryError, FileExistsError) as exc:
+        raise EntryError(
+            f"fastapp_service in {entry.folder}: cannot write {path}: {exc.strerror}. "
+            "Fix: remove the file that has the name of one of its folders."
+        ) from None
     except OSError as exc:
         raise EntryError(
             f"fastapp_service in {entry.folder}: cannot write {path}: {exc.strerror}. "

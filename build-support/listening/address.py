@@ -27,7 +27,7 @@ class Address:
         """Read HOST:PORT or [IPv6]:PORT; `field` is the option or variable that has it.
 
         Raises:
-            AddressError: it is neither.
+            AddressError: `text` has neither form.
         """
         brackets = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text)
         if brackets:

@@ -18,10 +18,14 @@ def framework_waivers() -> "dict[str, str]":
 def service_strings(field: str, value: "str | list[str] | tuple[str, ...]") -> "list[str]":
     """A field of a service that has several strings, and not one: one is several letters."""
     if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
-        texts = value if isinstance(value, (list, tuple)) else str(value).split()
+        if value is None:
+            fix = f"leave {field} out"
+        else:
+            texts = value if isinstance(value, (list, tuple)) else str(value).split()
+            fix = f"write {field}={[str(each) for each in texts]}"
         raise TypeError(
             f"fastapp_service in {build_file_dir()}: {field}={value!r}: it is not the list of "
-            f"strings that is expected. Fix: write {field}={[str(each) for each in texts]}."
+            f"strings that is expected. Fix: {fix}."
         )
     return list(value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -76,8 +77,13 @@ def write_layout(
     )
 
 
-def compress_again(runner: RuleRunner, path: str, compression: str) -> None:
-    """The same image in a layout whose layers somebody else has compressed in another way."""
+def compress_again(
+    runner: RuleRunner, path: str, compression: str, media_type: str | None = None
+) -> None:
+    """The same image in a layout whose layers skopeo has compressed in another way.
+
+    `media_type` is what the manifest calls them; None leaves that to skopeo.
+    """
     place = Path(runner.build_root, path)
     other = place.with_name(f"{place.name}-{compression}")
     shutil.rmtree(other, ignore_errors=True)
@@ -88,6 +94,21 @@ def compress_again(runner: RuleRunner, path: str, compression: str) -> None:
     )
     shutil.rmtree(place)
     other.rename(place)
+    if media_type is not None:
+        _name_layers(place, media_type)
+
+
+def _name_layers(place: Path, media_type: str) -> None:
+    blobs, index = place / "blobs" / "sha256", json.loads((place / "index.json").read_bytes())
+    (descriptor,) = index["manifests"]
+    manifest = json.loads((blobs / descriptor["digest"].partition(":")[2]).read_bytes())
+    for layer in manifest["layers"]:
+        layer["mediaType"] = media_type
+    content = json.dumps(manifest).encode()
+    digest = hashlib.sha256(content).hexdigest()
+    (blobs / digest).write_bytes(content)
+    descriptor.update(digest=f"sha256:{digest}", size=len(content))
+    (place / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
 def rules() -> Iterable[object]:

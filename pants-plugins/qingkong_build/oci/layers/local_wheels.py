@@ -267,10 +267,10 @@ class LocalWheels:
 
 @dataclass(frozen=True)
 class LocalWheelInputs:
-    """Says that all is at hand that the builds of the native wheels need.
+    """All that the builds of the native wheels need is in Pants' store.
 
-    Who asks for the wheels then waits for the compilers alone, which are first among what is
-    asked for at the same time: as many processes run as there are processors.
+    A request for the wheels then waits for the compilers alone, which come first among all that
+    is requested at the same time: as many processes run as there are processors.
     """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
@@ -55,6 +56,8 @@ WHOLE_IMAGE = Script(
 IMAGE_VIEW = Script("qingkong_build.oci.layout", "image_view", uses=(WHOLE_IMAGE,))
 # A blob with more bytes is no manifest.
 _LARGEST_MANIFEST = 4 << 20
+# The media types of OCI's and of Docker's layers in zstd end in it.
+_ZSTD = re.compile(rb"tar[+.]zstd")
 
 
 class ImageField(StringField):
@@ -162,7 +165,7 @@ async def find_reader(request: LayoutReaderRequest) -> LayoutReader:
     ]
     documents = await Get(DigestContents, DigestSubset(request.layout.digest, PathGlobs(small)))
     # Before they are checked: whoever reads the layers says what is wrong with them.
-    if not any(x.content.startswith(b"{") and b"tar+zstd" in x.content for x in documents):
+    if not any(x.content.lstrip().startswith(b"{") and _ZSTD.search(x.content) for x in documents):
         return LayoutReader(EMPTY_DIGEST)
     return LayoutReader((await Get(Zstd, ZstdRequest(request.python))).digest)
 

@@ -37,6 +37,8 @@ WAIVERS = {
     f"QK-IMG-{number:03}": "The image of this test has no more than what is tested."
     for number in (8, 9, 10, 12, 17, 19)
 }
+OCI_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
+DOCKER_ZSTD = "application/vnd.docker.image.rootfs.diff.tar.zstd"
 # Not under the names that they have here: no default is one of them.
 LOCKS = {"tests": "dev", "ships": "prod", "image-tools": "image-tools"}
 
@@ -131,9 +133,10 @@ def test_a_good_image(repository: RuleRunner) -> None:
     assert not any(found.values())
 
 
-def test_layers_in_zstd(repository: RuleRunner) -> None:
+@pytest.mark.parametrize("kind", [OCI_ZSTD, DOCKER_ZSTD])
+def test_layers_in_zstd(repository: RuleRunner, kind: str) -> None:
     """Only they need `zstandard`: the other tests are without."""
-    layouts.compress_again(repository, "deploy/oci", "zstd")
+    layouts.compress_again(repository, "deploy/oci", "zstd", kind)
     try:
         with pytest.raises(ExecutionError, match=r"\[image-zstd\].install_from_resolve is not set"):
             judge(repository)

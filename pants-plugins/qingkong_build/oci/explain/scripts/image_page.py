@@ -142,7 +142,7 @@ def size_text(number: int) -> str:
 
 
 def share_text(part: int, whole: int) -> str:
-    """Of what is there at all, no share is none."""
+    """In percent; what has a size is never shown as 0.0%."""
     share = 100 * part / whole if whole else 0.0
     return "< 0.1%" if part and share < 0.1 else f"{share:.1f}%"
 
