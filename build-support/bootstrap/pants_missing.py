@@ -32,9 +32,7 @@ def _named_in(path: str, root: Path) -> str:
     """The BUILD files that name the path; Pants does not say which for one without a BUILD file."""
     whole = re.compile(rf"(?<![\w/]){re.escape(path)}(?![\w/-])")
     files = (
-        str(file.relative_to(root))
-        for file in _build_files(root)
-        if whole.search(_text(file))
+        str(file.relative_to(root)) for file in _build_files(root) if whole.search(_text(file))
     )
     return ", ".join(files) or "the BUILD file or the command that names it"
 

@@ -267,7 +267,7 @@ def narrow_scopes() -> None:
         asking.register_rules = register_narrowed
         try:
             create(self, **arguments)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, Pants starts without
             # What the rules need was judged wrongly, or they are wrong: then it fails again.
             why = str(error).partition("\n")[0]
             logger.info("The graph of rules takes longer, with all that callers have: %s", why)

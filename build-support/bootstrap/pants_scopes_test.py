@@ -170,16 +170,20 @@ def test_a_type_that_takes_no_attributes_declares_nothing() -> None:
 
 def test_rules_whose_needs_never_settle_are_refused() -> None:
     """Wrong ones, in a circle: Pants by itself says what is wrong with them."""
-    index: Any = SimpleNamespace(
-        rules=[
-            SimpleNamespace(output_type=output, input_selectors=inputs, input_gets=gets, masked_types=())
-            for output, inputs, gets in (
-                (EnvironmentName, (Word, EnvironmentName), ()),
-                (EnvironmentName, (Word,), (AwaitableConstraints(Word, (EnvironmentName,), False),)),
-                (Word, (Word,), (AwaitableConstraints(EnvironmentName, (Word,), False),)),
-            )
-        ]
-    )
+    of_name = AwaitableConstraints(Word, (EnvironmentName,), False)
+    of_word = AwaitableConstraints(EnvironmentName, (Word,), False)
+    circle: Any = [
+        (EnvironmentName, (Word, EnvironmentName), ()),
+        (EnvironmentName, (Word,), (of_name,)),
+        (Word, (Word,), (of_word,)),
+    ]
+    rules = [
+        SimpleNamespace(
+            output_type=output, input_selectors=selectors, input_gets=gets, masked_types=()
+        )
+        for output, selectors, gets in circle
+    ]
+    index: Any = SimpleNamespace(rules=rules)
     with pytest.raises(ValueError, match="rounds"):
         Needs(index, UnionMembership.from_rules([]), (), frozenset([EnvironmentName]))
 

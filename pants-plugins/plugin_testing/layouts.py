@@ -101,7 +101,9 @@ def compress_again(
 def _name_layers(place: Path, media_type: str) -> None:
     blobs, index = place / "blobs" / "sha256", json.loads((place / "index.json").read_bytes())
     (descriptor,) = index["manifests"]
-    manifest = json.loads((blobs / descriptor["digest"].partition(":")[2]).read_bytes())
+    before = blobs / descriptor["digest"].partition(":")[2]
+    manifest = json.loads(before.read_bytes())
+    before.unlink()
     for layer in manifest["layers"]:
         layer["mediaType"] = media_type
     content = json.dumps(manifest).encode()
