@@ -15,7 +15,7 @@ def framework_waivers() -> "dict[str, str]":
     }
 
 
-def service_strings(field: str, value: "str | list[str] | tuple[str, ...]") -> "list[str]":
+def service_strings(field: str, value: object) -> "list[str]":
     """A field of a service that has several strings, and not one: one is several letters."""
     if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
         if value is None:
