@@ -59,7 +59,16 @@ class Store(ABC):
         own = {"tortoise_migrations", "fastapp_migration_progress", "sqlite_sequence"}
         return {row[0] for row in self.query(self.tables_query)} - own
 
+    def indexed(self, table: str) -> list[list[str]]:
+        """Columns of each index and uniqueness, but of the primary key."""
+        indexes: dict[str, list[str]] = {}
+        for name, column in self.query(self.indexes_query.format(table)):
+            indexes.setdefault(name, []).append(column)
+        return sorted(indexes.values())
+
     tables_query: str
+    #: Names of the indexes of a table with each of their columns, in order.
+    indexes_query: str
 
 
 class SQLiteStore(Store):
@@ -67,6 +76,10 @@ class SQLiteStore(Store):
 
     kind = "sqlite"
     tables_query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    indexes_query = (
+        "SELECT one.name, part.name FROM pragma_index_list('{}') AS one, "
+        "pragma_index_info(one.name) AS part ORDER BY one.name, part.seqno"
+    )
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "db.sqlite3"
@@ -114,6 +127,11 @@ class MariaDBStore(_ServerStore):
 
     kind, engine = "mariadb", "mysql"
     tables_query = "SELECT table_name FROM information_schema.tables WHERE table_schema=DATABASE()"
+    indexes_query = (
+        "SELECT index_name, column_name FROM information_schema.statistics "
+        "WHERE table_schema = DATABASE() AND table_name = '{}' AND index_name <> 'PRIMARY' "
+        "ORDER BY index_name, seq_in_index"
+    )
     connection: pymysql.Connection[Any] | None = None
 
     def empty(self) -> None:
@@ -155,6 +173,10 @@ class PostgreSQLStore(_ServerStore):
 
     kind = engine = "postgresql"
     tables_query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    indexes_query = (
+        "SELECT indexrelid, attname FROM pg_index JOIN pg_attribute ON attrelid = indexrelid "
+        "WHERE indrelid = '{}'::regclass AND NOT indisprimary ORDER BY indexrelid, attnum"
+    )
 
     def empty(self) -> None:
         self.query("DROP SCHEMA public CASCADE")

@@ -124,6 +124,40 @@ def test_indexes_and_uniqueness_of_foreign_keys(project: Project) -> None:
     change(project, kind, meta="indexes = (models.Index(fields=('kind', 'name')),)")
 
 
+def test_columns_that_have_the_name_of_another_field(project: Project) -> None:
+    name = "name = models.CharField(20, source_field='full_name')"
+    title = "title = models.CharField(20, source_field='name'{})"
+    code = "code = models.CharField(20, null=True, source_field='old_code')"
+    label = "label = models.CharField(20, null=True, source_field='code', db_index=True)"
+    meta = ("indexes = (models.Index(fields=('title', 'name')),)",)
+    both = ["name", "full_name"]
+    project.item(name, title.format(", db_index=True"), meta=meta)
+    project.ok("makemigrations")
+    # Left out by makemigrations, which takes it for the key of a relation.
+    left_out = "('name', fields.CharField(source_field='full_name', max_length=20)),"
+    (first,) = (project.app / "migrations").glob("0001_*.py")
+    first.write_text(first.read_text().replace("('title', ", f"{left_out} ('title', "))
+    project.ok("migrate")
+    assert project.store.indexed("item") == [["name"], both]
+    for options, expected in (
+        ("", [both]),
+        (", db_index=True", [["name"], both]),
+        ("", [both]),
+        (", unique=True", [["name"], both]),
+        ("", [both]),
+    ):
+        project.item(name, title.format(options), meta=meta)
+        project.apply("--yes")
+        assert project.store.indexed("item") == expected, options
+    project.item(name, title.format(""), code)
+    project.apply("--yes")
+    project.item(name, title.format(""), code, label)
+    project.apply("--yes")
+    assert project.store.indexed("item") == [["code"]]
+    project.ok("migrate", "shop", "zero", "--yes")
+    assert project.store.tables() == set()
+
+
 def test_checks_are_added_and_dropped(project: Project) -> None:
     check = "constraints = [CheckConstraint(check='size > 0', name='positive')]"
     size = "size = models.IntegerField()"

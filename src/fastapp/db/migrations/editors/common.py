@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
@@ -26,17 +25,30 @@ from fastapp.exceptions import CommandError
 Fields = dict[str, Any]
 
 
+class _Column(str):
+    """The name of a column, which is not looked up as that of a field."""
+
+    __slots__ = ()
+
+
 class CommonEditor(BaseSchemaEditor):
     """Adds and alters columns without losing what rows hold."""
 
     def _table(self, model: type[Model]) -> str:
         return self._qualify_table_name(model._meta.db_table, model._meta.schema)
 
-    def _get_index_sql(
-        self, model: type[Model], field_names: Sequence[str], *args: Any, **options: Any
-    ) -> str:
-        columns = self._resolve_fields_to_columns(model, list(field_names))
-        return super()._get_index_sql(model, columns, *args, **options)
+    async def create_model(self, model: type[Model]) -> None:
+        """Make a table; the fields of its indexes may be foreign keys."""
+        declared = model._meta.indexes
+        # The base class resolves those that are tuples.
+        model._meta.indexes = tuple(
+            self._on_columns(model, index) if isinstance(index, Index) else index
+            for index in declared
+        )
+        try:
+            await super().create_model(model)
+        finally:
+            model._meta.indexes = declared
 
     async def add_index(self, model: type[Model], index: Index) -> None:
         """Make an index, whose fields may be foreign keys."""
@@ -51,6 +63,16 @@ class CommonEditor(BaseSchemaEditor):
         on_columns = copy(index)
         on_columns.fields = self._resolve_fields_to_columns(model, index.fields)
         return on_columns
+
+    def _resolve_fields_to_columns(
+        self, model: type[Model], field_names: tuple[str, ...] | list[str]
+    ) -> list[str]:
+        """Columns of fields; what is one already is left, though a field may have its name."""
+        resolved = super()._resolve_fields_to_columns(model, field_names)
+        return [
+            name if isinstance(name, _Column) else _Column(column)
+            for name, column in zip(field_names, resolved, strict=True)
+        ]
 
     async def add_field(self, model: type[Model], field_name: str) -> None:
         """Add a column; rows that exist already get the field's default.
@@ -102,8 +124,14 @@ class CommonEditor(BaseSchemaEditor):
         return self.ALTER_FIELD_DROP_DEFAULT_TEMPLATE.format(column=column)
 
     @staticmethod
-    def _column(field: Field[Any]) -> str:
-        return field.source_field or field.model_field_name
+    def _column(field: Field[Any]) -> _Column:
+        return _Column(field.source_field or field.model_field_name)
+
+    def _on_column(self, field: Field[Any]) -> Field[Any]:
+        """A field for the base class, which makes indexes and constraints of its column's name."""
+        on_column = copy(field)
+        on_column.source_field = self._column(field)
+        return on_column
 
     async def alter_field(
         self, old_model: type[Model], new_model: type[Model], field_name: str
@@ -140,7 +168,7 @@ class CommonEditor(BaseSchemaEditor):
         old, new = column_field(old_model, field_name), column_field(new_model, field_name)
         if old.null and not new.null and has_filling(new_model._meta.fields_map[field_name]):
             await self._fill_null(new_model, field_name, self._column(old))
-        await self._alter_field(new_model, old, new)
+        await self._alter_field(new_model, self._on_column(old), self._on_column(new))
         if after not in (None, before):
             await self._run_sql(f"ALTER TABLE {self._table(new_model)} ADD {after}")
 
