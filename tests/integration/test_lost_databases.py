@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -234,6 +234,22 @@ async def test_a_transaction_that_takes_too_long_gives_its_connection_back(serve
                 async with atomic() as transaction:
                     await transaction.execute_query(server.sleep.format(30))
             assert is_connection_lost(caught.value)
+        await serves(client)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+async def test_a_rollback_that_gets_no_answer_leaves_the_error_before_it(
+    server: Server, nested: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with shop(server, **server.limits()) as client:
+        with ExitStack() as stack, pytest.raises(ValueError, match="of the handler"):
+            async with atomic() as transaction:
+                await transaction.execute_query("SELECT 1")
+                async with atomic() if nested else nullcontext():
+                    stack.enter_context(server.paused())
+                    raise ValueError("of the handler")
+        # The one outside does not wait for an answer again.
+        assert caplog.text.count("no answer to ROLLBACK: ") == 1
         await serves(client)
 
 

@@ -7,6 +7,7 @@ connection of the pool, by the driver's ``init_command``: one statement, one rou
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -189,16 +190,21 @@ class _TransactionWrapper(TransactionWrapper):
     commit = translate_exceptions(TransactionWrapper.commit)
     release_savepoint = translate_exceptions(TransactionWrapper.release_savepoint)
 
-    @translate_exceptions
     async def rollback(self) -> None:
-        if self._connection.connected:
-            await super().rollback()
-        self._finalized = True
+        await self._roll_back(translate_exceptions(TransactionWrapper.rollback))
 
-    @translate_exceptions
     async def savepoint_rollback(self) -> None:
+        await self._roll_back(translate_exceptions(TransactionWrapper.savepoint_rollback))
+
+    async def _roll_back(self, function: Callable[..., Awaitable[None]]) -> None:
         if self._connection.connected:
-            await super().savepoint_rollback()
+            try:
+                await function(self)
+            except OperationalError as exc:
+                if not is_connection_lost(exc):
+                    raise
+                # The connection is closed by now, and the error that leads here says more.
+                self.log.warning("no answer to ROLLBACK: %s", exc)
         self._finalized = True
 
     def _in_transaction(self) -> TransactionContext:

@@ -152,10 +152,13 @@ class _TransactionWrapper(_Translating, TransactionWrapper):
         await self._translate_exceptions(TransactionWrapper.commit)
 
     async def rollback(self) -> None:
-        if self._is_gone():
-            self._finalized = True
-        else:
-            await super().rollback()
+        if not self._is_gone():
+            try:
+                await self._translate_exceptions(TransactionWrapper.rollback)
+            except DBConnectionError as exc:
+                # The connection is closed by now, and the error that leads here says more.
+                self.log.warning("no answer to ROLLBACK: %s", exc)
+        self._finalized = True
 
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_TransactionWrapper(self))
