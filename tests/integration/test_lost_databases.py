@@ -185,6 +185,22 @@ async def test_a_pool_whose_connections_are_all_in_use_says_so(server: Server) -
         await serves(client)
 
 
+async def test_a_time_out_that_is_not_of_the_pool_is_no_connection_either(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def acquire(*_arguments: Any) -> Any:
+        raise TimeoutError(110, "Connection timed out")
+
+    async with shop(server, pool_timeout=0) as client:
+        pool: Any = type(vars(connection())["_pool"])
+        with monkeypatch.context() as patch:
+            patch.setattr(pool, "acquire", acquire)
+            assert await statuses(client) == {503}
+            with pytest.raises(DBConnectionError, match="cannot connect .*: .*Connection timed"):
+                await connection().execute_query("SELECT 1")
+        await serves(client)
+
+
 async def test_commands_give_up_on_a_database_that_stands_still(server: Server) -> None:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("QK_")}
     environment = {

@@ -114,9 +114,10 @@ class MySQLClient(TortoiseMySQLClient):
         place = self.extra.get("unix_socket") or f"{self.host}:{self.port}"
         return f"cannot connect to MySQL at {place}: {exc}"
 
-    def _no_connection(self) -> str:
-        why = no_connection_in(self.pool_timeout, self.pool_state())
-        return self._unreachable(TimeoutError(why))
+    def _timed_out(self, limit: asyncio.Timeout, exc: TimeoutError) -> str:
+        if limit.expired():
+            exc = TimeoutError(no_connection_in(self.pool_timeout, self.pool_state()))
+        return self._unreachable(exc)
 
 
 class _PooledConnection(PoolConnectionWrapper[Any]):
@@ -125,14 +126,15 @@ class _PooledConnection(PoolConnectionWrapper[Any]):
     async def __aenter__(self) -> Any:
         client = _client(self.client)
         client.waiting += 1
+        # The driver limits the TCP connection, not the greeting of the server behind it.
+        limit = asyncio.timeout(client.pool_timeout)
         try:
-            # The driver limits the TCP connection, not the greeting of the server behind it.
-            async with asyncio.timeout(client.pool_timeout):
+            async with limit:
                 return await super().__aenter__()
         except errors.OperationalError as exc:
             raise DBConnectionError(client._unreachable(exc)) from exc
         except TimeoutError as exc:
-            raise DBConnectionError(client._no_connection()) from exc
+            raise DBConnectionError(client._timed_out(limit, exc)) from exc
         finally:
             client.waiting -= 1
 
@@ -147,8 +149,9 @@ class _Transaction(TransactionContextPooled):
 
     async def __aenter__(self) -> Any:
         client = _client(self.client._parent)
+        limit = asyncio.timeout(client.pool_timeout)
         try:
-            async with asyncio.timeout(client.pool_timeout):
+            async with limit:
                 await self.ensure_connection()
                 pool: Any = client._pool
                 for _ in range(pool.maxsize):
@@ -159,7 +162,7 @@ class _Transaction(TransactionContextPooled):
         except errors.OperationalError as exc:
             raise DBConnectionError(client._unreachable(exc)) from exc
         except TimeoutError as exc:
-            raise DBConnectionError(client._no_connection()) from exc
+            raise DBConnectionError(client._timed_out(limit, exc)) from exc
         self.token = get_connections().set(self.connection_name, self.client)
         return self.client
 
