@@ -8,8 +8,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -240,6 +240,42 @@ async def test_a_connection_lost_in_a_transaction_is_reported_as_such(
                     async with atomic() as inner:
                         await inner.execute_query(server.kill)
             assert is_connection_lost(caught.value), repr(caught.value)
+        await serves(client)
+
+
+async def test_what_follows_a_lost_connection_is_lost_as_well(server: Server) -> None:
+    """Also where the application goes on as if nothing had happened."""
+
+    async def savepoint(_transaction: Any) -> None:
+        async with atomic():
+            pass
+
+    async def nothing(_transaction: Any) -> None:
+        """The commit follows."""
+
+    following: list[Callable[[Any], Awaitable[Any]]] = [
+        lambda transaction: transaction.execute_query("SELECT 1"),
+        lambda transaction: transaction.execute_query_dict("SELECT 1"),
+        lambda transaction: transaction.execute_insert("SELECT 1", []),
+        lambda transaction: transaction.execute_many("SELECT 1", [[], []]),
+        lambda transaction: transaction.execute_script("SELECT 1"),
+        savepoint,
+        nothing,
+    ]
+    async with shop(server, **server.limits()) as client:
+        for follow in following:
+            with pytest.raises((DBConnectionError, OperationalError)) as caught:
+                async with atomic() as transaction:
+                    # The driver of MySQL knows after the third one that the connection is closed.
+                    for statement in (server.kill, "SELECT 1", "SELECT 1"):
+                        with suppress(DBConnectionError, OperationalError):
+                            await transaction.execute_query(statement)
+                    await follow(transaction)
+            assert is_connection_lost(caught.value), repr(caught.value)
+        # It rolls back by itself what it has begun.
+        with pytest.raises((DBConnectionError, OperationalError)) as caught:
+            await connection().execute_many(server.sleep.format(30), [[], []])
+        assert is_connection_lost(caught.value), repr(caught.value)
         await serves(client)
 
 

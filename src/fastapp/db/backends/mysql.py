@@ -7,8 +7,10 @@ connection of the pool, by the driver's ``init_command``: one statement, one rou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
+from functools import wraps
+from types import TracebackType
 from typing import Any
 
 from fastapp.db.backends.mysql_session import STRICT_SQL_MODE, session_command, utc_offset
@@ -31,6 +33,7 @@ except ModuleNotFoundError as exc:
 
 from asyncmy.charset import charset_by_name
 from tortoise.backends.base.client import (
+    ConnectionWrapper,
     NestedTransactionContext,
     PoolConnectionWrapper,
     TransactionContext,
@@ -41,6 +44,9 @@ from tortoise.backends.mysql.client import TransactionWrapper, translate_excepti
 from tortoise.connection import get_connections
 from tortoise.exceptions import DBConnectionError, OperationalError
 from tortoise.timezone import get_default_timezone
+
+#: Of a transaction, such as COMMIT.
+_Step = Callable[..., Coroutine[None, None, Any]]
 
 #: Connections of a pool at most, unless OPTIONS['pool_max_size'] says otherwise.
 DEFAULT_POOL_SIZE = 10
@@ -120,7 +126,40 @@ class MySQLClient(TortoiseMySQLClient):
         return self._unreachable(exc)
 
 
-class _PooledConnection(PoolConnectionWrapper[Any]):
+def _translating(function: _Step) -> _Step:
+    """As Tortoise ORM does; it lets through that the connection is closed already."""
+    translated = translate_exceptions(function)
+
+    @wraps(function)
+    async def translating(client: Any) -> None:
+        try:
+            await translated(client)
+        except errors.InterfaceError as exc:
+            raise _lost(exc) from exc
+
+    return translating
+
+
+def _lost(exc: BaseException) -> DBConnectionError:
+    return DBConnectionError(f"lost the connection to MySQL: {exc}")
+
+
+class _ReportingLoss:
+    """Reports a statement on a connection that is closed already."""
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        wrapper: Any = super()
+        await wrapper.__aexit__(kind, error, traceback)
+        if isinstance(error, errors.InterfaceError):
+            raise _lost(error) from error
+
+
+class _PooledConnection(_ReportingLoss, PoolConnectionWrapper[Any]):
     """Distinguishes a server that is down from a statement that is wrong."""
 
     async def __aenter__(self) -> Any:
@@ -137,6 +176,10 @@ class _PooledConnection(PoolConnectionWrapper[Any]):
             raise DBConnectionError(client._timed_out(limit, exc)) from exc
         finally:
             client.waiting -= 1
+
+
+class _HeldConnection(_ReportingLoss, ConnectionWrapper[Any]):
+    """The connection of a transaction for the length of a statement."""
 
 
 class _Transaction(TransactionContextPooled):
@@ -190,8 +233,14 @@ class _TransactionWrapper(TransactionWrapper):
     The server does that by itself when one is gone, and the driver's refusal would hide the error.
     """
 
-    commit = translate_exceptions(TransactionWrapper.commit)
-    release_savepoint = translate_exceptions(TransactionWrapper.release_savepoint)
+    begin = _translating(TransactionWrapper.begin)
+    commit = _translating(TransactionWrapper.commit)
+    savepoint = _translating(TransactionWrapper.savepoint)
+    release_savepoint = _translating(TransactionWrapper.release_savepoint)
+
+    def acquire_connection(self) -> ConnectionWrapper[Any]:
+        """The connection of the transaction for the length of a ``with`` block."""
+        return _HeldConnection(self._lock, self)
 
     async def rollback(self) -> None:
         await self._roll_back(translate_exceptions(TransactionWrapper.rollback))
@@ -199,7 +248,7 @@ class _TransactionWrapper(TransactionWrapper):
     async def savepoint_rollback(self) -> None:
         await self._roll_back(translate_exceptions(TransactionWrapper.savepoint_rollback))
 
-    async def _roll_back(self, function: Callable[..., Awaitable[None]]) -> None:
+    async def _roll_back(self, function: _Step) -> None:
         if self._connection.connected:
             try:
                 await function(self)
