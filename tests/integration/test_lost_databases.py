@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -286,6 +287,9 @@ async def test_a_transaction_that_takes_too_long_gives_its_connection_back(serve
                 async with atomic() as transaction:
                     await transaction.execute_query(server.sleep.format(30))
             assert is_connection_lost(caught.value)
+            if server.engine == "postgresql":
+                expected = r"answer .* in 0\.5 seconds: command_timeout=0\.5: .*Fix: .* OPTIONS"
+                assert re.search(expected, str(caught.value))
         await serves(client)
 
 

@@ -50,12 +50,14 @@ def _is_lost(exc: BaseException | None) -> bool:
     return isinstance(exc, _LOST)
 
 
-def _lost(exc: BaseException) -> DBConnectionError:
-    return DBConnectionError(f"lost the connection to PostgreSQL: {exc!r}")
-
-
 class _Translating:
-    """Distinguishes a connection that is lost from a statement that is wrong."""
+    """Distinguishes a connection that is lost from a statement that is wrong.
+
+    Attributes:
+        command_timeout: seconds that the driver waits for an answer, or None.
+    """
+
+    command_timeout: float | None
 
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         tortoise: Any = super()
@@ -64,7 +66,18 @@ class _Translating:
         except (*_LOST, asyncpg.InterfaceError) as exc:
             if not _is_lost(exc):
                 raise
-            raise _lost(exc) from exc
+            raise DBConnectionError(self._why_lost(exc)) from exc
+
+    def _why_lost(self, exc: BaseException) -> str:
+        # One of the network has a number.
+        if self.command_timeout and isinstance(exc, TimeoutError) and exc.errno is None:
+            seconds = f"{self.command_timeout:g}"
+            return (
+                f"no answer to a statement in {seconds} seconds: command_timeout={seconds}: "
+                "PostgreSQL stands still, or the statement takes longer. Fix: make it faster, or "
+                "raise command_timeout in OPTIONS of DATABASES."
+            )
+        return f"lost the connection to PostgreSQL: {exc!r}"
 
 
 class PostgreSQLClient(_Translating, AsyncpgDBClient):
@@ -73,6 +86,7 @@ class PostgreSQLClient(_Translating, AsyncpgDBClient):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.pool_timeout: float | None = self.extra.pop("pool_timeout", POOL_TIMEOUT)
+        self.command_timeout = self.extra.get("command_timeout")
 
     async def create_connection(self, with_db: bool) -> None:
         """Open the pool.
@@ -132,6 +146,10 @@ class _TransactionWrapper(_Translating, TransactionWrapper):
     The driver would wait for its end, which may never come. The server rolls back by itself what
     such a connection has begun, and to ask for it would hide the error.
     """
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        self.command_timeout = connection.command_timeout
 
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         try:
