@@ -18,6 +18,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from integration import mariadb
 from integration.pausing import paused
+from integration.postgresql import PostgreSQL
 from tortoise.exceptions import DBConnectionError, OperationalError
 
 import manage
@@ -318,6 +319,23 @@ async def test_requests_that_are_cancelled_give_their_connections_back(server: S
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.3):
                     await connection().execute_query(server.sleep.format(30))
+        await serves(client)
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, ConnectionResetError])
+async def test_a_connection_that_is_lost_already_leaves_the_error_as_it_is(
+    postgresql: PostgreSQL, error: type[BaseException]
+) -> None:
+    server = Server(postgresql, "postgresql", "command_timeout", "", "")
+    async with shop(server) as client:
+        with pytest.raises(error):
+            async with connection().acquire_connection() as raw:
+                raw.terminate()
+                # The driver gives it back to the pool by itself.
+                async with asyncio.timeout(PATIENCE):
+                    while "[released]" not in repr(raw):  # noqa: ASYNC110 - no event
+                        await asyncio.sleep(0)
+                raise error
         await serves(client)
 
 

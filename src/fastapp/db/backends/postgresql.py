@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -196,7 +197,9 @@ class _PooledConnection(PoolConnectionWrapper[Any]):
         connection: Any = self.connection
         # The driver would wait for the end of the statement, which may never come.
         if _is_lost(error) or isinstance(error, asyncio.CancelledError):
-            connection.terminate()
+            # The driver refuses this for a connection that is lost and known to be.
+            with suppress(asyncpg.InterfaceError):
+                connection.terminate()
         await super().__aexit__(kind, error, traceback)
 
 
