@@ -26,7 +26,6 @@ from fastapp.conf.meta import SettingsMeta
 from fastapp.conf.sources import (
     ENV_PREFIX,
     ClassDefaultsSource,
-    dotenv_names,
     dotenv_source,
     values_only,
 )
@@ -325,11 +324,11 @@ class BaseSettings(PydanticBaseSettings, metaclass=SettingsMeta):
 
     def unset(self) -> dict[str, str]:
         """Those of REQUIRED_SETTINGS that have no value, with who requires each."""
-        in_file = dotenv_names(type(self)) if self.REQUIRED_SETTINGS else ()
+        if not self.REQUIRED_SETTINGS:
+            return {}
+        values = {**dotenv_source(type(self)).env_vars, **os.environ}
         return {
-            name: owner
-            for name, owner in self.REQUIRED_SETTINGS.items()
-            if name not in in_file and not os.environ.get(name)
+            name: owner for name, owner in self.REQUIRED_SETTINGS.items() if not values.get(name)
         }
 
     def masked(self) -> dict[str, Any]:

@@ -256,6 +256,10 @@ def test_start_is_refused_without_a_required_setting(
         assert f"QK_{name} is not set, and services/{name.lower()} requires it. " in line
         assert f"Fix: set QK_{name} in the environment, or in .env " in line
     monkeypatch.setenv("QK_TWO", "2")
+    for nothing in ("QK_THREE=\n", "QK_THREE\n"):
+        (tmp_path / ".env").write_text(nothing, encoding="utf-8")
+        with pytest.raises(ImproperlyConfigured, match="QK_THREE is not set"):
+            require_settings(BaseSettings())
     (tmp_path / ".env").write_text("QK_THREE=3\n", encoding="utf-8")
     require_settings(BaseSettings())
 
