@@ -71,12 +71,13 @@ $ export QK_DATABASES__default__OPTIONS__read_timeout=120
 
 | option | of | default | seconds |
 | --- | --- | --- | --- |
-| `pool_timeout` | MySQL, MariaDB, PostgreSQL | 30 | until there is a connection, free or new |
+| `pool_timeout` | MySQL, MariaDB, PostgreSQL | 20 | until there is a connection, free or new |
 | `read_timeout` | MySQL, MariaDB | 30 in servers, none in commands | until more of an answer |
 | `command_timeout` | PostgreSQL | 30 in servers, none in commands | until a statement is done |
 
-Only servers limit statements: a migration may take hours. The defaults together are what the
-gateway waits for a service, `GATEWAY_READ_TIMEOUT`.
+Only servers limit statements: a migration may take hours. A wait for a
+connection and one for a statement are together less than the gateway's for a service
+(`GATEWAY_READ_TIMEOUT`), so that their request is 503 and not 504.
 
 The tests run on SQLite and on Debian 12's MariaDB and PostgreSQL. None runs on a server of MySQL
 itself, which Debian does not package.

@@ -69,8 +69,8 @@ def _seconds(value: Any) -> float | None:
 Cast = Callable[[Any], Any]
 
 #: Seconds that a server waits for a database: for a connection, and for the answer to a statement.
-#: Together no more than the gateway waits for the server (GATEWAY_READ_TIMEOUT).
-POOL_TIMEOUT = 30.0
+#: Together less than the gateway waits for the server (GATEWAY_READ_TIMEOUT): 503 comes first.
+POOL_TIMEOUT = 20.0
 STATEMENT_TIMEOUT = 30.0
 
 #: What limits a statement, by engine. Commands have no such limit: a migration may take hours.

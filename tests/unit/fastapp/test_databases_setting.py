@@ -7,8 +7,14 @@ from typing import Any
 
 import pytest
 
+from fastapp.conf import BaseSettings
 from fastapp.conf.databases import parse_database, parse_databases
-from fastapp.db.credentials import connection_config, sqlite_path
+from fastapp.db.credentials import (
+    POOL_TIMEOUT,
+    STATEMENT_TIMEOUT,
+    connection_config,
+    sqlite_path,
+)
 from fastapp.exceptions import ImproperlyConfigured
 
 
@@ -133,6 +139,12 @@ def test_statements_of_servers_have_a_limit(tmp_path: Path, engine: str, option:
         assert credentials(serving, **{option: "120"})[option] == 120.0
         assert credentials(serving, **{option: "0"})[option] is None
         assert credentials(serving, pool_timeout="0.5")["pool_timeout"] == 0.5
+
+
+def test_the_gateway_waits_for_longer_than_a_server_for_its_database() -> None:
+    gateway = BaseSettings.model_fields["GATEWAY_READ_TIMEOUT"].default
+    # The rest is for the answer itself.
+    assert gateway - 10 >= POOL_TIMEOUT + STATEMENT_TIMEOUT
 
 
 @pytest.mark.parametrize(
