@@ -105,6 +105,7 @@ class DrainingWebSocket(WebSocketsSansIOProtocol):
         super().data_received(data)
         if self.handshake_initiated or self.conn.handshake_exc is None:
             return
+        self.logger.warning("Invalid WebSocket handshake received.")
         self.handshake_complete = self.close_sent = True
         # The library has an answer to what is too long for it, and none to what it cannot read.
         is_too_long = b"".join(self.conn.data_to_send()) != b""
