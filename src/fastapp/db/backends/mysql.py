@@ -255,7 +255,8 @@ class _TransactionWrapper(TransactionWrapper):
             except OperationalError as exc:
                 if not is_connection_lost(exc):
                     raise
-                # The connection is closed by now, and the error that leads here says more.
+                # The error that leads here says more. The server rolls back what is closed.
+                self._connection.close()
                 self.log.warning("no answer to ROLLBACK: %s", exc)
         self._finalized = True
 
