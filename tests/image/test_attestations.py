@@ -23,7 +23,11 @@ IMAGE_PREFIX = "org.opencontainers.image."
 PROD = Path("3rdparty/prod.lock")
 # What `pants run deploy:attestations` starts.
 SIGNATURES = Path("pants-plugins/qingkong_build/oci/attest/scripts/signatures.py").resolve()
-READING_LAYOUTS = Path("pants-plugins/qingkong_build/oci/layout/scripts").resolve()
+# What it reads layouts with.
+SCRIPTS = [
+    str(Path("pants-plugins/qingkong_build/oci", part, "scripts").resolve())
+    for part in ("layout", "zstd")
+]
 DOCUMENTED = Path("docs/attestations.md")
 
 
@@ -153,7 +157,7 @@ def signatures(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         text=True,
         check=False,
         cwd=place,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(READING_LAYOUTS)},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(SCRIPTS)},
     )
 
 
