@@ -153,7 +153,7 @@ class SQLiteEditor(CommonEditor, SqliteSchemaEditor):
         self, model: type[Model], kept: list[_Kept], deleted: Any, altered: Any
     ) -> None:
         """Make the indexes and triggers of a table again that went with the old one."""
-        renamed = {self._column(old): self._column(new) for old, new in altered}
+        renamed: dict[str, str] = {self._column(old): self._column(new) for old, new in altered}
         lost = {self._column(old) for old, new in altered if old.unique and not new.unique}
         dropped = set() if deleted is None else {self._column(deleted)}
         made = {tuple(item.columns) for item in await self._indexes(model._meta.db_table)}
