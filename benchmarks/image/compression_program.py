@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import json
-import shutil
 import statistics
 import sys
 import tempfile
@@ -20,11 +18,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+import convert_layer
 import zstd_layer
 
-_BASE_LAYERS = "io.qingkong.image.base-layers"
+from image.own_layers import own_layers
+
 _CHUNK = 1 << 20
 
 
@@ -55,13 +55,6 @@ class Measured:
             *(f"{each:.3f}" for each in (first.reading, second.reading)),
         )
         return f"| {self.name} | {' | '.join(numbers)} |"
-
-
-def write_gzip(source: str, target: str) -> None:
-    """As `oci_image` writes a layer."""
-    with open(source, "rb") as plain, open(target, "wb") as raw:
-        with gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed:
-            shutil.copyfileobj(plain, packed, _CHUNK)
 
 
 def seconds(runs: int, action: Callable[[], object]) -> float:
@@ -99,25 +92,14 @@ def measure_layer(name: str, layer: bytes, runs: int) -> Measured:
         return Measured(
             name,
             len(layer),
-            measure_form(source, runs, write_gzip, gzip.open),
+            measure_form(source, runs, convert_layer.compress, gzip.open),
             measure_form(source, runs, zstd_layer.compress, zstd_layer.opened),
         )
 
 
 def measure(layout: Path, runs: int) -> list[Measured]:
     """The layers above the base of the one image of a layout, which have gzip."""
-
-    def blob(descriptor: dict[str, Any]) -> bytes:
-        return layout.joinpath("blobs", *str(descriptor["digest"]).split(":")).read_bytes()
-
-    index = json.loads((layout / "index.json").read_bytes())
-    manifest = json.loads(blob(index["manifests"][0]))
-    count = int(manifest["annotations"][_BASE_LAYERS])
-    history = json.loads(blob(manifest["config"]))["history"]
-    return [
-        measure_layer(step["created_by"], gzip.decompress(blob(descriptor)), runs)
-        for step, descriptor in zip(history[count:], manifest["layers"][count:], strict=True)
-    ]
+    return [measure_layer(name, layer, runs) for name, layer in own_layers(layout)]
 
 
 def total(rows: Sequence[Measured]) -> Measured:

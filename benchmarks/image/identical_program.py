@@ -13,15 +13,13 @@ import argparse
 import gzip
 import hashlib
 import io
-import json
 import sys
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-_BASE_LAYERS = "io.qingkong.image.base-layers"
+from image.own_layers import own_layers
 
 
 @dataclass
@@ -84,16 +82,9 @@ def add_layer(saved: Saved, layer: bytes) -> None:
 
 def measure(layout: Path) -> Saved:
     """Count the layers above the base of the one image of a layout."""
-
-    def blob(descriptor: dict[str, Any]) -> bytes:
-        return layout.joinpath("blobs", *str(descriptor["digest"]).split(":")).read_bytes()
-
-    index = json.loads((layout / "index.json").read_bytes())
-    manifest = json.loads(blob(index["manifests"][0]))
-    count = int(manifest["annotations"][_BASE_LAYERS])
     saved = Saved()
-    for descriptor in manifest["layers"][count:]:
-        add_layer(saved, gzip.decompress(blob(descriptor)))
+    for _, layer in own_layers(layout):
+        add_layer(saved, layer)
     return saved
 
 

@@ -81,13 +81,13 @@ class Needs:
             yield get.output_type, given
 
     def _solve(self) -> None:
-        asked = {call for calls in self._calls_of for call in calls} - set(self.of_unions)
-        self.calls = {**dict.fromkeys(asked, _NONE), **self.of_unions}
+        open_calls = {call for calls in self._calls_of for call in calls} - set(self.of_unions)
+        self.calls = {**dict.fromkeys(open_calls, _NONE), **self.of_unions}
         # Rules call each other in circles: from nothing needed, until nothing changes. Where one
         # of two rules answers or the other in turn, that never ends.
         for _ in range(_ROUNDS):
             self._known: dict[tuple[int, frozenset[type]], frozenset[type] | None] = {}
-            answers = {call: self._of_call(*call) for call in asked}
+            answers = {call: self._of_call(*call) for call in open_calls}
             if all(self.calls[call] == needed for call, needed in answers.items()):
                 return
             self.calls.update(answers)
@@ -96,8 +96,8 @@ class Needs:
     def _of_call(self, output: type, given: tuple[type, ...]) -> frozenset[type] | None:
         have = frozenset(given)
         # One that leaves what it is given alone does not answer.
-        needed = (self._of_rule(rule, have, ()) for rule in self._by_output.get(output, ()))
-        answers = [each - have for each in needed if each is not None and have <= each]
+        needs = (self._of_rule(rule, have, ()) for rule in self._by_output.get(output, ()))
+        answers = [needed - have for needed in needs if needed is not None and have <= needed]
         return min(answers, key=self._cost, default=None)
 
     def _cost(self, needed: frozenset[type]) -> tuple[int, int]:
@@ -122,10 +122,13 @@ class Needs:
                 needed.add(kind)
             elif kind not in taken:
                 rules = self._by_output.get(kind, ())
-                answers = [self._of_rule(each, rest, (*callers, rule)) for each in rules]
-                possible = [each for each in answers if each is not None]
+                answers = [
+                    self._of_rule(other_rule, rest, (*callers, rule)) for other_rule in rules
+                ]
+                possible = [answer for answer in answers if answer is not None]
+                # One that no rule makes has to be in scope.
                 itself: frozenset[type] = frozenset([kind])
-                best = min(possible, key=lambda each: self._cost(each - rest), default=itself)
+                best = min(possible, key=lambda answer: self._cost(answer - rest), default=itself)
                 needed |= best
         calls = [self.calls[call] for call in self._calls_of[rule]]
         result = None
@@ -143,16 +146,16 @@ def declarable(needs: Needs, members: frozenset[type]) -> dict[type, frozenset[t
     are given beside others, members of unions and those that are not made by Python code stay as
     they are.
     """
-    found: dict[type, set[frozenset[type] | None]] = defaultdict(set)
+    needs_of: dict[type, set[frozenset[type] | None]] = defaultdict(set)
     left = set(members)
     for (output, given), needed in needs.calls.items():
         if len(given) == 1 and (output, given) not in needs.of_unions:
-            found[given[0]].add(needed)
+            needs_of[given[0]].add(needed)
         else:
             left.update(given)
     return {
         kind: needed
-        for kind, answers in found.items()
+        for kind, answers in needs_of.items()
         if kind not in left and _takes_attributes(kind) and len(answers) == 1
         for needed in answers
         if needed is not None
@@ -175,9 +178,9 @@ def _withdraw() -> None:
 
 def _declare(scopes: Mapping[type, frozenset[type]]) -> None:
     for kind, needed in scopes.items():
-        vars_of: Any = kind
-        vars_of._is_union_for = kind
-        vars_of._union_in_scope_types = tuple(sorted(needed, key=lambda each: each.__qualname__))
+        union: Any = kind
+        union._is_union_for = kind
+        union._union_in_scope_types = tuple(sorted(needed, key=lambda each: each.__qualname__))
         _declared.add(kind)
 
 

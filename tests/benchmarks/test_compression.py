@@ -4,38 +4,16 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import zstandard
 import zstd_layer
+from benchmarks.own_layouts import layout
 
 from image.compression_program import main, measure
 
 SMALL, LARGE = (hashlib.sha256(b"seed").digest() * count for count in (10, 10_000))
-
-
-def layout(folder: Path, *layers: bytes) -> Path:
-    """A layout of an image whose first layer is its base."""
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
-
-    def blob(content: bytes) -> dict[str, str]:
-        digest = hashlib.sha256(content).hexdigest()
-        (blobs / digest).write_bytes(content)
-        return {"digest": f"sha256:{digest}"}
-
-    history = [{"created_by": f"layer {number}"} for number, _ in enumerate(layers)]
-    manifest: dict[str, Any] = {
-        "config": blob(json.dumps({"history": history}).encode()),
-        "layers": [blob(gzip.compress(each, mtime=0)) for each in layers],
-        "annotations": {"io.qingkong.image.base-layers": "1"},
-    }
-    index = {"manifests": [blob(json.dumps(manifest).encode())]}
-    (folder / "index.json").write_text(json.dumps(index))
-    return folder
 
 
 def test_the_layers_above_the_base(tmp_path: Path) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
-import json
 import tarfile
 from pathlib import Path
 
 import pytest
+from benchmarks.own_layouts import layout
 
 from image.identical_program import Saved, add_layer, main, measure, packed_size
 
@@ -25,25 +24,6 @@ def layer(*files: tuple[str, bytes, int]) -> bytes:
             entry.size, entry.mode = len(content), mode
             archive.addfile(entry, io.BytesIO(content))
     return output.getvalue()
-
-
-def layout(folder: Path, *layers: bytes) -> Path:
-    """A layout of an image whose first layer is its base."""
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
-
-    def blob(content: bytes) -> dict[str, str]:
-        digest = hashlib.sha256(content).hexdigest()
-        (blobs / digest).write_bytes(content)
-        return {"digest": f"sha256:{digest}"}
-
-    manifest = {
-        "layers": [blob(gzip.compress(each, mtime=0)) for each in layers],
-        "annotations": {"io.qingkong.image.base-layers": "1"},
-    }
-    index = {"manifests": [blob(json.dumps(manifest).encode())]}
-    (folder / "index.json").write_text(json.dumps(index))
-    return folder
 
 
 @pytest.mark.parametrize(

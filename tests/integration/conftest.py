@@ -19,27 +19,25 @@ for _part in ("connect", "read", "write", "pool"):
     setattr(DEFAULT_TIMEOUT_CONFIG, _part, PATIENCE)
 
 
-@pytest.fixture(scope="module")
-def mariadb() -> Iterator[MariaDB]:
-    """A server of its own for the module."""
-    folder = Path(tempfile.mkdtemp(prefix="mdb"))
-    server = MariaDB(folder)
+def _installed[S: (MariaDB, PostgreSQL)](kind: type[S]) -> Iterator[S]:
+    # Short: the path of a socket is limited.
+    folder = Path(tempfile.mkdtemp(prefix="db"))
+    server = kind(folder)
     try:
         server.install()
         yield server
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[MariaDB]:
+    """A server of its own for the module."""
+    yield from _installed(MariaDB)
 
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[PostgreSQL]:
     """A server of its own for the module."""
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    server = PostgreSQL(folder)
-    try:
-        server.install()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    yield from _installed(PostgreSQL)

@@ -15,24 +15,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from httpx import ASGITransport, AsyncClient
+from httpx import AsyncClient
 from integration import mariadb
 from integration.pausing import paused
 from integration.postgresql import PostgreSQL
+from integration.serving import SECRET
+from integration.shop_app import migrated_shop
 from tortoise.exceptions import DBConnectionError, OperationalError
 
 import manage
 from fastapp.apps import apps
-from fastapp.asgi import create_application
 from fastapp.conf import override_settings
 from fastapp.db.errors import is_connection_lost
 from fastapp.db.lifecycle import connection, databases
-from fastapp.db.migrations.runner import apply, make_plans
 from fastapp.db.transaction import atomic
 
 pytestmark = pytest.mark.asyncio
 
-SECRET = "a secret of the tests, long enough 0123456789"
 #: Far less than the default, and far more than an answer takes.
 LIMIT = 1.5
 #: More than the limits of a request together, far less than the defaults.
@@ -95,27 +94,14 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 @asynccontextmanager
 async def shop(server: Server, **options: Any) -> AsyncIterator[AsyncClient]:
     """A client of the shop, which has one product."""
-    with override_settings(
-        DATABASES={"default": server.database(**options)},
-        INSTALLED_APPS=["apps.shop"],
-        SECRET_KEY=SECRET,
-        ALLOWED_HOSTS=["shop.test"],
-        HEALTH_CHECK_TIMEOUT=LIMIT,
-    ):
-        apps.clear()
-        app = create_application()
-        async with (
-            app.router.lifespan_context(app),
-            AsyncClient(transport=ASGITransport(app), base_url="http://shop.test") as client,
-        ):
-            for plan in await make_plans():
-                await apply(plan)
-            if not (await client.get("/shop/products")).json()["results"]:
-                product = {"sku": "1", "name": "one", "price": "1.00"}
-                assert (await client.post("/shop/products", json=product)).status_code == 201
-            # Several connections are open.
-            await asyncio.gather(*(client.get("/shop/products") for _ in range(6)))
-            yield client
+    database = server.database(**options)
+    async with migrated_shop(database, HEALTH_CHECK_TIMEOUT=LIMIT) as (_, client):
+        if not (await client.get("/shop/products")).json()["results"]:
+            product = {"sku": "1", "name": "one", "price": "1.00"}
+            assert (await client.post("/shop/products", json=product)).status_code == 201
+        # Several connections are open.
+        await asyncio.gather(*(client.get("/shop/products") for _ in range(6)))
+        yield client
 
 
 async def statuses(client: AsyncClient) -> set[int]:

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from httpx import ASGITransport, AsyncClient
+from httpx import AsyncClient
 from integration import roundtrip
 from integration.mariadb import DATABASE, PASSWORD, USER, MariaDB
+from integration.shop_app import migrated_shop
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, OperationalError
 
 from fastapp.apps import apps
-from fastapp.asgi import create_application
 from fastapp.conf import override_settings
 from fastapp.db.lifecycle import connection, databases
-from fastapp.db.migrations.runner import apply, make_plans
 from fastapp.db.transaction import atomic
 from fastapp.exceptions import ImproperlyConfigured
 
 pytestmark = pytest.mark.asyncio
-
-SECRET = "a secret of the tests, long enough 0123456789"
 
 
 def database(server: MariaDB, **options: Any) -> dict[str, Any]:
@@ -176,24 +173,9 @@ async def test_transactions(mariadb: MariaDB) -> None:
         assert [row.text for row in await Kinds.objects.all()] == ["kept"]
 
 
-@asynccontextmanager
-async def shop(server: MariaDB) -> AsyncIterator[tuple[FastAPI, AsyncClient]]:
-    """The shop on the server: one application instance and a client of it."""
-    with override_settings(
-        DATABASES={"default": database(server, pool_max_size=3, connect_timeout=5)},
-        INSTALLED_APPS=["apps.shop"],
-        SECRET_KEY=SECRET,
-        ALLOWED_HOSTS=["shop.test"],
-    ):
-        apps.clear()
-        app = create_application()
-        async with (
-            app.router.lifespan_context(app),
-            AsyncClient(transport=ASGITransport(app), base_url="http://shop.test") as client,
-        ):
-            for plan in await make_plans():
-                await apply(plan)
-            yield app, client
+def shop(server: MariaDB) -> AbstractAsyncContextManager[tuple[FastAPI, AsyncClient]]:
+    """The shop on the server, with few connections."""
+    return migrated_shop(database(server, pool_max_size=3, connect_timeout=5))
 
 
 async def test_the_same_application_serves_after_the_server_came_back(mariadb: MariaDB) -> None:

@@ -14,7 +14,7 @@ import pytest
 from launcher.machines import Machine, Ready, closed_port, wheel
 
 
-def test_a_second_start_says_nothing_and_asks_nobody(first_starts: Ready) -> None:
+def test_a_second_start_prints_nothing_and_asks_no_index(first_starts: Ready) -> None:
     asked = len(first_starts.index.asked)
     outcome = first_starts.machine.start("list", "a b", "--option=*")
     assert outcome.stderr == ""

@@ -19,7 +19,7 @@ def find(root: Path, hosts: set[str], paths: set[str]) -> list[check.Finding]:
     return list(check.findings(root, check.tracked_files(root), hosts, paths))
 
 
-def test_a_host_is_found_with_file_line_and_mend(repository: Path) -> None:
+def test_a_host_is_found_with_file_line_and_fix(repository: Path) -> None:
     (repository / "a.lock").write_text('{\n "url": "https://files.example.org/x.whl"\n}\n')
     (found,) = find(repository, {"files.example.org"}, set())
     assert str(found).startswith("a.lock:2: package host 'files.example.org'; ")

@@ -149,7 +149,7 @@ def files_with(secret: str, *roots: Path) -> list[Path]:
     return found
 
 
-def test_nobody_sees_the_password(clone: Clone, tmp_path: Path) -> None:
+def test_no_one_sees_the_password(clone: Clone, tmp_path: Path) -> None:
     netrc = tmp_path / "of-the-user"
     netrc.write_text(f"machine 127.0.0.1 login me password {PASSWORD}\n")
     netrc.chmod(0o600)

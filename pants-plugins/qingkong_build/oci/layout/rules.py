@@ -58,6 +58,7 @@ IMAGE_VIEW = Script("qingkong_build.oci.layout", "image_view", uses=(WHOLE_IMAGE
 _LARGEST_MANIFEST = 4 << 20
 # The media types of OCI's and of Docker's layers in zstd end in it.
 _ZSTD = re.compile(rb"tar[+.]zstd")
+_FINGERPRINT = re.compile(rb"sha256:([0-9a-f]{64})")
 
 
 class ImageField(StringField):
@@ -156,18 +157,33 @@ class LayoutReader:
 
 @rule
 async def find_reader(request: LayoutReaderRequest) -> LayoutReader:
-    entries = await Get(DigestEntries, Digest, request.layout.digest)
-    small = [
+    layout = request.layout
+    entries = await Get(DigestEntries, Digest, layout.digest)
+    small = {
         entry.path
         for entry in entries
         if isinstance(entry, FileEntry)
         and entry.file_digest.serialized_bytes_length <= _LARGEST_MANIFEST
-    ]
-    documents = await Get(DigestContents, DigestSubset(request.layout.digest, PathGlobs(small)))
-    # Before they are checked: whoever reads the layers says what is wrong with them.
-    if not any(x.content.lstrip().startswith(b"{") and _ZSTD.search(x.content) for x in documents):
-        return LayoutReader(EMPTY_DIGEST)
-    return LayoutReader((await Get(Zstd, ZstdRequest(request.python))).digest)
+    }
+    # As text, before anything is checked: the script says what is wrong with a document. An index
+    # names manifests, or indexes; no layer is read.
+    unread, read = {os.path.join(layout.path, "index.json")} & small, set()
+    while unread:
+        documents = await Get(
+            DigestContents, DigestSubset(layout.digest, PathGlobs(sorted(unread)))
+        )
+        if any(_ZSTD.search(document.content) for document in documents):
+            zstd_library = await Get(Zstd, ZstdRequest(request.python))
+            return LayoutReader(zstd_library.digest)
+        read |= unread
+        named = {
+            os.path.join(layout.path, "blobs", "sha256", fingerprint.decode())
+            for document in documents
+            if b'"manifests"' in document.content
+            for fingerprint in _FINGERPRINT.findall(document.content)
+        }
+        unread = named & small - read
+    return LayoutReader(EMPTY_DIGEST)
 
 
 @dataclass(frozen=True)

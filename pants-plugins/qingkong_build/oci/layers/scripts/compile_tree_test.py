@@ -179,7 +179,7 @@ def test_what_is_no_python_has_none(tree: Path) -> None:
     assert not any("template" in name or "zero" in name or "latin" in name for name in names)
 
 
-def test_warnings_of_sources_are_nobodys_here(tree: Path, recwarn: pytest.WarningsRecorder) -> None:
+def test_warnings_of_sources_are_not_shown(tree: Path, recwarn: pytest.WarningsRecorder) -> None:
     write(tree, {"odd.py": "x = 1 is 1\ny = '\\d'\n"})
     assert any("odd" in name for name in compiled())
     assert list(recwarn) == []
